@@ -1,0 +1,27 @@
+# Two commands do everything: `make demo` and `make test`. Both use `make setup`, which makes .venv
+# once and leaves it alone until pyproject.toml or constraints.txt changes.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test setup check clean
+
+demo: setup
+	$(BIN)/contravox demo $(ARGS)
+
+test: setup
+	$(BIN)/pytest -q $(ARGS)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --disable-pip-version-check --quiet --progress-bar on -c constraints.txt -e '.[test]'
+	touch .venv/ready
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,1 @@
+"""contravox: speaker verification by contrastive learning."""

@@ -1,0 +1,23 @@
+"""What one training step sees."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """N segments, each cut from an utterance and perhaps augmented.
+
+    waveforms: (N, samples) float32 at 16 kHz, short segments padded with zeros at the end.
+    lengths: (N,) int64, valid samples of each row.
+    labels: (N,) int64, the speaker's index; in training without labels, the utterance's.
+    utterances: (N,) int64, row of the utterance in the manifest.
+    views: (N,) int64, which of its label's segments in this batch this is: 0, 1, ...
+    """
+
+    waveforms: Tensor
+    lengths: Tensor
+    labels: Tensor
+    utterances: Tensor
+    views: Tensor
