@@ -44,3 +44,7 @@ class OutputError(ContravoxError):
 
 class MissingExtraError(ContravoxError):
     """A command that needs an optional part of the package which is not installed."""
+
+
+class AudioWarning(UserWarning):
+    """A recording that can be used but should not be trusted fully, such as a clipped one."""

@@ -1,0 +1,134 @@
+"""A trained system in one file: front-end, encoder, and the threshold it was given."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from contravox.encoders import EncoderSettings, build_encoder
+from contravox.encoders.encoder import EncoderOutput
+from contravox.errors import ModelError
+from contravox.features import FeatureSettings, LogMelFilterbank
+from contravox.settings import Settings
+from contravox.writing import atomic_path
+
+FORMAT = 1
+"""Raised when a file written before can no longer be read."""
+
+
+class ModelSettings(Settings):
+    """Everything about a model but its weights.
+
+    threshold: cosine score from which two recordings count as the same speaker, or None where
+    none was set; threshold_source: the trials it was set on.
+    """
+
+    features: FeatureSettings = FeatureSettings()
+    encoder: EncoderSettings
+    threshold: float | None = None
+    threshold_source: str | None = None
+
+
+class Model(nn.Module):
+    """Waveforms to embeddings.
+
+    A model needs nothing else to embed: its file holds the settings of its front-end and encoder
+    beside the weights, and loading it executes nothing.
+    """
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.features = LogMelFilterbank(settings.features)
+        self.encoder = build_encoder(settings.encoder, settings.features.bins)
+
+    @property
+    def embedding_size(self) -> int:
+        """d, numbers in an embedding."""
+        return self.encoder.embedding_size
+
+    @property
+    def parameter_count(self) -> int:
+        """Trainable numbers in the encoder."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def forward(self, waveforms: Tensor, lengths: Tensor) -> EncoderOutput:
+        """Encode (N, samples) waveforms at 16 kHz, of which ``lengths`` (N,) samples are valid."""
+        return self.encoder(*self.features(waveforms, lengths))
+
+    @torch.inference_mode()
+    def embed(self, waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Embed N waveforms, each (samples,) at 16 kHz, of any lengths.
+
+        Returns (N, d) float32, not normalised. What a waveform is embedded beside does not matter.
+        """
+        self.eval()
+        device = next(self.parameters()).device
+        lengths = torch.tensor([len(waveform) for waveform in waveforms])
+        padded = torch.zeros(len(waveforms), int(lengths.max()))
+        for row, waveform in zip(padded, waveforms, strict=True):
+            row[: len(waveform)] = torch.from_numpy(waveform)
+        return self(padded.to(device), lengths.to(device)).embedding.float().cpu().numpy()
+
+    def with_threshold(self, threshold: float, source: str) -> "Model":
+        """The same weights with a threshold set on the trials named ``source``."""
+        settings = self.settings.model_copy(
+            update={"threshold": threshold, "threshold_source": source}
+        )
+        model = Model(settings)
+        model.load_state_dict(self.state_dict())
+        return model
+
+    def save(self, path: str | Path) -> None:
+        """Write one safetensors file, whole or not at all. Raises OutputError."""
+        header = {"format": FORMAT, "settings": self.settings.model_dump(mode="json")}
+        weights = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
+        with atomic_path(Path(path)) as temporary:
+            save_file(weights, temporary, metadata={"contravox": json.dumps(header)})
+
+    @classmethod
+    def load(cls, path: str | Path, *, device: str | torch.device = "cpu") -> "Model":
+        """Read what ``save`` wrote. Raises ModelError, naming the file and the mend."""
+        path = Path(path)
+        if not path.is_file():
+            raise ModelError(f"{path}: no such model: `contravox train` writes one")
+        try:
+            with safe_open(path, framework="pt", device="cpu") as file:
+                header = _read_header(path, file.metadata())
+                weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            model = cls(ModelSettings.model_validate(header["settings"]))
+            model.load_state_dict(weights)
+        except SafetensorError as error:
+            raise ModelError(
+                f"{path}: not a whole model file ({error}): copy or train it again"
+            ) from error
+        except (ValidationError, RuntimeError) as error:
+            raise ModelError(
+                f"{path}: its weights and settings do not fit this version of contravox "
+                f"({str(error).strip().splitlines()[0]})"
+            ) from error
+        return model.eval().to(device)
+
+
+def _read_header(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]:
+    try:
+        header = json.loads((metadata or {})["contravox"])
+    except (KeyError, json.JSONDecodeError) as error:
+        raise ModelError(
+            f"{path}: a safetensors file, but not a contravox model: train one with "
+            "`contravox train`"
+        ) from error
+    if header.get("format") != FORMAT:
+        raise ModelError(
+            f"{path}: written in format {header.get('format')}, this contravox reads {FORMAT}: "
+            "install the contravox that wrote it"
+        )
+    return header

@@ -1,0 +1,171 @@
+"""Pairs of utterances to be told apart: a trial list."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from contravox.errors import TrialsError
+from contravox.manifest import Manifest
+from contravox.writing import atomic_path
+
+TARGET_WORDS = {"1": True, "0": False}
+TARGET_WORDS |= {"target": True, "nontarget": False, "tgt": True, "imp": False}
+
+
+@dataclass(frozen=True)
+class Trials:
+    """table: columns enrolment and test (names of utterances) and target (same speaker or not)."""
+
+    table: pl.DataFrame
+
+    def __len__(self) -> int:
+        return self.table.height
+
+    @property
+    def utterances(self) -> list[str]:
+        """Every utterance that the trials name, once, sorted."""
+        return pl.concat([self.table["enrolment"], self.table["test"]]).unique().sort().to_list()
+
+    @property
+    def targets(self) -> np.ndarray:
+        """(n,) bool: whether both sides are the same speaker."""
+        return self.table["target"].to_numpy()
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Trials":
+        """Read a trial list in any of the public styles, told from its content.
+
+        ``enrolment test target|nontarget`` (Kaldi), ``1 enrolment test`` (VoxCeleb),
+        ``enrolment test 1`` (CN-Celeb), ``enrolment test tgt|imp`` (VOiCES), separated by tabs or
+        spaces, with or without the header ``enrolment test target``.
+
+        Raises TrialsError naming the file and line.
+        """
+        path = Path(path)
+        try:
+            lines = pl.Series(path.read_text(encoding="utf-8").splitlines(), dtype=pl.String)
+        except FileNotFoundError:
+            raise TrialsError(
+                f"{path}: no such trial list: `contravox prepare` writes one"
+            ) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise TrialsError(f"{path}: cannot be read as a trial list ({error})") from error
+        table = pl.DataFrame({"line": range(1, len(lines) + 1), "text": lines.str.strip_chars()})
+        table = table.filter(pl.col("text") != "")
+        # Names may hold spaces only where tabs separate the fields.
+        tabs = table["text"].str.contains("\t", literal=True).any()
+        pattern = r"^([^\t]+)\t([^\t]+)\t([^\t]+)$" if tabs else r"^(\S+)\s+(\S+)\s+(\S+)$"
+        table = table.with_columns(
+            pl.col("text").str.extract(pattern, group).alias(f"field{group}")
+            for group in (1, 2, 3)
+        )
+        header = table.row(0, named=True)["text"].split() if len(table) else []
+        if header == ["enrolment", "test", "target"]:
+            table = table.slice(1)
+        if table.is_empty():
+            raise TrialsError(f"{path}: holds no trial")
+        voxceleb = str(table["field1"][0]) in TARGET_WORDS
+        word, enrolment, test = (1, 2, 3) if voxceleb else (3, 1, 2)
+        parsed = table.select(
+            "line",
+            "text",
+            pl.col(f"field{enrolment}").alias("enrolment"),
+            pl.col(f"field{test}").alias("test"),
+            pl.col(f"field{word}")
+            .replace_strict(TARGET_WORDS, default=None, return_dtype=pl.Boolean)
+            .alias("target"),
+        )
+        bad = parsed.filter(pl.any_horizontal(pl.col("enrolment", "test", "target").is_null()))
+        if len(bad):
+            row = bad.row(0, named=True)
+            raise TrialsError(
+                f"{path}: line {row['line']}: {row['text'][:80]!r} is not a trial: "
+                "write `enrolment test 1` or `enrolment test 0`"
+            )
+        return cls(parsed.select("enrolment", "test", "target"))
+
+    def write(self, path: str | Path) -> None:
+        """Write as tab-separated ``enrolment test target`` with 1 or 0. Raises OutputError."""
+        with atomic_path(Path(path)) as temporary:
+            self.table.with_columns(pl.col("target").cast(pl.Int8)).write_csv(
+                temporary, separator="\t"
+            )
+
+    def utterances_in(self, manifest: Manifest, name: str | Path) -> Manifest:
+        """Only the utterances that the trials name.
+
+        name: the list, for the message.
+
+        Raises TrialsError where the trials name an utterance that ``manifest`` lacks.
+        """
+        named = pl.DataFrame({"utterance": self.utterances}, schema={"utterance": pl.String})
+        unknown = named.join(manifest.table, on="utterance", how="anti")
+        if len(unknown):
+            raise TrialsError(
+                f"{name}: {len(unknown)} of {len(named)} utterances are not in the manifest, "
+                f"such as {unknown['utterance'][0]!r}: prepare the corpus that the list is for"
+            )
+        return Manifest(manifest.table.join(named, on="utterance", how="semi"))
+
+
+def make_trials(
+    manifest: Manifest, *, seed: int = 0, maximum_non_targets: int = 100_000
+) -> Trials:
+    """Make a trial list from an evaluation manifest.
+
+    Targets are all pairs of utterances of a speaker, across sessions where the speaker has several
+    (a pair within a session shares its channel, which flatters). Non-targets are all pairs of
+    different speakers, or a seeded sample of ``maximum_non_targets`` where there are more.
+
+    Raises TrialsError where no target or no non-target pair exists.
+    """
+    rows = manifest.table.filter(pl.col("speaker").is_not_null()).with_row_index("row")
+    several = (pl.col("session").n_unique() > 1).over("speaker").alias("several")
+    rows = rows.select("row", "utterance", "speaker", "session", several)
+    same = rows.join(rows, on="speaker", suffix="_test").filter(
+        (pl.col("row") < pl.col("row_test"))
+        & (~pl.col("several") | pl.col("session").ne_missing(pl.col("session_test")))
+    )
+    targets = same.select("row", "row_test").sort("row", "row_test").to_numpy()
+    if not len(targets):
+        raise TrialsError(
+            "no speaker has two utterances: target trials need at least two of the same speaker"
+        )
+    non_targets = _non_target_pairs(
+        rows["speaker"].rank("dense").to_numpy().astype(np.int64), maximum_non_targets, seed
+    )
+    if not len(non_targets):
+        raise TrialsError("only one speaker: non-target trials need at least two")
+    names = rows["utterance"]
+    pairs = np.concatenate([targets, non_targets]).astype(np.int64)
+    is_target = np.arange(len(pairs)) < len(targets)
+    return Trials(
+        pl.DataFrame(
+            {"enrolment": names[pairs[:, 0]], "test": names[pairs[:, 1]], "target": is_target}
+        )
+    )
+
+
+def _non_target_pairs(speakers: np.ndarray, maximum: int, seed: int) -> np.ndarray:
+    """(k, 2) rows of different speakers: all, or ``maximum`` distinct ones drawn with ``seed``."""
+    count = len(speakers)
+    if count * (count - 1) // 2 <= 4 * maximum:
+        first, second = np.triu_indices(count, k=1)
+        pairs = np.stack([first, second], axis=1)[speakers[first] != speakers[second]]
+        if len(pairs) <= maximum:
+            return pairs
+        chosen = np.random.default_rng(seed).choice(len(pairs), maximum, replace=False)
+        return pairs[np.sort(chosen)]
+    # Too many to list: draw pairs until enough distinct ones are there.
+    generator = np.random.default_rng(seed)
+    keys = np.empty(0, np.int64)
+    for _ in range(100):
+        drawn = np.sort(generator.integers(count, size=(2 * maximum, 2)), axis=1)
+        drawn = drawn[speakers[drawn[:, 0]] != speakers[drawn[:, 1]]]
+        keys = np.unique(np.concatenate([keys, drawn[:, 0] * count + drawn[:, 1]]))
+        if len(keys) >= maximum:
+            keys = np.sort(generator.choice(keys, maximum, replace=False))
+            break
+    return np.stack([keys // count, keys % count], axis=1)
