@@ -1,7 +1,8 @@
 """Utterances of a manifest to embeddings."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
 import numpy as np
@@ -59,13 +60,13 @@ def _map_ahead(
     ahead: int = 64,
 ) -> Iterator[NDArray[np.float32]]:
     """Like ``pool.map``, but at most ``ahead`` results wait in memory."""
-    remaining = iter(rows)
-    pending = [pool.submit(function, row) for row in islice(remaining, ahead)]
-    pending.reverse()
-    while pending:
-        result = pending.pop().result()
-        pending[:0] = [pool.submit(function, row) for row in islice(remaining, 1)]
-        yield result
+    waiting: deque[Future[NDArray[np.float32]]] = deque()
+    for row in rows:
+        waiting.append(pool.submit(function, row))
+        if len(waiting) == ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def _read(row: tuple[str, float, float]) -> NDArray[np.float32]:

@@ -28,13 +28,16 @@ class ModelSettings(Settings):
     """Everything about a model but its weights.
 
     threshold: cosine score from which two recordings count as the same speaker, or None where
-    none was set; threshold_source: the trials it was set on.
+    none was set; threshold_source: the trials it was set on. labels_used: whether speaker labels
+    were used in training, which took training_seconds; both include what it was trained from.
     """
 
     features: FeatureSettings = FeatureSettings()
     encoder: EncoderSettings
     threshold: float | None = None
     threshold_source: str | None = None
+    labels_used: bool = True
+    training_seconds: float = 0.0
 
 
 class Model(nn.Module):
@@ -78,14 +81,9 @@ class Model(nn.Module):
             row[: len(waveform)] = torch.from_numpy(waveform)
         return self(padded.to(device), lengths.to(device)).embedding.float().cpu().numpy()
 
-    def with_threshold(self, threshold: float, source: str) -> "Model":
-        """The same weights with a threshold set on the trials named ``source``."""
-        settings = self.settings.model_copy(
-            update={"threshold": threshold, "threshold_source": source}
-        )
-        model = Model(settings)
-        model.load_state_dict(self.state_dict())
-        return model
+    def annotate(self, **settings: Any) -> None:
+        """Note more about the model, such as its threshold, before saving it."""
+        self.settings = self.settings.model_copy(update=settings)
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file, whole or not at all. Raises OutputError."""

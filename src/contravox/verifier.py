@@ -18,6 +18,12 @@ class Verification:
     threshold: float | None
     same_speaker: bool | None
 
+    def __str__(self) -> str:
+        if self.threshold is None:
+            return f"score {self.score:.3f}; the model has no threshold: give one to decide"
+        speaker = "same speaker" if self.same_speaker else "different speakers"
+        return f"{speaker} (score {self.score:.3f}, threshold {self.threshold:.3f})"
+
 
 class Verifier:
     """Compares recordings with one model.

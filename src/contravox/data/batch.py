@@ -1,7 +1,8 @@
 """What one training step sees."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
+import torch
 from torch import Tensor
 
 
@@ -21,3 +22,7 @@ class Batch:
     labels: Tensor
     utterances: Tensor
     views: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on another device."""
+        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))

@@ -1,6 +1,6 @@
 """Segments cut from utterances, augmented, and gathered into batches."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 from contravox.audio import SAMPLE_RATE, read_audio
 from contravox.data.augmentation import Augmentation, AugmentationSettings
 from contravox.data.batch import Batch
+from contravox.data.noise import DrawSpeech
 from contravox.data.sampling import SegmentRequest
 from contravox.manifest import Manifest
 
@@ -44,7 +45,7 @@ class SegmentDataset(Dataset[Segment]):
         self.labels = labels
         self.samples = round(seconds * SAMPLE_RATE)
         self.segments = segments
-        self.augmentation = None if augmentation is None else Augmentation(augmentation)
+        self.augmentation = augmentation
         self.clean_first = clean_first
 
     def __len__(self) -> int:
@@ -60,12 +61,11 @@ class SegmentDataset(Dataset[Segment]):
         waveform = self._read(row, *places[segment], self.samples)
         if self.augmentation is not None and not (self.clean_first and segment == 0):
             generator = np.random.default_rng([seed, segment])
-            waveform = self.augmentation(waveform, generator, self._speech_of_others(label))
+            augment = Augmentation(self.augmentation, self._speech_of_others(label))
+            waveform = augment(waveform, generator)
         return waveform, label, row, view
 
-    def _speech_of_others(
-        self, label: int
-    ) -> Callable[[np.random.Generator, int], NDArray[np.float32]]:
+    def _speech_of_others(self, label: int) -> DrawSpeech:
         """Draws stretches of speech of any label but ``label``, for babble."""
 
         def draw(generator: np.random.Generator, samples: int) -> NDArray[np.float32]:

@@ -1,0 +1,206 @@
+"""Two commands to see it all: the systems trained, compared, and a pair of recordings verified."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from rich.console import Console
+
+from contravox.audio import read_audio
+from contravox.corpora.synthetic_voices import make_synthetic_voices
+from contravox.embedding import embed_manifest
+from contravox.embeddings import Embeddings
+from contravox.errors import TrainingError
+from contravox.evaluation import evaluate, metrics_of
+from contravox.features import FeatureSettings, LogMelFilterbank
+from contravox.manifest import Manifest
+from contravox.metrics.system_result import SystemResult
+from contravox.metrics.table import render_table
+from contravox.model import Model
+from contravox.preparation import prepare_corpus
+from contravox.progress import progress_bar, say
+from contravox.report import write_report
+from contravox.training.log import read_log
+from contravox.training.recipe import Recipe
+from contravox.training.trainer import MODEL, Trainer, Validation
+from contravox.trials import Trials
+from contravox.verifier import Verifier
+from contravox.writing import write_text
+
+
+@dataclass(frozen=True)
+class DemoSystem:
+    """A shipped recipe, what to call it, and the system whose encoder it starts from."""
+
+    recipe: str
+    title: str
+    initial: str | None = None
+
+
+SYSTEMS = (
+    DemoSystem("aam_softmax", "AAM-softmax (MFA-Conformer)"),
+    DemoSystem("mfcon", "MFCon (MFA-Conformer)"),
+    DemoSystem("aamsupcon", "Class-aware AAM-SupCon, MGDA (ECAPA-TDNN)"),
+    DemoSystem("cel", "CEL (Fast ResNet-34)"),
+    DemoSystem("cel_finetune", "CEL, then fine-tuned (Fast ResNet-34)", initial="cel"),
+)
+
+
+def run_demo(
+    corpus: Path | None, output: Path, *, seed: int = 0, epochs: int | None = None
+) -> list[dict[str, Any]]:
+    """Train every system small, compare them on speakers they never heard, verify two pairs.
+
+    What is already there is used again, so an interrupted demo goes on where it stopped.
+
+    corpus: a folder per speaker; None for synthetic voices. output: folder for everything made.
+    seed: of the split and the training. epochs: in place of those of the recipes.
+
+    Returns the table's numbers. Raises what preparation, training and evaluation raise.
+    """
+    if corpus is None:
+        corpus = output / "voices"
+        with progress_bar("speaking the corpus") as report:
+            make_synthetic_voices(corpus, progress=report)
+    folder = output / f"{corpus.resolve().name}-seed{seed}"
+    parts = folder / "corpus"
+    with progress_bar("reading headers") as report:
+        counts = prepare_corpus("folder", corpus, parts, split=True, seed=seed, progress=report)
+    for part in ("train", "validation", "test"):
+        held = ", ".join(f"{value:,} {key}" for key, value in counts[part].items())
+        say(f"{part}: {held}")
+
+    validation = Validation.read(parts / "validation" / "trials.tsv")
+    test = Validation.read(parts / "test" / "trials.tsv")
+    results = [_untrained(test)]
+    validation_rates = {}
+    for system in SYSTEMS:
+        result, validation_rates[system.recipe] = _train_and_evaluate(
+            system, folder, validation, test, seed=seed, epochs=epochs
+        )
+        results.append(result)
+
+    metrics = [metrics_of(result) for result in results]
+    write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    notes = {
+        "Corpus": f"{corpus}, parts of different speakers, seed {seed}",
+        "Trials": f"{len(test.trials):,}, of which {test.trials.targets.sum():,} targets",
+        "Enrolment": "one utterance; whole utterances embedded",
+        "Score": "cosine, not normalised",
+        "Threshold": "equal error rate on the validation part",
+    }
+    page = folder / "report.html"
+    write_report(page, "contravox demo", results, notes)
+    Console().print(render_table(results))
+    print(f"report: {page}")
+    best = min(validation_rates, key=lambda name: validation_rates[name])
+    _verify_two_pairs(folder / best / MODEL, test, seed)
+    return metrics
+
+
+def _train_and_evaluate(
+    system: DemoSystem,
+    folder: Path,
+    validation: Validation,
+    test: Validation,
+    *,
+    seed: int,
+    epochs: int | None,
+) -> tuple[SystemResult, float]:
+    """Train one system, or find it trained; evaluate it. Also gives its validation EER."""
+    run = folder / system.recipe
+    parts = folder / "corpus"
+    overrides = [
+        f"data.manifest={parts / 'train' / 'manifest.tsv'}",
+        f"training.seed={seed}",
+    ]
+    recipe = Recipe.read(f"small/{system.recipe}")
+    if recipe.data.validation_trials is not None:
+        overrides.append(f"data.validation_trials={parts / 'validation' / 'trials.tsv'}")
+    if system.initial is not None:
+        overrides.append(f"training.initial_model={folder / system.initial / MODEL}")
+    if epochs is not None:
+        overrides.append(f"training.epochs={epochs}")
+    recipe = Recipe.read(f"small/{system.recipe}", overrides)
+    with progress_bar(system.title) as report:
+        try:
+            trainer = Trainer(recipe, run, progress=report)
+            model = trainer.fit(resume=True)
+        except TrainingError:
+            # Left there by another version or with other settings, and the demo's own to replace.
+            shutil.rmtree(run)
+            trainer = Trainer(recipe, run, progress=report)
+            model = trainer.fit()
+    rate, threshold = validation.equal_error_rate(model)
+    model.annotate(threshold=threshold, threshold_source=validation.name)
+    model.save(run / MODEL)
+    with progress_bar("embedding the test part") as report:
+        embeddings = embed_manifest(model, test.manifest, progress=report)
+    result = evaluate(
+        system.title,
+        embeddings,
+        test.trials,
+        test.manifest,
+        labels_used=model.settings.labels_used,
+        parameters=model.parameter_count,
+        training_seconds=model.settings.training_seconds,
+        losses=_loss_curves(run),
+        threshold=threshold,
+    )
+    say(f"{system.title}: EER {result.equal_error_rate:.2%}")
+    return result, rate
+
+
+def _loss_curves(run: Path) -> dict[str, list[tuple[int, float]]]:
+    """The losses of a training log by objective, as (step, loss)."""
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for entry in read_log(run):
+        for name, loss in entry.get("losses", {}).items():
+            curves.setdefault(name, []).append((entry["step"], loss))
+    return curves
+
+
+def _untrained(test: Validation) -> SystemResult:
+    """What no training at all gives: mean and deviation over time of each log-Mel band."""
+    front_end = LogMelFilterbank(FeatureSettings(normalisation="none"))
+    vectors = []
+    for path in test.manifest.table["path"]:
+        waveform = torch.from_numpy(read_audio(path))[None]
+        features, _ = front_end(waveform, torch.tensor([waveform.shape[1]]))
+        vectors.append(torch.cat([features[0].mean(1), features[0].std(1)]).numpy())
+    # Centred, as the cosine of vectors that all point one way would tell nothing.
+    stacked = np.stack(vectors)
+    embeddings = Embeddings(
+        test.manifest.table["utterance"].to_list(), stacked - stacked.mean(axis=0)
+    )
+    return evaluate(
+        "Log-Mel statistics, untrained",
+        embeddings,
+        test.trials,
+        test.manifest,
+        labels_used=False,
+        parameters=0,
+    )
+
+
+def _verify_two_pairs(model: Path, test: Validation, seed: int) -> None:
+    """Verify a pair of one speaker and a pair of two; then say what to try next."""
+    verifier = Verifier.load(model)
+    paths = dict(test.manifest.table.select("utterance", "path").iter_rows())
+    print(f"best on the validation part: {model}")
+    pair = ("", "")
+    for target in (True, False):
+        trial = test.trials.table.filter(pl.col("target") == target).sample(1, seed=seed).row(0)
+        pair = paths[trial[0]], paths[trial[1]]
+        truth = "one speaker" if target else "two speakers"
+        print(f"  {trial[0]} and {trial[1]}, of {truth}: {verifier.verify(*pair)}")
+    print("next:")
+    print(f"  contravox verify {model} {pair[0]} {pair[1]}")
+    print("  contravox prepare folder YOUR_SPEAKERS -o corpus --split")
+    print("  contravox train small/mfcon training.epochs=20 -o runs/mine")
+    print("  contravox evaluate runs/mine/model.safetensors corpus/test/trials.tsv -o runs/mine")

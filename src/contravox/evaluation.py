@@ -1,0 +1,166 @@
+"""A system's scores on a trial list, and what they are worth."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from contravox.embedding import embed_manifest
+from contravox.embeddings import Embeddings
+from contravox.errors import ManifestError
+from contravox.manifest import Manifest
+from contravox.metrics.bootstrap import bootstrap_speakers, percentile_interval
+from contravox.metrics.detection_cost import minimum_detection_cost
+from contravox.metrics.error_rates import equal_error_rate
+from contravox.metrics.system_result import SystemResult
+from contravox.model import Model
+from contravox.report import write_report
+from contravox.scoring.cosine import cosine_scores
+from contravox.trials import Trials
+from contravox.writing import atomic_path, write_text
+
+
+def score_trials(embeddings: Embeddings, trials: Trials) -> NDArray[np.float32]:
+    """Cosine score of each trial, (k,). Raises TrialsError for an utterance without embedding."""
+    return cosine_scores(embeddings.vectors, embeddings.vectors, embeddings.pairs(trials))
+
+
+def evaluate(
+    name: str,
+    embeddings: Embeddings,
+    trials: Trials,
+    manifest: Manifest,
+    *,
+    labels_used: bool,
+    parameters: int,
+    training_seconds: float = 0.0,
+    losses: Mapping[str, Sequence[tuple[int, float]]] | None = None,
+    threshold: float | None = None,
+) -> SystemResult:
+    """Score trials by the cosine of whole-utterance embeddings and measure the scores.
+
+    The interval is by bootstrap over the speakers of ``manifest``.
+
+    Raises TrialsError, ManifestError, MetricError.
+    """
+    scores = score_trials(embeddings, trials)
+    rate, eer_threshold = equal_error_rate(scores, trials.targets)
+    cost, _ = minimum_detection_cost(scores, trials.targets)
+    replicates = bootstrap_speakers(
+        scores,
+        trials.targets,
+        trial_speakers(trials.table["enrolment"], manifest),
+        trial_speakers(trials.table["test"], manifest),
+    )
+    return SystemResult(
+        name=name,
+        labels_used=labels_used,
+        scores=scores,
+        targets=trials.targets,
+        equal_error_rate=rate,
+        eer_threshold=eer_threshold,
+        interval=percentile_interval(replicates.equal_error_rate),
+        minimum_detection_cost=cost,
+        parameters=parameters,
+        training_seconds=training_seconds,
+        losses=losses or {},
+        threshold=threshold,
+    )
+
+
+def trial_speakers(utterances: pl.Series, manifest: Manifest) -> NDArray:
+    """(k,) speaker of each utterance. Raises ManifestError where one is unknown."""
+    named = utterances.alias("utterance").to_frame()
+    speakers = named.join(
+        manifest.table.select("utterance", "speaker"),
+        on="utterance",
+        how="left",
+        maintain_order="left",
+    )["speaker"]
+    missing = speakers.is_null().arg_true()
+    if len(missing):
+        raise ManifestError(
+            f"utterance {utterances[int(missing[0])]!r} has no speaker in the manifest: intervals "
+            "are over speakers, so fill the speaker column in"
+        )
+    return speakers.to_numpy()
+
+
+def write_scores(path: Path, trials: Trials, scores: NDArray[np.float32]) -> None:
+    """Write ``enrolment test target score``, tab-separated. Raises OutputError."""
+    table = trials.table.with_columns(
+        pl.col("target").cast(pl.Int8), pl.Series("score", scores, dtype=pl.Float32)
+    )
+    with atomic_path(path) as temporary:
+        table.write_csv(temporary, separator="\t")
+
+
+def evaluate_model(
+    model: Path,
+    trials: Path,
+    manifest: Path | None = None,
+    *,
+    output: Path | None = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> tuple[SystemResult, dict[str, Any]]:
+    """Evaluate a model file on a trial list.
+
+    manifest: of the trials' utterances; ``manifest.tsv`` beside the trials by default.
+    output: folder for ``scores.tsv``, ``metrics.json`` and ``report.html``.
+    progress: called with the utterances embedded and in all.
+
+    Returns the result, and its numbers with the protocol that they belong to.
+
+    Raises ModelError, TrialsError, ManifestError, AudioError, MetricError, OutputError.
+    """
+    loaded = Model.load(model)
+    read = Trials.read(trials)
+    utterances = read.utterances_in(
+        Manifest.read(manifest or trials.parent / "manifest.tsv"), trials
+    )
+    embeddings = embed_manifest(loaded, utterances, progress=progress)
+    result = evaluate(
+        str(model),
+        embeddings,
+        read,
+        utterances,
+        labels_used=loaded.settings.labels_used,
+        parameters=loaded.parameter_count,
+        training_seconds=loaded.settings.training_seconds,
+        threshold=loaded.settings.threshold,
+    )
+    protocol = {
+        "trials": str(trials),
+        "targets": int(read.targets.sum()),
+        "non-targets": int((~read.targets).sum()),
+        "speakers": len(utterances.speakers),
+        "enrolment": "one utterance",
+        "embedding": "whole utterance",
+        "score": "cosine, not normalised",
+    }
+    metrics = {**metrics_of(result), "protocol": protocol}
+    if output is not None:
+        write_scores(output / "scores.tsv", read, result.scores)
+        write_text(output / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+        notes = {name: str(value) for name, value in protocol.items()}
+        write_report(output / "report.html", f"{model} on {trials}", [result], notes)
+    return result, metrics
+
+
+def metrics_of(result: SystemResult) -> dict[str, Any]:
+    """A result's numbers, for programs."""
+    return {
+        "system": result.name,
+        "labels_used": result.labels_used,
+        "equal_error_rate": result.equal_error_rate,
+        "equal_error_rate_interval": list(result.interval),
+        "minimum_detection_cost": result.minimum_detection_cost,
+        "eer_threshold": result.eer_threshold,
+        "threshold": result.threshold,
+        "parameters": result.parameters,
+        "training_seconds": result.training_seconds,
+    }

@@ -1,0 +1,96 @@
+"""The state of a training run on disk: enough to continue to the same weights."""
+
+import pickle
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from contravox.errors import TrainingError
+from contravox.training.recipe import Recipe
+from contravox.writing import atomic_path
+
+NAME = "checkpoint.pt"
+
+
+@dataclass
+class Progress:
+    """How far a run has come.
+
+    step: optimiser steps taken. best_rate: lowest validation equal error rate so far, or None.
+    unimproved: validations since. seconds: spent training, over all sessions.
+    """
+
+    step: int = 0
+    best_rate: float | None = None
+    unimproved: int = 0
+    seconds: float = 0.0
+    finished: bool = False
+
+
+def save_checkpoint(
+    folder: Path, recipe: Recipe, progress: Progress, system: nn.Module, optimiser: Optimizer
+) -> None:
+    """Write ``checkpoint.pt``, whole or not at all. Raises OutputError."""
+    state = {
+        "recipe": recipe.model_dump(mode="json"),
+        "progress": asdict(progress),
+        "system": system.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "random_state": torch.get_rng_state(),
+        "cuda_random_states": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+    with atomic_path(folder / NAME) as temporary:
+        torch.save(state, temporary)
+
+
+def read_checkpoint(folder: Path, recipe: Recipe) -> dict[str, Any]:
+    """Read the checkpoint of ``recipe``. Nothing in the file is executed.
+
+    Raises TrainingError where it is not whole, or was trained with another recipe.
+    """
+    path = folder / NAME
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        before = Recipe.validate_keys(state["recipe"], str(path))
+    except (RuntimeError, EOFError, KeyError, TypeError, OSError, pickle.UnpicklingError) as error:
+        raise TrainingError(
+            f"{path}: not a whole checkpoint: delete it and train again from the start"
+        ) from error
+    difference = _first_difference(before.model_dump(), recipe.model_dump())
+    if difference:
+        key, old, new = difference
+        raise TrainingError(
+            f"{path}: was trained with {key}={old}, this recipe says {new}: "
+            "set it back, or train into another folder"
+        )
+    return state
+
+
+def restore(
+    state: dict[str, Any], system: nn.Module, optimiser: Optimizer
+) -> Progress:
+    """Put a checkpoint's weights, optimiser and random state back."""
+    system.load_state_dict(state["system"])
+    optimiser.load_state_dict(state["optimiser"])
+    torch.set_rng_state(state["random_state"])
+    if state["cuda_random_states"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state["cuda_random_states"])
+    return Progress(**state["progress"])
+
+
+def _first_difference(old: Any, new: Any, key: str = "") -> tuple[str, Any, Any] | None:
+    """The first key whose values differ; how many processes read the data decides nothing."""
+    if key == "data.workers":
+        return None
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in [*old, *(name for name in new if name not in old)]:
+            below = f"{key}.{name}" if key else name
+            difference = _first_difference(old.get(name), new.get(name), below)
+            if difference:
+                return difference
+        return None
+    return None if old == new else (key, old, new)

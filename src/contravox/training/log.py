@@ -1,0 +1,54 @@
+"""What happened in training: one JSON object a line, and TensorBoard."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch.utils.tensorboard import SummaryWriter
+
+from contravox.errors import OutputError
+from contravox.writing import write_text
+
+NAME = "log.jsonl"
+
+
+class TrainingLog:
+    """Appends to ``log.jsonl`` and to TensorBoard's files in ``folder``.
+
+    first_step: entries from this step on are of a run that was cut off, and are dropped.
+    """
+
+    def __init__(self, folder: Path, *, first_step: int = 0) -> None:
+        path = folder / NAME
+        kept = [entry for entry in read_log(folder) if entry["step"] < first_step]
+        write_text(path, "".join(json.dumps(entry) + "\n" for entry in kept))
+        try:
+            self.file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
+            self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step)
+        except OSError as error:
+            raise OutputError(f"{folder}: cannot be written ({error.strerror})") from error
+
+    def write(self, step: int, entry: dict[str, Any]) -> None:
+        """Log numbers, or groups of numbers by name, of a step."""
+        self.file.write(json.dumps({"step": step, **entry}) + "\n")
+        for name, value in entry.items():
+            for key, number in value.items() if isinstance(value, dict) else [("", value)]:
+                self.board.add_scalar(f"{name}/{key}".rstrip("/"), number, step)
+
+    def close(self) -> None:
+        self.file.close()
+        self.board.close()
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """Every entry logged in ``folder``; a last line cut short is left out."""
+    path = folder / NAME
+    if not path.exists():
+        return []
+    entries = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            entries.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return entries

@@ -1,0 +1,46 @@
+"""How the learning rate and the margins move during training."""
+
+import math
+from typing import Literal
+
+from pydantic import Field
+
+from contravox.settings import Settings
+
+
+class ScheduleSettings(Settings):
+    """The learning rate as a share of its peak.
+
+    After a linear warm-up: ``constant``; ``cosine`` down to ``final`` at the last step; or
+    ``step``, multiplied by ``factor`` every ``every`` epochs.
+    """
+
+    name: Literal["constant", "cosine", "step"] = "constant"
+    warmup_steps: int = Field(0, ge=0)
+    final: float = Field(0.0, ge=0, le=1, description="cosine: share of the peak at the end")
+    factor: float = Field(0.5, gt=0, le=1, description="step: multiplied by this")
+    every: int = Field(4, ge=1, description="step: epochs between multiplications")
+
+    def share(self, step: int, steps_per_epoch: int, total_steps: int) -> float:
+        """Share of the peak learning rate for step 0, 1, ..., total_steps - 1."""
+        if step < self.warmup_steps:
+            return (step + 1) / self.warmup_steps
+        if self.name == "cosine":
+            progress = (step - self.warmup_steps) / max(1, total_steps - self.warmup_steps)
+            return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * progress))
+        if self.name == "step":
+            return self.factor ** (step // steps_per_epoch // self.every)
+        return 1.0
+
+
+class MarginSchedule(Settings):
+    """Margins stay 0 until epoch ``start`` and reach their full size, linearly, at ``end``."""
+
+    start: float = Field(0.0, ge=0, description="epochs")
+    end: float = Field(1.0, gt=0, description="epochs")
+
+    def share(self, epoch: float) -> float:
+        """Share of the full margin after ``epoch`` (fractional) epochs."""
+        if epoch >= self.end:
+            return 1.0
+        return max(0.0, (epoch - self.start) / (self.end - self.start))

@@ -1,0 +1,332 @@
+"""The training loop."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.utils.data import DataLoader
+
+from contravox.balance import Balance
+from contravox.data.batch import Batch
+from contravox.data.dataset import SegmentDataset, collate
+from contravox.data.sampling import Sampler, SegmentRequest
+from contravox.embedding import embed_manifest
+from contravox.errors import ContravoxError, ManifestError, RecipeError, TrainingError
+from contravox.manifest import Manifest
+from contravox.metrics.error_rates import equal_error_rate
+from contravox.model import Model, ModelSettings
+from contravox.objectives import positive_share
+from contravox.scoring.cosine import cosine_scores
+from contravox.training.checkpoint import NAME as CHECKPOINT
+from contravox.training.checkpoint import Progress, read_checkpoint, restore, save_checkpoint
+from contravox.training.interrupt import deferred_interrupt, ignore_interrupts
+from contravox.training.log import TrainingLog
+from contravox.training.recipe import OptimiserSettings, Recipe
+from contravox.training.system import System
+from contravox.trials import Trials
+from contravox.writing import write_text
+
+MODEL = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Trials by which epochs are compared, and the utterances that they name."""
+
+    trials: Trials
+    manifest: Manifest
+    name: str
+
+    @classmethod
+    def read(cls, trials: Path, manifest: Path | None = None) -> "Validation":
+        """Read trials and their manifest, ``manifest.tsv`` beside them by default.
+
+        Raises TrialsError, ManifestError.
+        """
+        read = Trials.read(trials)
+        utterances = Manifest.read(manifest or trials.parent / "manifest.tsv")
+        return cls(read, read.utterances_in(utterances, trials), str(trials))
+
+    def equal_error_rate(self, model: Model) -> tuple[float, float]:
+        """The model's equal error rate on these trials, and its threshold."""
+        embeddings = embed_manifest(model, self.manifest)
+        scores = cosine_scores(
+            embeddings.vectors, embeddings.vectors, embeddings.pairs(self.trials)
+        )
+        return equal_error_rate(scores, self.trials.targets)
+
+
+class Trainer:
+    """Trains one recipe into one folder.
+
+    The folder then holds ``recipe.yaml`` (what ran, defaults included), ``model.safetensors`` (the
+    best epoch on the validation trials, with its threshold; without them the last), the
+    ``checkpoint.pt`` that training resumes from, ``log.jsonl`` and TensorBoard's files.
+
+    progress: called after each step with the steps done, those in all, and a line about the last.
+
+    Raises RecipeError, ManifestError or TrialsError where recipe and corpus do not fit.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        folder: Path,
+        *,
+        progress: Callable[[int, int, str], None] = lambda *_: None,
+    ) -> None:
+        self.recipe = recipe
+        self.folder = folder
+        self.report = progress
+        settings = recipe.training
+        self.fabric = Fabric(accelerator="auto", devices=1, precision=settings.precision)
+        manifest = Manifest.read(recipe.data.manifest)
+        self.utterances = manifest.table["utterance"]
+        labels = training_labels(manifest, recipe)
+        self.sampler = Sampler(recipe.sampler, labels, seed=settings.seed)
+        self.dataset = SegmentDataset(
+            manifest,
+            labels,
+            seconds=recipe.data.segment_seconds,
+            segments=recipe.sampler.segments,
+            augmentation=recipe.augmentation,
+            clean_first=recipe.clean_first,
+        )
+        self.validation = None
+        if recipe.data.validation_trials is not None:
+            self.validation = Validation.read(
+                recipe.data.validation_trials, recipe.data.validation_manifest
+            )
+        self.steps_per_epoch = len(self.sampler.batches(0))
+        self.total_steps = self.steps_per_epoch * settings.epochs
+        torch.manual_seed(settings.seed)
+        system = System(recipe, classes=int(labels.max()) + 1)
+        labelled = recipe.data.labels == "speaker"
+        self.initial_seconds = 0.0
+        if settings.initial_model is not None:
+            initial = load_initial_weights(system.model, settings.initial_model, recipe)
+            self.initial_seconds = initial.training_seconds
+            labelled = labelled or initial.labels_used
+        system.model.annotate(labels_used=labelled)
+        self.balance = Balance(
+            recipe.balance, {name: each.weight for name, each in recipe.objectives.items()}
+        )
+        self.system, self.optimiser = self.fabric.setup(
+            system, make_optimiser(system, settings.optimiser)
+        )
+        self.progress = Progress()
+
+    def fit(self, *, resume: bool = False) -> Model:
+        """Train to the end and return the best model.
+
+        resume: continue from the folder's checkpoint, if there is one. The weights are then those
+        of a run that was never interrupted.
+
+        Raises TrainingError where a loss is not finite, and where the folder holds another
+        training; KeyboardInterrupt after writing a checkpoint.
+        """
+        if (self.folder / CHECKPOINT).exists():
+            if not resume:
+                raise TrainingError(
+                    f"{self.folder}: holds a training already: continue it with --resume, "
+                    "or choose another --output"
+                )
+            state = read_checkpoint(self.folder, self.recipe)
+            self.progress = restore(state, self.system, self.optimiser)
+        if not self.progress.finished:
+            write_text(self.folder / "recipe.yaml", self.recipe.to_yaml())
+            log = TrainingLog(self.folder, first_step=self.progress.step)
+            try:
+                with deferred_interrupt() as interrupt:
+                    self._train(log, lambda: interrupt.asked)
+            finally:
+                log.close()
+        return Model.load(self.folder / MODEL)
+
+    def _train(self, log: TrainingLog, interrupted: Callable[[], bool]) -> None:
+        started = time.perf_counter() - self.progress.seconds
+        settings = self.recipe.training
+        for epoch in range(self.progress.step // self.steps_per_epoch, settings.epochs):
+            self.system.train()
+            for batch in self._batches(epoch):
+                self._step(batch, log)
+                self.progress.seconds = time.perf_counter() - started
+                last_of_epoch = self.progress.step % self.steps_per_epoch == 0
+                if interrupted():
+                    self._checkpoint()
+                    raise KeyboardInterrupt
+                if self.progress.step % settings.checkpoint_steps == 0 and not last_of_epoch:
+                    self._checkpoint()
+            last = epoch + 1 == settings.epochs
+            if last or (epoch + 1) % settings.validate_every == 0:
+                stop = self._validate(log)
+                self.progress.seconds = time.perf_counter() - started
+                self.progress.finished = last or stop
+            self._checkpoint()
+            if self.progress.finished:
+                return
+
+    def _batches(self, epoch: int) -> Iterator[Batch]:
+        """The epoch's batches from the next step on."""
+        requests = self.sampler.batches(epoch)[self.progress.step - epoch * self.steps_per_epoch :]
+        workers = self.recipe.data.workers
+        loader: DataLoader[Batch] = DataLoader(
+            self.dataset,
+            batch_sampler=_Requests(requests),
+            collate_fn=collate,
+            num_workers=workers,
+            worker_init_fn=ignore_interrupts,
+            # Without its own, the loader would draw from the generator that dropout uses, and a
+            # resumed epoch would draw once more than an uninterrupted one.
+            generator=torch.Generator(),
+            prefetch_factor=4 if workers else None,
+        )
+        try:
+            yield from loader
+        except ContravoxError as error:
+            # A worker wraps its error in the whole traceback, whose last line is the error's own.
+            lines = str(error).strip().splitlines()
+            raise type(error)(lines[-1].partition(": ")[2] if len(lines) > 1 else lines[0]) from None
+
+    def _step(self, batch: Batch, log: TrainingLog) -> None:
+        settings, step = self.recipe.training, self.progress.step
+        share = settings.schedule.share(step, self.steps_per_epoch, self.total_steps)
+        learning_rate = settings.optimiser.learning_rate * share
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate
+        if settings.margin_schedule is not None:
+            epoch = step / self.steps_per_epoch
+            self.system.objectives.set_margin_share(settings.margin_schedule.share(epoch))
+        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
+        output = self.system(batch.to(self.fabric.device), generator)
+        self._check_finite(output.losses, batch)
+        weights = self.balance(output.losses, output.shared)
+        total = sum((weights[name] * loss for name, loss in output.losses.items()), torch.tensor(0))
+        self.fabric.backward(total)
+        norm = self.fabric.clip_gradients(
+            self.system,
+            self.optimiser,
+            max_norm=settings.gradient_clip or float("inf"),
+            error_if_nonfinite=False,
+        )
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.progress.step = step + 1
+        losses = {name: loss.item() for name, loss in output.losses.items()}
+        log.write(
+            step,
+            {
+                "losses": losses,
+                "weights": {name: float(weight) for name, weight in weights.items()},
+                "learning_rate": learning_rate,
+                "gradient_norm": float(norm),
+                "positive_share": float(positive_share(batch.labels)),
+            },
+        )
+        line = ", ".join(f"{name} {loss:.3f}" for name, loss in losses.items())
+        self.report(self.progress.step, self.total_steps, line)
+
+    def _check_finite(self, losses: dict[str, Tensor], batch: Batch) -> None:
+        for name, loss in losses.items():
+            if not bool(torch.isfinite(loss)):
+                names = self.utterances.gather(pl.Series(batch.utterances.tolist())).unique()
+                write_text(self.folder / "not_finite.txt", "\n".join(names.sort()) + "\n")
+                raise TrainingError(
+                    f"step {self.progress.step}: objectives.{name} is {loss.item()} on "
+                    f"{', '.join(names.sort()[:3])} and {max(len(names) - 3, 0)} more (all in "
+                    f"{self.folder / 'not_finite.txt'}): lower training.optimiser.learning_rate, "
+                    "or leave out a faulty utterance"
+                )
+
+    def _validate(self, log: TrainingLog) -> bool:
+        """Keep the model if it is the best so far; say whether to stop early."""
+        model: Model = self.system.model
+        seconds = self.initial_seconds + self.progress.seconds
+        model.annotate(training_seconds=round(seconds, 1))
+        if self.validation is None:
+            model.save(self.folder / MODEL)
+            return False
+        rate, threshold = self.validation.equal_error_rate(model)
+        step = self.progress.step
+        log.write(step - 1, {"validation": {"equal_error_rate": rate, "threshold": threshold}})
+        self.report(step, self.total_steps, f"validation equal error rate {rate:.2%}")
+        if self.progress.best_rate is None or rate < self.progress.best_rate:
+            self.progress.best_rate = rate
+            self.progress.unimproved = 0
+            model.annotate(threshold=threshold, threshold_source=self.validation.name)
+            model.save(self.folder / MODEL)
+        else:
+            self.progress.unimproved += 1
+        patience = self.recipe.training.patience
+        return patience is not None and self.progress.unimproved >= patience
+
+    def _checkpoint(self) -> None:
+        save_checkpoint(self.folder, self.recipe, self.progress, self.system, self.optimiser)
+
+
+class _Requests(torch.utils.data.Sampler[list[SegmentRequest]]):
+    """Batches already drawn, as a DataLoader takes them."""
+
+    def __init__(self, requests: list[list[SegmentRequest]]) -> None:
+        self.requests = requests
+
+    def __iter__(self) -> Iterator[list[SegmentRequest]]:
+        return iter(self.requests)
+
+    def __len__(self) -> int:
+        return len(self.requests)
+
+
+def training_labels(manifest: Manifest, recipe: Recipe) -> NDArray[np.int64]:
+    """(n,) labels 0, 1, ... of a manifest's utterances: their speakers, or without labels themselves.
+
+    Raises ManifestError where a speaker is missing, RecipeError where there is only one.
+    """
+    if recipe.data.labels == "utterance":
+        return np.arange(len(manifest))
+    speakers = manifest.table["speaker"]
+    if speakers.null_count():
+        raise ManifestError(
+            f"{recipe.data.manifest}: {speakers.null_count()} utterances have no speaker: "
+            "fill them in, or train without labels by data.labels=utterance"
+        )
+    if speakers.n_unique() < 2:
+        raise RecipeError(
+            f"{recipe.data.manifest}: holds one speaker only: training needs at least two"
+        )
+    return speakers.rank("dense").to_numpy().astype(np.int64) - 1
+
+
+def make_optimiser(system: System, settings: OptimiserSettings) -> Optimizer:
+    """The optimiser of everything that trains."""
+    parameters = system.parameters()
+    rate, decay = settings.learning_rate, settings.weight_decay
+    if settings.name == "sgd":
+        return SGD(parameters, rate, momentum=settings.momentum, weight_decay=decay)
+    optimiser = {"adam": Adam, "adamw": AdamW}[settings.name]
+    return optimiser(parameters, rate, weight_decay=decay)
+
+
+def load_initial_weights(model: Model, path: Path, recipe: Recipe) -> ModelSettings:
+    """Start ``model`` from a trained one, whose settings are returned.
+
+    Raises ModelError, RecipeError where they differ.
+    """
+    initial = Model.load(path)
+    for key in ("features", "encoder"):
+        ours, theirs = getattr(recipe, key), getattr(initial.settings, key)
+        if ours != theirs:
+            raise RecipeError(
+                f"training.initial_model: {path} has another {key} ({theirs!r}): "
+                f"set this recipe's {key} to that"
+            )
+    model.load_state_dict(initial.state_dict())
+    return initial.settings
