@@ -25,7 +25,11 @@ CLIPPED_SHARE = 0.01
 """Share of samples at full scale above which a recording is reported as clipped."""
 
 AUDIO_SUFFIXES = frozenset(
-    ".wav .flac .ogg .opus .oga .mp3 .sph .nist .aiff .aif .aifc .au .w64 .caf .rf64 .raw".split()
+    f".{ending}"
+    for ending in (
+        *("wav", "flac", "ogg", "opus", "oga", "mp3", "sph", "nist", "raw"),
+        *("aiff", "aif", "aifc", "au", "w64", "caf", "rf64"),
+    )
 )
 """Endings of the files that a corpus folder is searched for."""
 

@@ -15,20 +15,17 @@ from contravox.audio import read_audio
 from contravox.corpora.synthetic_voices import make_synthetic_voices
 from contravox.embedding import embed_manifest
 from contravox.embeddings import Embeddings
-from contravox.errors import TrainingError
+from contravox.errors import CheckpointError
 from contravox.evaluation import evaluate, metrics_of
 from contravox.features import FeatureSettings, LogMelFilterbank
-from contravox.manifest import Manifest
 from contravox.metrics.system_result import SystemResult
 from contravox.metrics.table import render_table
-from contravox.model import Model
 from contravox.preparation import prepare_corpus
 from contravox.progress import progress_bar, say
 from contravox.report import write_report
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
 from contravox.training.trainer import MODEL, Trainer, Validation
-from contravox.trials import Trials
 from contravox.verifier import Verifier
 from contravox.writing import write_text
 
@@ -131,7 +128,7 @@ def _train_and_evaluate(
         try:
             trainer = Trainer(recipe, run, progress=report)
             model = trainer.fit(resume=True)
-        except TrainingError:
+        except CheckpointError:
             # Left there by another version or with other settings, and the demo's own to replace.
             shutil.rmtree(run)
             trainer = Trainer(recipe, run, progress=report)

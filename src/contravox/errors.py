@@ -11,7 +11,7 @@ class ContravoxError(Exception):
 
 
 class AudioError(ContravoxError):
-    """A recording that cannot be read or cannot be trusted: empty, cut short, silent, not finite."""
+    """A recording that cannot be read or cannot be trusted: cut short, silent, not finite."""
 
 
 class ManifestError(ContravoxError):
@@ -32,6 +32,10 @@ class ModelError(ContravoxError):
 
 class TrainingError(ContravoxError):
     """Training that cannot go on: a loss that is not finite, a checkpoint of another recipe."""
+
+
+class CheckpointError(TrainingError):
+    """A checkpoint that is cut short or was trained with another recipe."""
 
 
 class MetricError(ContravoxError):

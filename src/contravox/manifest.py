@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -119,7 +120,7 @@ class Manifest:
         speakers = self.speakers
         shuffled = np.random.default_rng(seed).permutation(len(speakers))
         edges = np.round(np.cumsum([0.0, *fractions]) * len(speakers)).astype(int)
-        parts = [shuffled[low:high] for low, high in zip(edges[:-1], edges[1:], strict=True)]
+        parts = [shuffled[low:high] for low, high in pairwise(edges)]
         if min(map(len, parts)) < 2:
             raise ManifestError(
                 f"{len(speakers)} speakers are too few for parts of "

@@ -58,8 +58,7 @@ class Trials:
         tabs = table["text"].str.contains("\t", literal=True).any()
         pattern = r"^([^\t]+)\t([^\t]+)\t([^\t]+)$" if tabs else r"^(\S+)\s+(\S+)\s+(\S+)$"
         table = table.with_columns(
-            pl.col("text").str.extract(pattern, group).alias(f"field{group}")
-            for group in (1, 2, 3)
+            pl.col("text").str.extract(pattern, group).alias(f"field{group}") for group in (1, 2, 3)
         )
         header = table.row(0, named=True)["text"].split() if len(table) else []
         if header == ["enrolment", "test", "target"]:
@@ -110,9 +109,7 @@ class Trials:
         return Manifest(manifest.table.join(named, on="utterance", how="semi"))
 
 
-def make_trials(
-    manifest: Manifest, *, seed: int = 0, maximum_non_targets: int = 100_000
-) -> Trials:
+def make_trials(manifest: Manifest, *, seed: int = 0, maximum_non_targets: int = 100_000) -> Trials:
     """Make a trial list from an evaluation manifest.
 
     Targets are all pairs of utterances of a speaker, across sessions where the speaker has several

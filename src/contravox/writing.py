@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from contravox.errors import OutputError
@@ -29,10 +29,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         ) from error
     finally:
         # An unwritable folder may refuse even this; the error above already says so.
-        try:
+        with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        except OSError:
-            pass
 
 
 def write_text(path: Path, text: str) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from contravox.errors import TrainingError
+from contravox.errors import CheckpointError
 from contravox.training.recipe import Recipe
 from contravox.writing import atomic_path
 
@@ -50,29 +50,27 @@ def save_checkpoint(
 def read_checkpoint(folder: Path, recipe: Recipe) -> dict[str, Any]:
     """Read the checkpoint of ``recipe``. Nothing in the file is executed.
 
-    Raises TrainingError where it is not whole, or was trained with another recipe.
+    Raises CheckpointError where it is not whole, or was trained with another recipe.
     """
     path = folder / NAME
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         before = Recipe.validate_keys(state["recipe"], str(path))
     except (RuntimeError, EOFError, KeyError, TypeError, OSError, pickle.UnpicklingError) as error:
-        raise TrainingError(
+        raise CheckpointError(
             f"{path}: not a whole checkpoint: delete it and train again from the start"
         ) from error
     difference = _first_difference(before.model_dump(), recipe.model_dump())
     if difference:
         key, old, new = difference
-        raise TrainingError(
+        raise CheckpointError(
             f"{path}: was trained with {key}={old}, this recipe says {new}: "
             "set it back, or train into another folder"
         )
     return state
 
 
-def restore(
-    state: dict[str, Any], system: nn.Module, optimiser: Optimizer
-) -> Progress:
+def restore(state: dict[str, Any], system: nn.Module, optimiser: Optimizer) -> Progress:
     """Put a checkpoint's weights, optimiser and random state back."""
     system.load_state_dict(state["system"])
     optimiser.load_state_dict(state["optimiser"])

@@ -167,11 +167,12 @@ def _first_line(error: ValidationError, raw: dict[str, Any]) -> str:
     mistakes = error.errors()
     mistake = mistakes[0]
     # A discriminated union adds the name it chose to the path; the recipe has no such level.
-    levels, value = [], raw
-    for level in mistake["loc"]:
+    levels: list[str] = []
+    value: Any = raw
+    for level in map(str, mistake["loc"]):
         if isinstance(value, dict) and level not in value and value.get("name") == level:
             continue
-        levels.append(str(level))
+        levels.append(level)
         value = value.get(level) if isinstance(value, dict) else None
     key = ".".join(levels)
     message = mistake["msg"].removeprefix("Value error, ")

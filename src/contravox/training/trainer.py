@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from contravox.balance import Balance
 from contravox.data.batch import Batch
-from contravox.data.dataset import SegmentDataset, collate
+from contravox.data.dataset import Segment, SegmentDataset, collate
 from contravox.data.sampling import Sampler, SegmentRequest
 from contravox.embedding import embed_manifest
 from contravox.errors import ContravoxError, ManifestError, RecipeError, TrainingError
@@ -178,7 +178,7 @@ class Trainer:
         """The epoch's batches from the next step on."""
         requests = self.sampler.batches(epoch)[self.progress.step - epoch * self.steps_per_epoch :]
         workers = self.recipe.data.workers
-        loader: DataLoader[Batch] = DataLoader(
+        loader: DataLoader[Segment] = DataLoader(
             self.dataset,
             batch_sampler=_Requests(requests),
             collate_fn=collate,
@@ -193,8 +193,9 @@ class Trainer:
             yield from loader
         except ContravoxError as error:
             # A worker wraps its error in the whole traceback, whose last line is the error's own.
-            lines = str(error).strip().splitlines()
-            raise type(error)(lines[-1].partition(": ")[2] if len(lines) > 1 else lines[0]) from None
+            if "Traceback" not in str(error):
+                raise
+            raise type(error)(str(error).strip().splitlines()[-1].partition(": ")[2]) from None
 
     def _step(self, batch: Batch, log: TrainingLog) -> None:
         settings, step = self.recipe.training, self.progress.step
@@ -227,7 +228,7 @@ class Trainer:
                 "losses": losses,
                 "weights": {name: float(weight) for name, weight in weights.items()},
                 "learning_rate": learning_rate,
-                "gradient_norm": float(norm),
+                "gradient_norm": 0.0 if norm is None else float(norm),
                 "positive_share": float(positive_share(batch.labels)),
             },
         )
@@ -286,7 +287,7 @@ class _Requests(torch.utils.data.Sampler[list[SegmentRequest]]):
 
 
 def training_labels(manifest: Manifest, recipe: Recipe) -> NDArray[np.int64]:
-    """(n,) labels 0, 1, ... of a manifest's utterances: their speakers, or without labels themselves.
+    """(n,) labels 0, 1, ... of a manifest's utterances: speakers, or without labels themselves.
 
     Raises ManifestError where a speaker is missing, RecipeError where there is only one.
     """

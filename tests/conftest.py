@@ -1,0 +1,32 @@
+"""Small corpora of generated audio, and the folder of real speech."""
+
+import os
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from tones import tone
+
+
+@pytest.fixture(scope="session")
+def tone_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """12 speakers × 5 utterances of 0.9 to 1.3 s in two sessions; each speaker has a pitch."""
+    folder = tmp_path_factory.mktemp("corpora") / "tones"
+    for speaker in range(12):
+        for utterance in range(5):
+            seed = 10 * speaker + utterance
+            path = folder / f"s{speaker:02}" / f"session{utterance % 2}" / f"u{utterance}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            seconds = 0.9 + 0.1 * utterance
+            soundfile.write(path, tone(seconds, 90 + 15 * speaker, seed=seed), 16_000)
+    return folder
+
+
+@pytest.fixture
+def speech() -> Path:
+    """The folder of real speech that CONTRAVOX_SPEECH names."""
+    folder = os.environ.get("CONTRAVOX_SPEECH")
+    if not folder:
+        pytest.skip("CONTRAVOX_SPEECH names no folder of real speech")
+    return Path(folder)

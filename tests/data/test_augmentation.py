@@ -1,0 +1,171 @@
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from contravox.data.augmentation import Augmentation, AugmentationSettings
+
+NO_TREATMENT = {"clean": 0, "noise": 0, "reverberation": 0, "both": 0}
+NO_NOISE = {"coloured": 0, "music": 0, "babble": 0}
+
+
+def draw_speech(generator, samples):
+    return generator.standard_normal(samples, dtype=np.float32)
+
+
+def augmentation(**settings):
+    return Augmentation(AugmentationSettings(**{"gain": (0, 0), **settings}), draw_speech)
+
+
+def speech(samples=16_000, seed=0, level=0.05):
+    return level * np.random.default_rng(seed).standard_normal(samples).astype(np.float32)
+
+
+def click(samples=8000, at=2000):
+    waveform = np.zeros(samples, np.float32)
+    waveform[at] = 0.5
+    return waveform
+
+
+def decibels(ratio):
+    return 10 * np.log10(ratio)
+
+
+def heard_as(waveform, at=2000):
+    """Which treatment a click went through: noise sounds before it, reverberation after it.
+
+    Noise is asked for at 50 dB and reverberation is stronger, so that one does not hide the other.
+    """
+    peak = np.abs(waveform).max()
+    noisy = np.abs(waveform[: at - 1]).max() > 1e-6 * peak
+    reverberant = np.abs(waveform[at + 1 : at + 800]).max() > 0.02 * peak
+    return noisy, reverberant
+
+
+@pytest.mark.parametrize("kind", ["coloured", "music", "babble"])
+def test_noise_is_added_at_a_ratio_within_its_range(kind):
+    augment = augmentation(
+        **NO_TREATMENT | NO_NOISE | {"noise": 1, kind: 1, f"{kind}_snr": (8.0, 11.0)}
+    )
+    generator = np.random.default_rng(0)
+    clean = speech()
+    measured = []
+    for _ in range(30):
+        added = augment(clean, generator).astype(np.float64) - clean
+        measured.append(decibels(np.sum(clean.astype(np.float64) ** 2) / np.sum(added**2)))
+    assert 7.99 < min(measured) < 9
+    assert 10 < max(measured) < 11.01
+
+
+def test_clean_changes_nothing_but_the_level():
+    augment = augmentation(**NO_TREATMENT | {"clean": 1, "gain": (-12.0, 3.0)})
+    generator = np.random.default_rng(0)
+    clean = speech()
+    gains = []
+    for _ in range(50):
+        out = augment(clean, generator)
+        gains.append(20 * np.log10(out[0] / clean[0]))
+        np.testing.assert_allclose(out / clean, out[0] / clean[0], rtol=1e-5)
+    assert -12.01 < min(gains) < -10
+    assert 1 < max(gains) < 3.01
+
+
+def test_reverberation_starts_with_the_speech_and_is_linear():
+    augment = augmentation(**NO_TREATMENT | {"reverberation": 1})
+    for seed in range(10):
+        one = augment(click(), np.random.default_rng(seed))
+        half = augment(0.5 * click(), np.random.default_rng(seed))
+        np.testing.assert_allclose(one, 2 * half, atol=1e-6)
+        np.testing.assert_allclose(one[:2000], 0, atol=1e-6)
+        assert abs(one[2000]) > 1e-3
+        assert np.abs(one[2001:]).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("weights", "shares"),
+    [
+        ({"clean": 1}, (1, 0, 0, 0)),
+        ({"noise": 2}, (0, 1, 0, 0)),
+        ({"noise": 1, "reverberation": 1}, (0, 0.5, 0.5, 0)),
+        ({"both": 1}, (0, 0, 0, 1)),
+        ({"clean": 3, "noise": 1, "reverberation": 2, "both": 2}, (0.375, 0.125, 0.25, 0.25)),
+    ],
+)
+def test_treatments_come_in_the_shares_of_their_weights(weights, shares):
+    """The first four are CEL's types 0 to 3."""
+    augment = augmentation(
+        **NO_TREATMENT | NO_NOISE | weights | {"babble": 1, "babble_snr": (50.0, 50.0)}
+    )
+    generator = np.random.default_rng(0)
+    heard = [heard_as(augment(click(), generator)) for _ in range(300)]
+    treatments = [(False, False), (True, False), (False, True), (True, True)]
+    for treatment, share in zip(treatments, shares, strict=True):
+        assert heard.count(treatment) / 300 == pytest.approx(share, abs=0.08 if share % 1 else 0)
+
+
+def test_only_babble_takes_others_speech():
+    calls = []
+
+    def counted(generator, samples):
+        calls.append(samples)
+        return draw_speech(generator, samples)
+
+    def count(**weights):
+        calls.clear()
+        settings = AugmentationSettings(**NO_TREATMENT | NO_NOISE | {"noise": 1} | weights)
+        augment = Augmentation(settings, counted)
+        for seed in range(20):
+            augment(speech(1000), np.random.default_rng(seed))
+        return len(calls)
+
+    assert count(coloured=1, music=1) == 0
+    assert count(babble=1) >= 60
+    assert set(calls) == {1000}
+
+
+def test_same_seed_same_audio_and_the_input_is_left_alone():
+    augment = Augmentation(AugmentationSettings(), draw_speech)
+    clean = speech()
+    kept = clean.copy()
+    outputs = []
+    for seed in range(20):
+        first = augment(clean, np.random.default_rng(seed))
+        np.testing.assert_array_equal(first, augment(clean, np.random.default_rng(seed)))
+        outputs.append(first.tobytes())
+    assert len(set(outputs)) == 20
+    np.testing.assert_array_equal(clean, kept)
+
+
+@pytest.mark.parametrize("samples", [160, 16_001, 32_000])
+def test_length_type_and_range_hold_at_any_level(samples):
+    augment = Augmentation(AugmentationSettings(gain=(-6.0, 40.0)), draw_speech)
+    generator = np.random.default_rng(0)
+    for level in (0.0, 1e-4, 0.3, 1.0) * 8:
+        out = augment(speech(samples, level=level).clip(-1, 1), generator)
+        assert out.shape == (samples,)
+        assert out.dtype == np.float32
+        assert np.isfinite(out).all()
+        assert np.abs(out).max() <= 1 + 1e-6
+
+
+def test_too_loud_is_scaled_down_not_clipped():
+    augment = augmentation(**NO_TREATMENT | {"clean": 1, "gain": (20.0, 20.0)})
+    clean = speech(level=0.1)
+    out = augment(clean, np.random.default_rng(0))
+    np.testing.assert_allclose(out, clean / np.abs(clean).max(), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"musik": 1}, "musik"),
+        ({"noise": -1}, "greater than or equal to 0"),
+        ({"music_snr": (15, 5)}, "from low to high"),
+        ({"gain": (0, float("inf"))}, "finite"),
+        ({"decay_time": (0, 0.5)}, "above 0"),
+        (NO_TREATMENT, "one of clean, noise, reverberation and both"),
+        (NO_NOISE, "one of coloured, music and babble"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(wrong, message):
+    with pytest.raises(ValidationError, match=message):
+        AugmentationSettings(**wrong)

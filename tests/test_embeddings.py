@@ -1,0 +1,53 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from contravox.embeddings import Embeddings
+from contravox.errors import ModelError, TrialsError
+from contravox.trials import Trials
+
+
+@pytest.fixture
+def embeddings():
+    return Embeddings(["b", "a", "é c"], np.arange(6, dtype=np.float32).reshape(3, 2))
+
+
+def test_saved_and_loaded_again(tmp_path, embeddings):
+    embeddings.save(tmp_path / "e.npz")
+    loaded = Embeddings.load(tmp_path / "e.npz")
+    assert loaded.utterances == embeddings.utterances
+    np.testing.assert_array_equal(loaded.vectors, embeddings.vectors)
+    assert loaded.vectors.dtype == np.float32
+
+
+def test_rows_follow_the_order_asked_for(embeddings):
+    assert embeddings.rows(["é c", "b", "a", "b"]).tolist() == [2, 0, 1, 0]
+    trials = Trials(
+        pl.DataFrame({"enrolment": ["a", "b"], "test": ["b", "é c"], "target": [True, False]})
+    )
+    assert embeddings.pairs(trials).tolist() == [[1, 0], [0, 2]]
+
+
+def test_an_utterance_without_embedding(embeddings):
+    with pytest.raises(TrialsError, match="1 utterances have no embedding, such as 'x'"):
+        embeddings.rows(["a", "x"])
+
+
+def test_files_that_hold_no_embeddings(tmp_path, embeddings):
+    with pytest.raises(ModelError, match="no such file"):
+        Embeddings.load(tmp_path / "none.npz")
+    path = tmp_path / "e.npz"
+    embeddings.save(path)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(ModelError, match="not a whole file of embeddings"):
+        Embeddings.load(path)
+    np.savez(path, other=np.zeros(2))
+    with pytest.raises(ModelError, match="not a whole file of embeddings"):
+        Embeddings.load(path)
+
+
+def test_nothing_in_the_file_is_unpickled(tmp_path):
+    path = tmp_path / "e.npz"
+    np.savez(path, utterances=np.array([{"a": 1}], dtype=object), embeddings=np.zeros((1, 2)))
+    with pytest.raises(ModelError, match="allow_pickle"):
+        Embeddings.load(path)

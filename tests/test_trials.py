@@ -1,0 +1,105 @@
+import itertools
+
+import polars as pl
+import pytest
+
+from contravox.errors import TrialsError
+from contravox.manifest import COLUMNS, Manifest
+from contravox.trials import Trials, make_trials
+from test_manifest import manifest
+
+EXPECTED = [("a/1.wav", "a/2.wav", True), ("a/1.wav", "b/1.wav", False)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 a/1.wav a/2.wav\n0 a/1.wav b/1.wav\n",
+        "a/1.wav a/2.wav 1\na/1.wav b/1.wav 0\n",
+        "a/1.wav a/2.wav target\na/1.wav b/1.wav nontarget\n",
+        "a/1.wav   a/2.wav tgt  \n\na/1.wav b/1.wav imp",
+        "enrolment\ttest\ttarget\na/1.wav\ta/2.wav\t1\na/1.wav\tb/1.wav\t0\n",
+    ],
+)
+def test_every_public_style_is_recognised(tmp_path, text):
+    path = tmp_path / "trials"
+    path.write_text(text)
+    assert Trials.read(path).table.rows() == EXPECTED
+
+
+def test_written_and_read_again_with_spaces_in_names(tmp_path):
+    rows = [("a b", "c", True), ("d", "é f", False)]
+    trials = Trials(pl.DataFrame(rows, schema=["enrolment", "test", "target"], orient="row"))
+    trials.write(tmp_path / "t.tsv")
+    assert Trials.read(tmp_path / "t.tsv").table.rows() == rows
+    assert trials.utterances == ["a b", "c", "d", "é f"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("1 a b\n0 a\n", "line 2: '0 a' is not a trial"),
+        ("\n1 a b\nmaybe a b\n", "line 3: 'maybe a b' is not a trial"),
+        ("a b c\n", "line 1"),
+        ("enrolment test target\n", "holds no trial"),
+        ("", "holds no trial"),
+    ],
+)
+def test_mistakes_name_the_file_and_line(tmp_path, text, reason):
+    path = tmp_path / "trials"
+    path.write_text(text)
+    with pytest.raises(TrialsError, match=reason) as caught:
+        Trials.read(path)
+    assert str(path) in str(caught.value)
+
+
+def test_an_utterance_that_the_manifest_lacks():
+    trials = Trials(pl.DataFrame({"enrolment": ["s0/u0"], "test": ["x"], "target": [False]}))
+    with pytest.raises(TrialsError, match=r"list\.tsv: 1 of 2 utterances .* such as 'x'"):
+        trials.utterances_in(manifest(), "list.tsv")
+
+
+def test_only_the_utterances_named_are_taken():
+    trials = Trials(pl.DataFrame({"enrolment": ["s0/u0"], "test": ["s3/u1"], "target": [False]}))
+    assert trials.utterances_in(manifest(), "t").table["utterance"].to_list() == ["s0/u0", "s3/u1"]
+
+
+def test_all_pairs_of_a_small_corpus():
+    small = manifest(speakers=4, utterances=3)
+    trials = make_trials(small)
+    names = small.table["utterance"].to_list()
+    expected = {(a, b): a[:2] == b[:2] for a, b in itertools.combinations(names, 2)}
+    assert {row[:2]: row[2] for row in trials.table.rows()} == expected
+
+
+def test_targets_are_across_sessions_where_there_are_several():
+    rows = [
+        ("a1", "a", "x", "p", 0.0, 1.0, 16_000),
+        ("a2", "a", "x", "p", 0.0, 1.0, 16_000),
+        ("a3", "a", "y", "p", 0.0, 1.0, 16_000),
+        ("b1", "b", "z", "p", 0.0, 1.0, 16_000),
+        ("b2", "b", "z", "p", 0.0, 1.0, 16_000),
+    ]
+    trials = make_trials(Manifest(pl.DataFrame(rows, schema=COLUMNS, orient="row"))).table
+    targets = {row[:2] for row in trials.filter("target").rows()}
+    assert targets == {("a1", "a3"), ("a2", "a3"), ("b1", "b2")}
+
+
+@pytest.mark.parametrize("speakers", [20, 100])
+def test_a_sample_of_non_targets_is_distinct_seeded_and_true(speakers):
+    big = manifest(speakers=speakers)
+    trials = make_trials(big, seed=1, maximum_non_targets=200).table.filter(~pl.col("target"))
+    assert len(trials) == 200
+    assert trials.n_unique() == 200
+    assert all(a.split("/")[0] != b.split("/")[0] for a, b, _ in trials.rows())
+    again = make_trials(big, seed=1, maximum_non_targets=200).table.filter(~pl.col("target"))
+    assert trials.equals(again)
+    other = make_trials(big, seed=2, maximum_non_targets=200).table.filter(~pl.col("target"))
+    assert not trials.equals(other)
+
+
+def test_corpora_without_a_pair():
+    with pytest.raises(TrialsError, match="only one speaker"):
+        make_trials(manifest(speakers=1))
+    with pytest.raises(TrialsError, match="no speaker has two utterances"):
+        make_trials(manifest(utterances=1))

@@ -1,0 +1,80 @@
+import pytest
+import yaml
+
+from contravox.errors import RecipeError
+from contravox.training.recipe import SHIPPED, Recipe, find_recipe
+
+SMALL = {
+    "data": {"manifest": "m.tsv"},
+    "encoder": {"name": "ecapa_tdnn", "channels": 16},
+    "objectives": {"classification": {"name": "aam_softmax"}},
+}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_recipe(**changes):
+        path = tmp_path / "recipe.yaml"
+        path.write_text(yaml.safe_dump({**SMALL, **changes}))
+        return path
+
+    return write_recipe
+
+
+def test_what_is_written_is_read_back(write, tmp_path):
+    recipe = Recipe.read(write(), ["training.epochs=7", "augmentation={}", "data.workers=0"])
+    assert (recipe.training.epochs, recipe.data.workers) == (7, 0)
+    assert recipe.augmentation is not None
+    (tmp_path / "again.yaml").write_text(recipe.to_yaml())
+    assert Recipe.read(tmp_path / "again.yaml") == recipe
+
+
+def test_overrides_make_the_groups_they_need(write):
+    recipe = Recipe.read(write(), ["training.optimiser.learning_rate=0.5", "features.bins=40"])
+    assert recipe.training.optimiser.learning_rate == 0.5
+    assert recipe.features.bins == 40
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        (["training.epoch=3"], r"training\.epoch: no such key: did you mean epochs\?"),
+        (["encoder.chanels=3"], r"encoder\.chanels: no such key: did you mean channels\?"),
+        (["training.epochs=many"], r"training\.epochs: 'many': input should be a valid integer"),
+        (["training.epochs=0"], r"training\.epochs: 0: input should be greater than"),
+        (["encoder.name=ecapa"], r"encoder: .*'ecapa_tdnn', 'mfa_conformer'"),
+        (["objectives.classification.margn=1"], r"objectives\.classification\.margn: no such key"),
+        (["objectives={}"], r"objectives: "),
+        (["data=null"], r"data: "),
+        (["clean_first=true"], "clean_first: there is no augmentation"),
+        (["training.epochs"], "'training.epochs' is no setting: write key=value"),
+        (["training.epochs.x=1", "training.epochs=3"], r"training\.epochs: "),
+        (["training.epochs=[3"], "is not YAML"),
+        (["balance.name=mdga"], r"balance\.name: mdga .* did you mean mgda\?"),
+    ],
+)
+def test_mistakes_are_one_line_that_names_the_key(write, overrides, reason):
+    with pytest.raises(RecipeError, match=reason) as caught:
+        Recipe.read(write(), overrides)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_key_is_named(write):
+    with pytest.raises(RecipeError, match=r"recipe\.yaml: data\.manifest: field required"):
+        Recipe.read(write(data={}))
+
+
+def test_a_file_that_is_no_recipe(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text("just text")
+    with pytest.raises(RecipeError, match="not a recipe"):
+        Recipe.read(path)
+    path.write_text("a: [1")
+    with pytest.raises(RecipeError, match="not YAML"):
+        Recipe.read(path)
+
+
+def test_shipped_recipes_are_found_by_name():
+    assert find_recipe("small/mfcon") == SHIPPED / "small" / "mfcon.yaml"
+    with pytest.raises(RecipeError, match=r"did you mean small/mfcon\?"):
+        find_recipe("small/mfcom")

@@ -1,0 +1,237 @@
+import json
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from contravox.errors import CheckpointError, ManifestError, ModelError, RecipeError, TrainingError
+from contravox.model import Model
+from contravox.preparation import prepare_corpus
+from contravox.training.checkpoint import read_checkpoint
+from contravox.training.log import read_log
+from contravox.training.recipe import Recipe
+from contravox.training.trainer import Trainer
+
+
+@pytest.fixture(scope="module")
+def corpus(tone_corpus, tmp_path_factory):
+    """Parts of 8, 2 and 2 speakers, with trials."""
+    folder = tmp_path_factory.mktemp("prepared")
+    prepare_corpus("folder", tone_corpus, folder, split=True)
+    return folder
+
+
+@pytest.fixture
+def make_recipe(corpus):
+    """A tiny recipe that uses dropout-like randomness everywhere: augmentation, masks, sampling."""
+
+    def make(**training):
+        return Recipe.model_validate(
+            {
+                "data": {
+                    "manifest": corpus / "train" / "manifest.tsv",
+                    "validation_trials": corpus / "validation" / "trials.tsv",
+                    "segment_seconds": 0.4,
+                    "workers": 0,
+                },
+                "sampler": {"name": "speakers_utterances", "speakers": 4, "utterances": 2},
+                "augmentation": {},
+                "features": {"bins": 20},
+                "spec_augment": {},
+                "encoder": {
+                    "name": "mfa_conformer",
+                    "blocks": 1,
+                    "size": 16,
+                    "heads": 2,
+                    "feed_forward": 16,
+                    "embedding_size": 8,
+                },
+                "objectives": {
+                    "classification": {"name": "aam_softmax"},
+                    "contrast": {"name": "supcon", "margin": 0.2, "attention": {}},
+                },
+                "balance": {"name": "mgda"},
+                "training": {
+                    "epochs": 4,
+                    "optimiser": {"learning_rate": 0.01},
+                    "margin_schedule": {"end": 2},
+                    "gradient_clip": 1.0,
+                    **training,
+                },
+            }
+        )
+
+    return make
+
+
+def weights(folder):
+    return torch.load(folder / "checkpoint.pt", weights_only=True)["system"]
+
+
+def test_training_lowers_the_loss_and_writes_what_it_says(make_recipe, tmp_path):
+    steps = []
+    trainer = Trainer(
+        make_recipe(epochs=15), tmp_path, progress=lambda done, total, text: steps.append(done)
+    )
+    model = trainer.fit()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("checkpoint.pt", "log.jsonl", "model.safetensors", "recipe.yaml", "tensorboard")
+    }
+    assert Recipe.read(tmp_path / "recipe.yaml") == trainer.recipe
+    assert steps[-1] == trainer.total_steps == 15 * trainer.steps_per_epoch
+    entries = [entry for entry in read_log(tmp_path) if "losses" in entry]
+    assert [entry["step"] for entry in entries] == list(range(trainer.total_steps))
+    contrast = [entry["losses"]["contrast"] for entry in entries]
+    assert np.mean(contrast[-5:]) < 0.9 * np.mean(contrast[:5])
+    assert all(math.isclose(sum(entry["weights"].values()), 1, rel_tol=1e-5) for entry in entries)
+    assert all(entry["positive_share"] == 1 for entry in entries)
+    assert any((tmp_path / "tensorboard").iterdir())
+    # The model kept is that of the best validation, with the threshold set there.
+    rates = [e["validation"]["equal_error_rate"] for e in read_log(tmp_path) if "validation" in e]
+    assert trainer.progress.best_rate == min(rates)
+    rate, threshold = trainer.validation.equal_error_rate(model)
+    assert rate == pytest.approx(min(rates))
+    assert model.settings.threshold == pytest.approx(threshold, abs=1e-5)
+
+
+def test_margins_follow_their_schedule(make_recipe, tmp_path):
+    trainer = Trainer(make_recipe(epochs=1), tmp_path)
+    trainer.fit()
+    steps = trainer.steps_per_epoch
+    expected = 0.2 * ((steps - 1) / steps / 2)
+    margins = [each.margin for each in trainer.system.objectives.by_name.values()]
+    assert margins == pytest.approx([expected, expected])
+
+
+class _StopError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("stop_at", [3, 4, 5])
+def test_resuming_gives_the_weights_of_an_uninterrupted_run(make_recipe, tmp_path, stop_at):
+    recipe = make_recipe(checkpoint_steps=1, epochs=3)
+    Trainer(recipe, tmp_path / "whole").fit()
+
+    def stop(done, total, text):
+        if done == stop_at:
+            raise _StopError
+
+    with pytest.raises(_StopError):
+        Trainer(recipe, tmp_path / "cut", progress=stop).fit()
+    resumed = Trainer(recipe, tmp_path / "cut")
+    resumed.fit(resume=True)
+    whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert whole.keys() == cut.keys()
+    for name, value in whole.items():
+        assert torch.equal(value, cut[name]), name
+    model = Model.load(tmp_path / "cut" / "model.safetensors")
+    for name, value in Model.load(tmp_path / "whole" / "model.safetensors").state_dict().items():
+        assert torch.equal(value, model.state_dict()[name])
+    logs = [read_log(tmp_path / name) for name in ("whole", "cut")]
+    assert logs[0] == logs[1]
+
+
+def test_the_number_of_workers_changes_nothing(make_recipe, tmp_path):
+    recipe = make_recipe(epochs=1)
+    Trainer(recipe, tmp_path / "none").fit()
+    data = recipe.data.model_copy(update={"workers": 2})
+    Trainer(recipe.model_copy(update={"data": data}), tmp_path / "two").fit()
+    none, two = weights(tmp_path / "none"), weights(tmp_path / "two")
+    assert all(torch.equal(value, two[name]) for name, value in none.items())
+
+
+def test_a_finished_training_is_not_trained_again(make_recipe, tmp_path):
+    recipe = make_recipe(epochs=1)
+    Trainer(recipe, tmp_path).fit()
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    Trainer(recipe, tmp_path).fit(resume=True)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+    with pytest.raises(TrainingError, match="holds a training already: continue it with --resume"):
+        Trainer(recipe, tmp_path).fit()
+
+
+def test_a_checkpoint_of_another_recipe_or_cut_short(make_recipe, tmp_path):
+    Trainer(make_recipe(epochs=1), tmp_path).fit()
+    with pytest.raises(CheckpointError, match=r"training\.epochs=1, this recipe says 2"):
+        Trainer(make_recipe(epochs=2), tmp_path).fit(resume=True)
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match="not a whole checkpoint"):
+        read_checkpoint(tmp_path, make_recipe(epochs=1))
+
+
+def test_early_stopping(make_recipe, tmp_path):
+    recipe = make_recipe(epochs=50, patience=2, optimiser={"learning_rate": 1e-9})
+    trainer = Trainer(recipe, tmp_path)
+    trainer.fit()
+    rates = [e["validation"]["equal_error_rate"] for e in read_log(tmp_path) if "validation" in e]
+    assert trainer.progress.step < trainer.total_steps
+    assert min(rates[-2:]) >= min(rates[:-2])
+
+
+def test_a_loss_that_is_not_finite_names_the_utterances(make_recipe, tmp_path):
+    trainer = Trainer(make_recipe(), tmp_path)
+    with torch.no_grad():
+        next(trainer.system.model.encoder.parameters()).fill_(float("nan"))
+    with pytest.raises(TrainingError, match=r"step 0: objectives\.\w+ is nan on s\d+/") as caught:
+        trainer.fit()
+    assert "\n" not in str(caught.value)
+    names = (tmp_path / "not_finite.txt").read_text().split()
+    assert len(names) == 8
+    assert set(names) <= set(trainer.utterances)
+
+
+def test_without_labels_no_speaker_is_read(make_recipe, corpus, tmp_path):
+    recipe = make_recipe(epochs=1)
+    table = pl.read_csv(corpus / "train" / "manifest.tsv", separator="\t")
+    table.with_columns(speaker=pl.lit(None)).write_csv(tmp_path / "m.tsv", separator="\t")
+    unlabelled = {
+        **recipe.model_dump(),
+        "data": {**recipe.data.model_dump(), "manifest": tmp_path / "m.tsv", "labels": "utterance"},
+        "sampler": {"name": "random_utterances", "utterances": 10, "segments": 2},
+        "objectives": {"u": {"name": "uniformity"}, "s": {"name": "angular_contrastive"}},
+    }
+    model = Trainer(Recipe.model_validate(unlabelled), tmp_path / "run").fit()
+    assert model.settings.labels_used is False
+    unlabelled["data"]["labels"] = "speaker"
+    with pytest.raises(ManifestError, match=r"utterances have no speaker"):
+        Trainer(Recipe.model_validate(unlabelled), tmp_path / "run2")
+
+
+def test_starting_from_a_trained_model(make_recipe, tmp_path):
+    Trainer(make_recipe(epochs=1), tmp_path / "first").fit()
+    path = tmp_path / "first" / "model.safetensors"
+    trainer = Trainer(make_recipe(initial_model=path), tmp_path / "second")
+    for name, value in Model.load(path).state_dict().items():
+        assert torch.equal(trainer.system.model.state_dict()[name], value)
+    other = make_recipe(initial_model=path).model_dump()
+    other["encoder"]["size"] = 32
+    with pytest.raises(RecipeError, match=r"training\.initial_model: .* has another encoder"):
+        Trainer(Recipe.model_validate(other), tmp_path / "third")
+    with pytest.raises(ModelError, match="no such model"):
+        Trainer(make_recipe(initial_model=tmp_path / "none"), tmp_path / "third")
+
+
+def test_an_unreadable_utterance_is_named_whatever_the_workers(make_recipe, corpus, tmp_path):
+    table = pl.read_csv(corpus / "train" / "manifest.tsv", separator="\t")
+    broken = tmp_path / "broken.wav"
+    broken.write_text("not audio")
+    table = table.with_columns(path=pl.lit(str(broken)))
+    table.write_csv(tmp_path / "m.tsv", separator="\t")
+    recipe = make_recipe(epochs=1)
+    for workers in (0, 1):
+        data = recipe.data.model_copy(update={"manifest": tmp_path / "m.tsv", "workers": workers})
+        trainer = Trainer(recipe.model_copy(update={"data": data}), tmp_path / str(workers))
+        with pytest.raises(Exception, match=rf"^{broken}: cannot be read as audio") as caught:
+            trainer.fit()
+        assert type(caught.value).__name__ == "AudioError"
+        assert "\n" not in str(caught.value)
+
+
+def test_a_log_cut_short_is_read_up_to_there(tmp_path):
+    entries = [{"step": step, "losses": {"a": 1.0}} for step in range(3)]
+    text = "\n".join(json.dumps(entry) for entry in entries)
+    (tmp_path / "log.jsonl").write_text(text[:-5])
+    assert read_log(tmp_path) == entries[:2]
