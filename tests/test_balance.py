@@ -111,13 +111,27 @@ def test_degenerate_gradients_give_finite_weights(name, gradients):
 
 
 @pytest.mark.parametrize("name", ["aligned_mtl", "imtl_g", "mean", "mgda", "sum"])
-@pytest.mark.parametrize("size", [1.0, 1e-6])
+@pytest.mark.parametrize("size", [1.0, 1e-15])
 def test_other_weightings_are_torchjd_s(name, size):
     gradients = torch.tensor(random_gradients(3, seed=3), dtype=torch.float64)
     gramian = gradients @ gradients.T
     # Those that depend on the size of the gradients see the largest as one.
     expected = getattr(aggregation, WEIGHTINGS[name])()(gramian / gramian.diagonal().max())
     torch.testing.assert_close(shares(name, *(size * gradients).tolist()), expected)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-8])
+def test_fairgrad_does_not_see_the_size_of_gradients(size):
+    gradients = (size * torch.tensor(random_gradients(3, seed=3), dtype=torch.float64)).tolist()
+    losses, shared = losses_with_gradients(*gradients)
+    settings = BalanceSettings(name="fairgrad", options={"alpha": 1.0})
+    given = Balance(settings, dict.fromkeys(losses, 1.0))(losses, shared)
+    weights = torch.stack(list(given.values()))
+    # Ban et al. 2024 (arXiv 2402.15638): G·w = 1/w for α = 1, the largest gradient of length 1.
+    matrix = torch.tensor(gradients, dtype=torch.float64)
+    gramian = matrix @ matrix.T
+    products = gramian / gramian.diagonal().max() @ weights
+    torch.testing.assert_close(products * weights, torch.ones_like(weights), rtol=1e-3, atol=0)
 
 
 def test_options_reach_the_weighting():

@@ -15,7 +15,7 @@ from contravox.metrics.table import COLUMNS, row_texts
 from contravox.report import write_report
 
 SVG = "{http://www.w3.org/2000/svg}"
-NAMES = ["plain", "_angular $m$ & <script>alert(1)</script>", "no labels"]
+NAMES = ["plain", '_angular $m$ & "<script>alert(1)</script>"', "no labels"]
 NOTES = {"Trials": "200 trials <of> 10 speakers", "Evaluation": 'whole "utterances"'}
 
 

@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 
@@ -47,9 +49,12 @@ def test_a_variant_changes_the_voice(spoken):
     assert fundamental(other) > 1.5 * fundamental(spoken[0])
 
 
-def test_the_same_prompts_give_the_same_samples(spoken):
-    prompts = [Prompt(TEXT, 50, 50, 170), Prompt(TEXT, 90, 50, 170), Prompt(TEXT, 50, 50, 130)]
-    for samples, again in zip(spoken, speak("en-us+m3", prompts), strict=True):
+def test_the_same_prompts_give_the_same_samples():
+    """A breathy voice, at two times of day: eSpeak seeds its noise with the second."""
+    prompts = [Prompt(TEXT, 50, 50, 170), Prompt(TEXT, 60, 50, 170)]
+    first = speak("en-us+f3", prompts)
+    time.sleep(1.05 - time.time() % 1)
+    for samples, again in zip(first, speak("en-us+f3", prompts), strict=True):
         np.testing.assert_array_equal(samples, again)
 
 

@@ -1,5 +1,5 @@
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 from contravox.errors import RecipeError
 from contravox.training.recipe import SHIPPED, Recipe, find_recipe
@@ -15,7 +15,7 @@ SMALL = {
 def write(tmp_path):
     def write_recipe(**changes):
         path = tmp_path / "recipe.yaml"
-        path.write_text(yaml.safe_dump({**SMALL, **changes}))
+        YAML(typ="safe").dump({**SMALL, **changes}, path)
         return path
 
     return write_recipe

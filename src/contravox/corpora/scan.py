@@ -66,9 +66,8 @@ def scan_recordings(
                 skipped[recording.path] = info
             else:
                 seconds, sample_rate = info
-                path = str(recording.path.resolve())
-                row = (recording.utterance, recording.speaker, recording.session)
-                rows.append((*row, path, 0.0, seconds, sample_rate))
+                names = (recording.utterance, recording.speaker, recording.session)
+                rows.append((*names, str(recording.path.resolve()), 0.0, seconds, sample_rate))
             progress(done, len(recordings))
     if not rows:
         path, reason = next(iter(skipped.items()))

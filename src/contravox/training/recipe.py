@@ -2,11 +2,12 @@
 
 import difflib
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
+from ruamel.yaml import YAML, YAMLError
 
 from contravox.balance import BalanceSettings
 from contravox.data.augmentation import AugmentationSettings
@@ -103,10 +104,10 @@ class Recipe(Settings):
         """
         path = find_recipe(recipe)
         try:
-            raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+            raw = _yaml().load(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise RecipeError(f"{path}: cannot be read ({error})") from error
-        except yaml.YAMLError as error:
+        except YAMLError as error:
             raise RecipeError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
         if not isinstance(raw, dict):
             raise RecipeError(f"{path}: not a recipe: it must hold keys such as `encoder:`")
@@ -124,7 +125,17 @@ class Recipe(Settings):
 
     def to_yaml(self) -> str:
         """The whole recipe, defaults included, as YAML that ``read`` reads back."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+        text = StringIO()
+        _yaml().dump(self.model_dump(mode="json"), text)
+        return text.getvalue()
+
+
+def _yaml() -> YAML:
+    """YAML 1.2, in which `on` is a word and 1e-3 a number; nothing but plain values is built."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    return yaml
 
 
 def find_recipe(recipe: str | Path) -> Path:
@@ -157,8 +168,8 @@ def _apply(raw: dict[str, Any], override: str) -> None:
         if not isinstance(group, dict):
             raise RecipeError(f"{key}: {name} holds a value, no keys")
     try:
-        group[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
+        group[last] = _yaml().load(value)
+    except YAMLError as error:
         raise RecipeError(f"{key}: {value!r} is not YAML") from error
 
 

@@ -1,0 +1,125 @@
+"""ECAPA-TDNN."""
+
+from typing import Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from contravox.encoders.encoder import Encoder, EncoderOutput, FeatureMap
+from contravox.encoders.masking import frame_mask, masked_batch_norm, zero_padding
+from contravox.encoders.pooling import AttentiveStatisticsPooling
+from contravox.encoders.squeeze_excitation import SqueezeExcitation
+from contravox.settings import Settings
+
+
+class EcapaTdnnSettings(Settings):
+    """channels: of every frame layer (C of the paper, 512 or 1024); scale: groups of a
+    Res2 convolution; bottleneck: of squeeze-excitation and of the attention;
+    aggregation: channels into which the blocks' outputs are mixed before pooling."""
+
+    name: Literal["ecapa_tdnn"] = "ecapa_tdnn"
+    channels: int = Field(512, gt=0)
+    scale: int = Field(8, gt=1)
+    bottleneck: int = Field(128, gt=0)
+    aggregation: int = Field(1536, gt=0)
+    embedding_size: int = Field(192, gt=0)
+
+    @model_validator(mode="after")
+    def _groups_are_equal(self) -> "EcapaTdnnSettings":
+        if self.channels % self.scale:
+            raise ValueError(
+                f"channels {self.channels} cannot be parted into {self.scale} equal groups: "
+                f"make channels a multiple of scale"
+            )
+        return self
+
+
+class EcapaTdnn(Encoder):
+    """ECAPA-TDNN, Desplanques et al. 2020 (arXiv 2005.07143), figure 2.
+
+    6.2 M parameters with 512 channels, 14.7 M with 1024, as published. Each block's input is the
+    sum of all earlier outputs (section 3.3). The feature maps are the outputs of the three
+    SE-Res2Blocks.
+    """
+
+    def __init__(self, settings: EcapaTdnnSettings, bins: int) -> None:
+        super().__init__()
+        channels, aggregation = settings.channels, settings.aggregation
+        self.embedding_size = settings.embedding_size
+        self.map_channels = (channels,) * 3
+        self.first = FrameLayer(bins, channels, kernel_size=5)
+        self.blocks = nn.ModuleList(
+            SERes2Block(channels, settings.scale, settings.bottleneck, dilation)
+            for dilation in (2, 3, 4)
+        )
+        self.aggregate = nn.Conv1d(3 * channels, aggregation, kernel_size=1)
+        self.pooling = AttentiveStatisticsPooling(
+            aggregation, settings.bottleneck, global_context=True
+        )
+        self.norm = nn.BatchNorm1d(2 * aggregation)
+        self.embedding = nn.Linear(2 * aggregation, settings.embedding_size)
+
+    def forward(self, features: Tensor, lengths: Tensor) -> EncoderOutput:
+        mask = frame_mask(lengths, features.shape[-1])
+        total = self.first(zero_padding(features, mask), mask)
+        outputs: list[Tensor] = []
+        for block in self.blocks:
+            if outputs:
+                total = total + outputs[-1]
+            outputs.append(block(total, mask))
+        aggregated = self.aggregate(torch.cat(outputs, dim=1)).relu()
+        pooled = self.pooling(aggregated, lengths)
+        embedding = self.embedding(self.norm(pooled))
+        return EncoderOutput(embedding, tuple(FeatureMap(values, lengths) for values in outputs))
+
+
+class FrameLayer(nn.Module):
+    """Convolution over time → ReLU → BatchNorm, as many frames out as in."""
+
+    def __init__(self, inputs: int, outputs: int, kernel_size: int = 1, dilation: int = 1) -> None:
+        super().__init__()
+        padding = (kernel_size - 1) // 2 * dilation
+        self.convolution = nn.Conv1d(
+            inputs, outputs, kernel_size, dilation=dilation, padding=padding
+        )
+        self.norm = nn.BatchNorm1d(outputs)
+
+    def forward(self, values: Tensor, mask: Tensor | None) -> Tensor:
+        return masked_batch_norm(self.norm, self.convolution(values).relu_(), mask)
+
+
+class Res2Layer(nn.Module):
+    """Frame layers on groups of channels, each fed the output of the one before.
+
+    Gao et al. 2019 (arXiv 1904.01169) eq. 1: the first group passes as it is.
+    """
+
+    def __init__(self, channels: int, scale: int, dilation: int) -> None:
+        super().__init__()
+        width = channels // scale
+        self.layers = nn.ModuleList(
+            FrameLayer(width, width, kernel_size=3, dilation=dilation) for _ in range(scale - 1)
+        )
+
+    def forward(self, values: Tensor, mask: Tensor | None) -> Tensor:
+        first, *groups = values.chunk(len(self.layers) + 1, dim=1)
+        outputs = [first]
+        for index, (layer, group) in enumerate(zip(self.layers, groups, strict=True)):
+            outputs.append(layer(group if index == 0 else group + outputs[-1], mask))
+        return torch.cat(outputs, dim=1)
+
+
+class SERes2Block(nn.Module):
+    """Frame layer → Res2 layer → frame layer → squeeze-excitation, around a shortcut."""
+
+    def __init__(self, channels: int, scale: int, bottleneck: int, dilation: int) -> None:
+        super().__init__()
+        self.first = FrameLayer(channels, channels)
+        self.middle = Res2Layer(channels, scale, dilation)
+        self.last = FrameLayer(channels, channels)
+        self.squeeze_excitation = SqueezeExcitation(channels, bottleneck)
+
+    def forward(self, values: Tensor, mask: Tensor | None) -> Tensor:
+        hidden = self.last(self.middle(self.first(values, mask), mask), mask)
+        return values + self.squeeze_excitation(hidden, mask)

@@ -1,0 +1,99 @@
+"""From a sequence of frames to one vector, whatever the number of frames.
+
+Statistics are computed in float32 whatever the autocast dtype, over valid frames only.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from contravox.encoders.masking import frame_mask
+
+VARIANCE_FLOOR = 1e-5
+"""Least variance under a square root, whose gradient at 0 is infinite."""
+
+
+class AttentiveStatisticsPooling(nn.Module):
+    """Attentive statistics pooling with one weight per channel and frame.
+
+    Okabe et al. 2018 (arXiv 1803.10963) eq. 1-5, with the channel-dependent attention of
+    Desplanques et al. 2020 (arXiv 2005.07143) eq. 1-4: e_t = V·tanh(W·h_t + b), softmax over
+    frames, then the weighted mean and standard deviation. With ``global_context`` every h_t in
+    the attention is extended by the unweighted mean and standard deviation of its row.
+    """
+
+    def __init__(self, channels: int, bottleneck: int = 128, global_context: bool = False) -> None:
+        super().__init__()
+        self.hidden = nn.Conv1d(channels, bottleneck, kernel_size=1)
+        # W·[h_t; mean; deviation] = W_1·h_t + W_2·[mean; deviation], and the second term is the
+        # same for all frames.
+        self.context = nn.Linear(2 * channels, bottleneck, bias=False) if global_context else None
+        # No bias: the softmax takes out what is the same for all frames.
+        self.score = nn.Conv1d(bottleneck, channels, kernel_size=1, bias=False)
+
+    def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
+        """Pool (N, channels, frames), of which ``lengths`` (N,) frames are valid, at least one.
+
+        Returns (N, 2·channels) float32: the means, then the standard deviations.
+        """
+        mask = frame_mask(lengths, values.shape[-1])
+        hidden = self.hidden(values)
+        if self.context is not None:
+            hidden = hidden + self.context(plain_statistics(values, mask))[..., None]
+        weights = _attention(self.score(hidden.tanh()), mask)
+        return weighted_statistics(values, weights)
+
+
+class SelfAttentivePooling(nn.Module):
+    """Mean over frames with one learned weight per frame.
+
+    Cai et al. 2018 (arXiv 1804.05160) eq. 1-3: softmax over frames of μ·tanh(W·h_t + b).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.hidden = nn.Conv1d(channels, channels, kernel_size=1)
+        self.score = nn.Conv1d(channels, 1, kernel_size=1, bias=False)
+
+    def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
+        """Pool (N, channels, frames), of which ``lengths`` (N,) frames are valid, at least one.
+
+        Returns (N, channels) float32.
+        """
+        mask = frame_mask(lengths, values.shape[-1])
+        weights = _attention(self.score(self.hidden(values).tanh()), mask)
+        return (values * weights).sum(dim=-1)
+
+
+def weighted_statistics(values: Tensor, weights: Tensor) -> Tensor:
+    """Weighted mean and standard deviation over frames: (N, 2·channels) float32.
+
+    values: (N, channels, frames).
+    weights: (N, channels or 1, frames) float32, summing to one over frames.
+    """
+    values = values.float()
+    # E[v²] − E[v]² and not E[(v − E[v])²]: a third of the large temporaries, which is most of
+    # the time on a CPU.
+    weighted = values * weights
+    mean = weighted.sum(dim=-1)
+    variance = (weighted * values).sum(dim=-1) - mean.square()
+    return torch.cat([mean, _deviation(variance)], dim=-1)
+
+
+def plain_statistics(values: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean and standard deviation over the valid frames: (N, 2·channels) float32."""
+    if mask is None:
+        variance, mean = torch.var_mean(values.float(), dim=-1, correction=0)
+        return torch.cat([mean, _deviation(variance)], dim=-1)
+    weights = mask / mask.sum(dim=-1, keepdim=True)
+    return weighted_statistics(values, weights[:, None])
+
+
+def _deviation(variance: Tensor) -> Tensor:
+    return variance.clamp(min=VARIANCE_FLOOR).sqrt()
+
+
+def _attention(score: Tensor, mask: Tensor | None) -> Tensor:
+    """Softmax of (N, ., frames) scores over valid frames, float32."""
+    if mask is not None:
+        score = score.masked_fill(~mask[:, None], -torch.inf)
+    return score.softmax(dim=-1, dtype=torch.float32)

@@ -1,0 +1,28 @@
+"""The losses as functions of plain tensors."""
+
+from contravox.objectives.aam_softmax import aam_softmax_loss
+from contravox.objectives.am_softmax import am_softmax_loss
+from contravox.objectives.angular_contrastive import angular_contrastive_loss
+from contravox.objectives.angular_margin import add_angular_margin
+from contravox.objectives.class_attention import class_attention
+from contravox.objectives.ge2e import ge2e_loss
+from contravox.objectives.nt_xent import nt_xent_loss
+from contravox.objectives.prototypical import angular_prototypical_loss, prototypical_loss
+from contravox.objectives.supcon import supcon_loss
+from contravox.objectives.triplet import triplet_loss
+from contravox.objectives.uniformity import uniformity_loss
+
+__all__ = [
+    "aam_softmax_loss",
+    "add_angular_margin",
+    "am_softmax_loss",
+    "angular_contrastive_loss",
+    "angular_prototypical_loss",
+    "class_attention",
+    "ge2e_loss",
+    "nt_xent_loss",
+    "prototypical_loss",
+    "supcon_loss",
+    "triplet_loss",
+    "uniformity_loss",
+]

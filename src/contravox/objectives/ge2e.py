@@ -1,0 +1,60 @@
+"""Generalised end-to-end loss: every segment finds its speaker's centroid."""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from contravox.data.batch import Batch
+from contravox.encoders.encoder import EncoderOutput
+from contravox.objectives.learned_scale import LearnedScale
+from contravox.objectives.precision import full_precision
+from contravox.objectives.shapes import check_positive, check_views
+from contravox.objectives.unit_vectors import unit_vectors
+from contravox.objectives.views import group_views
+from contravox.settings import Settings
+
+
+@full_precision
+def ge2e_loss(embeddings: Tensor, w: Tensor | float, b: Tensor | float) -> Tensor:
+    """GE2E loss, softmax form, of embeddings (N, views, d) of N speakers: a scalar.
+
+    −log softmax_k(w·cos(ẑ_ji, c_k) + b) at k = j, where c_k is the mean of the unit vectors of
+    speaker k, for k = j without ẑ_ji itself: Wan et al. 2018 (arXiv 1710.10467, equations 5, 6, 8
+    and 9). The mean over segments stands for the paper's sum, so that the loss does not grow with
+    the batch.
+
+    Raises ValueError for another shape, fewer than two views or a w that is not positive.
+    """
+    check_views(embeddings, least=2)
+    check_positive("w", w)
+    speakers, views, _ = embeddings.shape
+    units = unit_vectors(embeddings)
+    sums = units.sum(dim=1)
+    # The direction of a sum is that of the mean.
+    cosines = units.flatten(0, 1) @ unit_vectors(sums).T
+    others = unit_vectors(sums[:, None] - units)
+    own_cosines = (units * others).sum(dim=2).reshape(-1, 1)
+    own = torch.arange(speakers, device=embeddings.device).repeat_interleave(views)
+    return F.cross_entropy(w * cosines.scatter(1, own[:, None], own_cosines) + b, own)
+
+
+class Ge2eSettings(Settings):
+    """Two or more segments of every speaker in a batch."""
+
+    name: Literal["ge2e"] = "ge2e"
+    weight: float = Field(default=1.0, ge=0)
+
+
+class Ge2e(nn.Module):
+    """``ge2e_loss`` of the encoder's embedding, with its own w and b."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = LearnedScale()
+
+    def forward(self, output: EncoderOutput, batch: Batch) -> Tensor:
+        segments = group_views(output.embedding, batch.labels, batch.views, least=2)
+        return ge2e_loss(segments, self.scale.w, self.scale.b)

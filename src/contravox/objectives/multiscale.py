@@ -1,0 +1,124 @@
+"""Contrastive losses on the encoder's feature maps, each through a head of its own."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Literal, Self
+
+import torch
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, model_validator
+from torch import Tensor, nn
+
+from contravox.data.batch import Batch
+from contravox.encoders.encoder import EncoderOutput, FeatureMap
+from contravox.encoders.pooling import AttentiveStatisticsPooling
+from contravox.errors import RecipeError
+from contravox.objectives.nt_xent import NtXent, NtXentSettings
+from contravox.objectives.supcon import SupCon, SupConSettings
+from contravox.objectives.triplet import Triplet, TripletSettings
+from contravox.settings import Settings
+
+ContrastSettings = Annotated[
+    SupConSettings | NtXentSettings | TripletSettings, Field(discriminator="name")
+]
+
+
+class MultiscaleSettings(Settings):
+    """contrast: the loss of each head, whose own weight stays 1.
+
+    maps: "all", "last", or the indices of the encoder's feature maps, 0 the shallowest.
+    map_weights: one per chosen map, in their order; 1 each if not given.
+    head_size: size of the vectors that are contrasted.
+    """
+
+    name: Literal["multiscale"] = "multiscale"
+    weight: float = Field(default=1.0, ge=0)
+    contrast: ContrastSettings = SupConSettings()
+    maps: Literal["all", "last"] | tuple[NonNegativeInt, ...] = "all"
+    map_weights: tuple[NonNegativeFloat, ...] | None = None
+    head_size: int = Field(default=192, gt=0)
+
+    @model_validator(mode="after")
+    def _one_weight(self) -> Self:
+        if self.contrast.weight != 1:
+            raise ValueError("contrast.weight has no effect here: set weight, one level up")
+        return self
+
+
+class MapHead(nn.Module):
+    """One feature map to one vector: LayerNorm, attentive statistics, BatchNorm, Linear.
+
+    Dixit et al. 2024 (arXiv 2410.05037). Exists in training only.
+    """
+
+    def __init__(self, channels: int, size: int) -> None:
+        super().__init__()
+        self.frame_norm = nn.LayerNorm(channels)
+        self.pooling = AttentiveStatisticsPooling(channels)
+        self.project = nn.Sequential(nn.BatchNorm1d(2 * channels), nn.Linear(2 * channels, size))
+
+    def forward(self, feature_map: FeatureMap) -> Tensor:
+        """(N, channels, frames) to (N, size)."""
+        frames = self.frame_norm(feature_map.values.transpose(1, 2)).transpose(1, 2)
+        return self.project(self.pooling(frames, feature_map.lengths))
+
+
+class Multiscale(nn.Module):
+    """1/L Σ_l w_l·contrast(head_l(map_l)) over L feature maps: MFCon, Dixit et al. 2024.
+
+    map_channels are the channels of all the encoder's maps, shallow to deep. Raises RecipeError if
+    settings name a map that the encoder lacks, or weights of another number than maps.
+    """
+
+    def __init__(
+        self,
+        settings: MultiscaleSettings,
+        map_channels: Sequence[int],
+        class_vectors: Callable[[], Tensor] | None = None,
+    ) -> None:
+        super().__init__()
+        self.chosen = _chosen_maps(settings.maps, len(map_channels))
+        self.map_weights = settings.map_weights or (1.0,) * len(self.chosen)
+        if len(self.map_weights) != len(self.chosen):
+            raise RecipeError(
+                f"map_weights: {len(self.map_weights)} given for {len(self.chosen)} maps"
+            )
+        self.heads = nn.ModuleList(
+            MapHead(map_channels[index], settings.head_size) for index in self.chosen
+        )
+        self.contrast = _contrast(settings.contrast, class_vectors)
+
+    def forward(self, output: EncoderOutput, batch: Batch) -> Tensor:
+        losses = [
+            weight * self.contrast(output, batch, head(output.maps[index]))
+            for index, head, weight in zip(self.chosen, self.heads, self.map_weights, strict=True)
+        ]
+        return torch.stack(losses).mean()
+
+
+def _chosen_maps(maps: str | tuple[int, ...], count: int) -> tuple[int, ...]:
+    """Indices of the chosen ones of ``count`` feature maps."""
+    if count == 0:
+        raise RecipeError("maps: the encoder has no feature maps: use supcon on its embedding")
+    if maps == "all":
+        return tuple(range(count))
+    if maps == "last":
+        return (count - 1,)
+    chosen = tuple(int(index) for index in maps)
+    if not chosen or max(chosen) >= count or len(set(chosen)) < len(chosen):
+        raise RecipeError(
+            f"maps: {list(chosen)} given, but the encoder's feature maps are 0 to {count - 1}: "
+            "name one or more of them, each once"
+        )
+    return chosen
+
+
+def _contrast(
+    settings: SupConSettings | NtXentSettings | TripletSettings,
+    class_vectors: Callable[[], Tensor] | None,
+) -> nn.Module:
+    match settings:
+        case SupConSettings():
+            return SupCon(settings, class_vectors)
+        case NtXentSettings():
+            return NtXent(settings)
+        case TripletSettings():
+            return Triplet(settings)

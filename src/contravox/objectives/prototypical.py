@@ -1,0 +1,88 @@
+"""Prototypical losses: find a sample's segment by the mean of its other segments."""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from contravox.data.batch import Batch
+from contravox.encoders.encoder import EncoderOutput
+from contravox.objectives.learned_scale import LearnedScale
+from contravox.objectives.precision import full_precision
+from contravox.objectives.shapes import check_positive, check_views
+from contravox.objectives.unit_vectors import unit_vectors
+from contravox.objectives.views import group_views
+from contravox.settings import Settings
+
+
+@full_precision
+def prototypical_loss(embeddings: Tensor) -> Tensor:
+    """Prototypical loss of embeddings (N, views, d), not normalised: a scalar.
+
+    The last view of a sample is the query q_i, the mean of the others its prototype c_i; the mean
+    over i of −log softmax_j(−‖q_i − c_j‖²) at j = i: Snell et al. 2017 (arXiv 1703.05175,
+    equation 2), with query and support as in Chung et al. 2020 (arXiv 2003.11982).
+
+    Raises ValueError for another shape or fewer than two views.
+    """
+    queries, prototypes = _queries_and_prototypes(embeddings)
+    # The term ‖q_i‖² is left out: it is the same for all j, and the softmax takes it out.
+    logits = 2 * (queries @ prototypes.T) - prototypes.square().sum(dim=1)
+    return F.cross_entropy(logits, torch.arange(len(queries), device=queries.device))
+
+
+@full_precision
+def angular_prototypical_loss(embeddings: Tensor, w: Tensor | float, b: Tensor | float) -> Tensor:
+    """Angular prototypical loss of embeddings (N, views, d): a scalar.
+
+    The last view of a sample is the query q_i, the mean of the others, as they are, its prototype
+    c_i; the mean over i of −log softmax_j(w·cos(q_i, c_j) + b) at j = i: Chung et al. 2020 (arXiv
+    2003.11982). The offset b cancels in the softmax.
+
+    Raises ValueError for another shape, fewer than two views or a w that is not positive.
+    """
+    check_positive("w", w)
+    queries, prototypes = _queries_and_prototypes(embeddings)
+    similarities = w * (unit_vectors(queries) @ unit_vectors(prototypes).T) + b
+    return F.cross_entropy(similarities, torch.arange(len(queries), device=queries.device))
+
+
+def _queries_and_prototypes(embeddings: Tensor) -> tuple[Tensor, Tensor]:
+    """The last view, (N, d), and the mean of the others, (N, d)."""
+    check_views(embeddings, least=2)
+    return embeddings[:, -1], embeddings[:, :-1].mean(dim=1)
+
+
+class PrototypicalSettings(Settings):
+    """Two or more segments of every speaker in a batch."""
+
+    name: Literal["prototypical"] = "prototypical"
+    weight: float = Field(default=1.0, ge=0)
+
+
+class Prototypical(nn.Module):
+    """``prototypical_loss`` of the encoder's embedding."""
+
+    def forward(self, output: EncoderOutput, batch: Batch) -> Tensor:
+        return prototypical_loss(group_views(output.embedding, batch.labels, batch.views, least=2))
+
+
+class AngularPrototypicalSettings(Settings):
+    """Two or more segments of every speaker (or utterance) in a batch."""
+
+    name: Literal["angular_prototypical"] = "angular_prototypical"
+    weight: float = Field(default=1.0, ge=0)
+
+
+class AngularPrototypical(nn.Module):
+    """``angular_prototypical_loss`` of the encoder's embedding, with its own w and b."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = LearnedScale()
+
+    def forward(self, output: EncoderOutput, batch: Batch) -> Tensor:
+        segments = group_views(output.embedding, batch.labels, batch.views, least=2)
+        return angular_prototypical_loss(segments, self.scale.w, self.scale.b)

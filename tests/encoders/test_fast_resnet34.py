@@ -1,0 +1,22 @@
+import torch
+from torch.nn import functional
+
+from contravox.encoders.fast_resnet34 import FastResNet34, FastResNet34Settings, ResidualBlock
+
+
+def test_frequencies_and_frames_are_reduced_early() -> None:
+    encoder = FastResNet34(FastResNet34Settings(blocks=(1, 1, 1, 1)), 40).eval()
+    maps = encoder(torch.randn(1, 40, 101), torch.tensor([101])).maps
+    shapes = [tuple(each.values.shape[1:]) for each in maps]
+    assert shapes == [(16 * 20, 101), (32 * 10, 51), (64 * 5, 26), (128 * 5, 26)]
+
+
+def test_a_residual_block_is_two_convolutions_around_a_strided_shortcut() -> None:
+    torch.manual_seed(0)
+    block = ResidualBlock(4, 8, stride=2, squeeze_excitation=False).eval()
+    values, scale = torch.randn(2, 4, 6, 9), (1 + 1e-5) ** -0.5
+    assert block.shortcut is not None
+    first = functional.conv2d(values, block.first.weight, stride=2, padding=1) * scale
+    last = functional.conv2d(first.relu(), block.last.weight, padding=1) * scale
+    shortcut = functional.conv2d(values[:, :, ::2, ::2], block.shortcut.weight) * scale
+    torch.testing.assert_close(block(values, None), (last + shortcut).relu())

@@ -1,0 +1,134 @@
+import numpy as np
+import pytest
+
+from contravox.errors import MetricError
+from contravox.metrics import bootstrap
+from contravox.metrics.bootstrap import bootstrap_speakers, percentile_interval
+from contravox.metrics.detection_cost import minimum_detection_cost
+from contravox.metrics.error_rates import equal_error_rate
+
+
+def simulate(
+    speakers: int, seed: int, decimals: int = 9, utterances: int = 4
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Every pair of utterances; some speakers are easier than others, some utterances better."""
+    generator = np.random.default_rng(seed)
+    speaker = np.repeat(np.arange(speakers), utterances)
+    left, right = np.triu_indices(len(speaker), k=1)
+    targets = speaker[left] == speaker[right]
+    ease = 1.5 * generator.normal(size=speakers)
+    scores = generator.normal(size=targets.size)
+    scores += np.where(targets, 2.5 + ease[speaker[left]], 0)
+    return np.round(scores, decimals), targets, speaker[left], speaker[right]
+
+
+class FixedDraws:
+    """Stands for numpy's generator and gives the draws of a list, one after the other."""
+
+    def __init__(self, draws: list[list[int]]) -> None:
+        self.draws = iter(draws)
+
+    def integers(self, high: int, size: int) -> np.ndarray:
+        draw = np.array(next(self.draws))
+        assert draw.shape == (size,)
+        assert draw.max() < high
+        return draw
+
+
+def fix_draws(monkeypatch: pytest.MonkeyPatch, draws: list[list[int]]) -> None:
+    monkeypatch.setattr(bootstrap.np.random, "default_rng", lambda seed: FixedDraws(draws))
+
+
+def test_each_speaker_once_is_the_plain_metric(monkeypatch: pytest.MonkeyPatch) -> None:
+    trials = simulate(8, 0, decimals=1)
+    fix_draws(monkeypatch, [list(range(8))])
+    replicates = bootstrap_speakers(*trials, replicates=1)
+    assert replicates.equal_error_rate[0] == pytest.approx(equal_error_rate(*trials[:2])[0])
+    expected = minimum_detection_cost(*trials[:2])[0]
+    assert replicates.minimum_detection_cost[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("decimals", [0, 1, 9])
+def test_replicates_are_those_of_repeated_trials(
+    monkeypatch: pytest.MonkeyPatch, decimals: int
+) -> None:
+    scores, targets, enrolment, test = simulate(6, 1, decimals)
+    order = np.random.default_rng(0).permutation(len(scores))
+    scores, targets, enrolment, test = (x[order] for x in (scores, targets, enrolment, test))
+    draws = np.random.default_rng(5).integers(6, size=(10, 6)).tolist()
+    fix_draws(monkeypatch, draws)
+    replicates = bootstrap_speakers(scores, targets, enrolment, test, replicates=10, p_target=0.05)
+    for row, draw in enumerate(draws):
+        repeated = []
+        for score, target, a, b in zip(scores, targets, enrolment, test, strict=True):
+            times = draw.count(a) if target else draw.count(a) * draw.count(b)
+            repeated += times * [(score, target)]
+        plain = np.array([s for s, _ in repeated]), np.array([t for _, t in repeated])
+        rate, _ = equal_error_rate(*plain)
+        cost, _ = minimum_detection_cost(*plain, p_target=0.05)
+        assert replicates.equal_error_rate[row] == pytest.approx(rate, abs=1e-12)
+        assert replicates.minimum_detection_cost[row] == pytest.approx(cost, abs=1e-12)
+
+
+def test_draws_without_a_kind_of_trial_are_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores, targets, enrolment, test = simulate(3, 2)
+    # Speaker 2 alone has no non-target trial.
+    fix_draws(monkeypatch, [[2, 2, 2], [0, 1, 2]])
+    replicates = bootstrap_speakers(scores, targets, enrolment, test, replicates=1)
+    assert replicates.equal_error_rate[0] == pytest.approx(equal_error_rate(scores, targets)[0])
+
+
+def test_seed_and_trials_alone_decide_the_draws() -> None:
+    scores, targets, enrolment, test = simulate(10, 3)
+    order = np.random.default_rng(1).permutation(len(scores))
+    first = bootstrap_speakers(scores, targets, enrolment, test, replicates=20)
+    named = np.array([f"id{n:02d}" for n in range(10)])
+    again = bootstrap_speakers(
+        scores[order], targets[order], named[enrolment[order]], named[test[order]], replicates=20
+    )
+    np.testing.assert_array_equal(first.equal_error_rate, again.equal_error_rate)
+    np.testing.assert_array_equal(first.minimum_detection_cost, again.minimum_detection_cost)
+    other = bootstrap_speakers(scores, targets, enrolment, test, replicates=20, seed=1)
+    assert not np.array_equal(first.equal_error_rate, other.equal_error_rate)
+
+
+def test_interval_covers_the_rate_of_all_speakers() -> None:
+    # The rate that an endless supply of such speakers would give.
+    truth, _ = equal_error_rate(*simulate(600, 99, utterances=2)[:2])
+    covered = 0
+    for seed in range(60):
+        trials = simulate(40, seed, utterances=5)
+        low, high = percentile_interval(
+            bootstrap_speakers(*trials, replicates=150).equal_error_rate
+        )
+        covered += low <= truth <= high
+    # 57 expected at 95 %; an interval from resampled trials covers 38 of these 60.
+    assert 50 <= covered <= 60
+
+
+def test_fewer_speakers_give_a_wider_interval() -> None:
+    def width(speakers: int) -> float:
+        replicates = bootstrap_speakers(*simulate(speakers, 4), replicates=300)
+        low, high = percentile_interval(replicates.equal_error_rate)
+        return high - low
+
+    assert width(8) > 1.5 * width(64)
+
+
+def test_percentile_interval_by_hand() -> None:
+    values = np.arange(101) / 100
+    assert percentile_interval(values, confidence=0.9) == pytest.approx((0.05, 0.95))
+    with pytest.raises(ValueError, match="confidence must be"):
+        percentile_interval(values, confidence=95)
+
+
+def test_contradicting_speakers_are_refused() -> None:
+    scores, targets = np.array([0.9, 0.1, 0.2]), np.array([True, False, False])
+    with pytest.raises(MetricError, match="trial 2: a non-target trial of speakers b and b"):
+        bootstrap_speakers(scores, targets, ["a", "a", "b"], ["a", "b", "b"])
+    with pytest.raises(MetricError, match="trial 0: a target trial of speakers a and c"):
+        bootstrap_speakers(scores, targets, ["a", "a", "a"], ["c", "b", "b"])
+    with pytest.raises(ValueError, match=r"must be \(3,\)"):
+        bootstrap_speakers(scores, targets, ["a", "a"], ["a", "b", "b"])
+    with pytest.raises(ValueError, match="replicates must be"):
+        bootstrap_speakers(scores, targets, ["a"] * 3, ["a", "b", "b"], replicates=0)

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from contravox.metrics.detection_cost import minimum_detection_cost
+
+
+def slow_minimum(
+    scores: np.ndarray, targets: np.ndarray, p_target: float, c_miss: float, c_false_alarm: float
+) -> float:
+    """Try every threshold and count."""
+    costs = []
+    for threshold in [*scores.tolist(), np.inf]:
+        miss = np.mean(scores[targets] < threshold)
+        false_alarm = np.mean(scores[~targets] >= threshold)
+        costs.append(c_miss * p_target * miss + c_false_alarm * (1 - p_target) * false_alarm)
+    return min(costs) / min(c_miss * p_target, c_false_alarm * (1 - p_target))
+
+
+@pytest.mark.parametrize(
+    ("p_target", "c_miss", "c_false_alarm"),
+    [(0.01, 1, 1), (0.05, 1, 1), (0.9, 1, 1), (0.01, 10, 1), (0.5, 1, 3)],
+)
+@pytest.mark.parametrize("decimals", [0, 1, 9])
+def test_cost_is_that_of_the_loop(
+    decimals: int, p_target: float, c_miss: float, c_false_alarm: float
+) -> None:
+    generator = np.random.default_rng(decimals)
+    targets = generator.random(300) < 0.4
+    scores = np.round(generator.normal(size=300) + 2 * targets, decimals)
+    weights = {"p_target": p_target, "c_miss": c_miss, "c_false_alarm": c_false_alarm}
+    cost, threshold = minimum_detection_cost(scores, targets, **weights)
+    assert cost == pytest.approx(slow_minimum(scores, targets, **weights), abs=1e-12)
+    # And the threshold gives that cost.
+    at_threshold = c_miss * p_target * np.mean(scores[targets] < threshold)
+    at_threshold += c_false_alarm * (1 - p_target) * np.mean(scores[~targets] >= threshold)
+    lowest = min(c_miss * p_target, c_false_alarm * (1 - p_target))
+    assert cost == pytest.approx(at_threshold / lowest)
+
+
+def test_cost_by_hand() -> None:
+    # Accepting the two above 0.6 misses half and admits none: 0.01 · 1/2, over 0.01.
+    scores = np.array([0.9, 0.8, 0.5, 0.4, 0.6, 0.3, 0.2, 0.1])
+    targets = np.array([True] * 4 + [False] * 4)
+    cost, threshold = minimum_detection_cost(scores, targets)
+    assert cost == pytest.approx(0.5)
+    assert 0.6 < threshold <= 0.8
+
+
+def test_cost_runs_from_0_to_1() -> None:
+    targets = np.array([True, True, False, False])
+    assert minimum_detection_cost(np.array([3.0, 2, 1, 0]), targets)[0] == 0
+    worst, threshold = minimum_detection_cost(np.array([0.0, 1, 2, 3]), targets)
+    assert worst == pytest.approx(1)
+    assert threshold > 3
+
+
+@pytest.mark.parametrize("wrong", [{"p_target": 0.0}, {"p_target": 1.0}, {"c_miss": 0.0}])
+def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        minimum_detection_cost(np.array([1.0, 0.0]), np.array([True, False]), **wrong)

@@ -1,0 +1,88 @@
+"""What every loss must survive: hard geometry, half precision, autocast."""
+
+import pytest
+import torch
+
+from contravox.objectives import functional as f
+
+LABELS = torch.tensor([0, 0, 1, 1, 2, 2])
+ATTENTION = torch.tensor([1.0, 0.0, 0.5, 1e-30, 0.2, 0.9])
+PROTOTYPES = torch.tensor([[1.0, 0, 0], [-1.0, 0, 0], [0, 0, 0]])
+LOSSES = {
+    "aam_softmax": lambda x: f.aam_softmax_loss(x, LABELS, PROTOTYPES.to(x.dtype), scale=100),
+    "am_softmax": lambda x: f.am_softmax_loss(x, LABELS, PROTOTYPES.to(x.dtype), scale=100),
+    "supcon": lambda x: f.supcon_loss(x, LABELS, temperature=0.01, margin=0.2),
+    "supcon weight": lambda x: f.supcon_loss(
+        x, LABELS, temperature=0.01, margin=0.2, attention=ATTENTION, attention_on="all"
+    ),
+    "supcon logit": lambda x: f.supcon_loss(
+        x, LABELS, temperature=0.01, attention=ATTENTION, attention_form="logit"
+    ),
+    "attention": lambda x: f.class_attention(
+        x, LABELS, PROTOTYPES.to(x.dtype), sigma=0.01, differentiate=True
+    ).sum(),
+    "nt_xent": lambda x: f.nt_xent_loss(x, LABELS, temperature=0.01),
+    "triplet": lambda x: f.triplet_loss(x, LABELS, margin=4.0),
+    "uniformity": lambda x: f.uniformity_loss(x.reshape(3, 2, 3), t=100.0),
+    "uniformity all": lambda x: f.uniformity_loss(x.reshape(3, 2, 3), t=100.0, pairs="all"),
+    "angular_contrastive": lambda x: f.angular_contrastive_loss(x.reshape(3, 2, 3), 100.0, -5.0),
+    "angular_prototypical": lambda x: f.angular_prototypical_loss(x.reshape(3, 2, 3), 100.0, -5.0),
+    "prototypical": lambda x: f.prototypical_loss(x.reshape(3, 2, 3)),
+    "ge2e": lambda x: f.ge2e_loss(x.reshape(3, 2, 3), 100.0, -5.0),
+}
+GEOMETRIES = {
+    "duplicates": torch.tensor([[0.3, 0.1, 0.7]] * 6),
+    "opposites": torch.tensor([[1.0, 0, 0], [-1.0, 0, 0]] * 3),
+    "zeros among others": torch.tensor(
+        [[0.0, 0, 0], [1.0, 0, 0], [-1.0, 0, 0], [0, 0, 0], [0, 1.0, 0], [0, 2.0, 0]]
+    ),
+    "all zeros": torch.zeros(6, 3),
+    "tiny": 1e-18 * torch.tensor([[1.0, 2, 3], [3, 2, 1]] * 3),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_value_and_gradient_are_finite(loss, geometry):
+    embeddings = GEOMETRIES[geometry].clone().requires_grad_()
+    value = LOSSES[loss](embeddings)
+    value.backward()
+    assert value.isfinite()
+    assert embeddings.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_zero_vector_gets_no_exploding_gradient(loss):
+    embeddings = GEOMETRIES["zeros among others"].clone().requires_grad_()
+    LOSSES[loss](embeddings).backward()
+    assert embeddings.grad.abs().max() < 1e4
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_half_precision_inputs_are_computed_in_float32(loss, dtype, vectors):
+    embeddings = vectors(6, 3).to(dtype).requires_grad_()
+    value = LOSSES[loss](embeddings)
+    value.backward()
+    assert value.dtype == torch.float32
+    torch.testing.assert_close(value, LOSSES[loss](embeddings.detach().float()), rtol=0, atol=0)
+    assert embeddings.grad.dtype == dtype
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_autocast_changes_nothing(loss, vectors):
+    embeddings = vectors(6, 3).float()
+    expected = LOSSES[loss](embeddings)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value = LOSSES[loss](embeddings)
+    torch.testing.assert_close(value, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_float64_stays_float64(loss, vectors):
+    embeddings = vectors(6, 3)
+    value = LOSSES[loss](embeddings)
+    assert value.dtype == torch.float64
+    torch.testing.assert_close(
+        LOSSES[loss](embeddings.float()).double(), value, rtol=1e-4, atol=1e-5
+    )
