@@ -1,1 +1,41 @@
-"""contravox: speaker verification by contrastive learning."""
+"""contravox: speaker verification by contrastive learning.
+
+The names below are imported when they are first used: PyTorch alone takes over a second.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from contravox.audio import read_audio as read_audio
+    from contravox.embedding import embed_manifest as embed_manifest
+    from contravox.embeddings import Embeddings as Embeddings
+    from contravox.manifest import Manifest as Manifest
+    from contravox.model import Model as Model
+    from contravox.training.recipe import Recipe as Recipe
+    from contravox.training.trainer import Trainer as Trainer
+    from contravox.trials import Trials as Trials
+    from contravox.verifier import Verifier as Verifier
+
+_HOMES = {
+    "Embeddings": "contravox.embeddings",
+    "Manifest": "contravox.manifest",
+    "Model": "contravox.model",
+    "Recipe": "contravox.training.recipe",
+    "Trainer": "contravox.training.trainer",
+    "Trials": "contravox.trials",
+    "Verifier": "contravox.verifier",
+    "embed_manifest": "contravox.embedding",
+    "read_audio": "contravox.audio",
+}
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'contravox' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

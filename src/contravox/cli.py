@@ -9,6 +9,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+from contravox.cpu import tune_process
 from contravox.errors import AudioWarning, ContravoxError
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ class Corpus(StrEnum):
 
 def main() -> None:
     """Run the command line. Errors of the user's input are one line and exit status 2."""
+    tune_process()
     warnings.showwarning = _show_warning
     try:
         app()

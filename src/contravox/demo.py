@@ -13,11 +13,13 @@ from rich.console import Console
 
 from contravox.audio import read_audio
 from contravox.corpora.synthetic_voices import make_synthetic_voices
+from contravox.data.sampling import SpeakersUtterancesSettings
 from contravox.embedding import embed_manifest
 from contravox.embeddings import Embeddings
 from contravox.errors import CheckpointError
 from contravox.evaluation import evaluate, metrics_of
 from contravox.features import FeatureSettings, LogMelFilterbank
+from contravox.manifest import Manifest
 from contravox.metrics.system_result import SystemResult
 from contravox.metrics.table import render_table
 from contravox.preparation import prepare_corpus
@@ -32,19 +34,21 @@ from contravox.writing import write_text
 
 @dataclass(frozen=True)
 class DemoSystem:
-    """A shipped recipe, what to call it, and the system whose encoder it starts from."""
+    """recipe: name of a shipped one; title: what to call it; steps: how long to train, about a
+    minute; initial: the system whose encoder it starts from."""
 
     recipe: str
     title: str
+    steps: int
     initial: str | None = None
 
 
 SYSTEMS = (
-    DemoSystem("aam_softmax", "AAM-softmax (MFA-Conformer)"),
-    DemoSystem("mfcon", "MFCon (MFA-Conformer)"),
-    DemoSystem("aamsupcon", "Class-aware AAM-SupCon, MGDA (ECAPA-TDNN)"),
-    DemoSystem("cel", "CEL (Fast ResNet-34)"),
-    DemoSystem("cel_finetune", "CEL, then fine-tuned (Fast ResNet-34)", initial="cel"),
+    DemoSystem("aam_softmax", "AAM-softmax (MFA-Conformer)", 200),
+    DemoSystem("mfcon", "MFCon (MFA-Conformer)", 200),
+    DemoSystem("aamsupcon", "Class-aware AAM-SupCon, MGDA (ECAPA-TDNN)", 200),
+    DemoSystem("cel", "CEL (Fast ResNet-34)", 80),
+    DemoSystem("cel_finetune", "CEL, then fine-tuned (Fast ResNet-34)", 80, initial="cel"),
 )
 
 
@@ -111,19 +115,7 @@ def _train_and_evaluate(
 ) -> tuple[SystemResult, float]:
     """Train one system, or find it trained; evaluate it. Also gives its validation EER."""
     run = folder / system.recipe
-    parts = folder / "corpus"
-    overrides = [
-        f"data.manifest={parts / 'train' / 'manifest.tsv'}",
-        f"training.seed={seed}",
-    ]
-    recipe = Recipe.read(f"small/{system.recipe}")
-    if recipe.data.validation_trials is not None:
-        overrides.append(f"data.validation_trials={parts / 'validation' / 'trials.tsv'}")
-    if system.initial is not None:
-        overrides.append(f"training.initial_model={folder / system.initial / MODEL}")
-    if epochs is not None:
-        overrides.append(f"training.epochs={epochs}")
-    recipe = Recipe.read(f"small/{system.recipe}", overrides)
+    recipe = _demo_recipe(system, folder, seed=seed, epochs=epochs)
     with progress_bar(system.title) as report:
         try:
             trainer = Trainer(recipe, run, progress=report)
@@ -151,6 +143,31 @@ def _train_and_evaluate(
     )
     say(f"{system.title}: EER {result.equal_error_rate:.2%}")
     return result, rate
+
+
+def _demo_recipe(system: DemoSystem, folder: Path, *, seed: int, epochs: int | None) -> Recipe:
+    """The shipped recipe, on this corpus and as long as its size allows."""
+    parts = folder / "corpus"
+    train = parts / "train" / "manifest.tsv"
+    overrides = [f"data.manifest={train}", f"training.seed={seed}"]
+    shipped = Recipe.read(f"small/{system.recipe}")
+    if shipped.data.validation_trials is not None:
+        overrides.append(f"data.validation_trials={parts / 'validation' / 'trials.tsv'}")
+    if system.initial is not None:
+        overrides.append(f"training.initial_model={folder / system.initial / MODEL}")
+    utterances = Manifest.read(train)
+    # A batch of a small corpus is as large as the corpus allows.
+    if isinstance(shipped.sampler, SpeakersUtterancesSettings):
+        speakers = min(shipped.sampler.speakers, len(utterances.speakers))
+        overrides.append(f"sampler.speakers={speakers}")
+        batch = speakers * shipped.sampler.utterances
+    else:
+        batch = min(shipped.sampler.utterances, len(utterances))
+        overrides.append(f"sampler.utterances={batch}")
+    if epochs is None:
+        epochs = max(1, round(system.steps * batch / len(utterances)))
+    overrides.append(f"training.epochs={epochs}")
+    return Recipe.read(f"small/{system.recipe}", overrides)
 
 
 def _loss_curves(run: Path) -> dict[str, list[tuple[int, float]]]:

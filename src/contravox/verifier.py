@@ -59,4 +59,6 @@ class Verifier:
         score = float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
         if threshold is None:
             threshold = self.model.settings.threshold
-        return Verification(score, threshold, None if threshold is None else score >= threshold)
+        return Verification(
+            score, threshold, None if threshold is None else bool(score >= threshold)
+        )

@@ -28,7 +28,9 @@ def test_speakers_utterances_has_different_speakers_and_utterances():
     settings = SpeakersUtterancesSettings(speakers=4, utterances=2)
     sampler = Sampler(settings, LABELS)
     drawn = Counter()
+    # 5 + 1 + 4 ... utterances make 27 groups of two, and 27 groups six batches of four.
     for epoch in range(30):
+        assert len(sampler.batches(epoch)) == 27 // 4
         for batch in sampler.batches(epoch):
             labels = LABELS[[request.utterance for request in batch]]
             assert sorted(Counter(labels.tolist()).values()) == [2, 2, 2, 2]

@@ -92,7 +92,7 @@ class Sampler:
             )
 
     def batches(self, epoch: int) -> list[list[SegmentRequest]]:
-        """The whole batches of an epoch; what does not fill one waits for another epoch."""
+        """The whole batches of an epoch, as many in each; the rest waits for another epoch."""
         generator = np.random.default_rng([self.seed, epoch])
         if isinstance(self.settings, SpeakersUtterancesSettings):
             rows = list(self._speaker_batches(generator, self.settings))
@@ -113,19 +113,20 @@ class Sampler:
             # Fill the last group, and the only one of a short speaker, from the start again.
             filled = np.resize(rows, -(-len(rows) // settings.utterances) * settings.utterances)
             groups.extend(filled.reshape(-1, settings.utterances))
-        waiting = deque(groups[index] for index in generator.permutation(len(groups)))
-        while True:
+        waiting: deque[NDArray[np.int64]] = deque()
+        for _ in range(len(groups) // settings.speakers):
             batch: dict[int, NDArray[np.int64]] = {}
             deferred = []
-            while waiting and len(batch) < settings.speakers:
+            while len(batch) < settings.speakers:
+                if not waiting:
+                    # At first; and when only speakers already in the batch are left.
+                    waiting.extend(groups[index] for index in generator.permutation(len(groups)))
                 group = waiting.popleft()
                 label = int(self.labels[group[0]])
                 if label in batch:
                     deferred.append(group)
                 else:
                     batch[label] = group
-            if len(batch) < settings.speakers:
-                return
             waiting.extendleft(reversed(deferred))
             yield np.concatenate(list(batch.values()))
 

@@ -190,8 +190,10 @@ def _first_line(error: ValidationError, raw: dict[str, Any]) -> str:
     if mistake["type"] == "extra_forbidden":
         near = difflib.get_close_matches(levels[-1], _known_keys(Recipe), n=1)
         message = "no such key" + (f": did you mean {near[0]}?" if near else "")
-    elif mistake["type"] != "missing" and not isinstance(mistake["input"], dict):
-        message = f"{mistake['input']!r}: {message[0].lower()}{message[1:]}"
+    else:
+        message = f"{message[0].lower()}{message[1:]}"
+        if mistake["type"] != "missing" and not isinstance(mistake["input"], dict):
+            message = f"{mistake['input']!r}: {message}"
     more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
     return f"{key}: {message}{more}" if key else f"{message}{more}"
 

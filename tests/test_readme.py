@@ -1,0 +1,67 @@
+"""Every command and every line of Python in the README, run as written, cut short."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from contravox.cli import main
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SHORT = [
+    *("training.epochs=1", "data.segment_seconds=0.4", "data.workers=0", "sampler.speakers=8"),
+    *("encoder.blocks=1", "encoder.size=16", "encoder.feed_forward=16"),
+]
+
+
+def blocks(language):
+    """The README's code blocks of a language, in order."""
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.fixture
+def speakers(tone_corpus, tmp_path, monkeypatch):
+    """``my_speakers`` as the README has it."""
+    monkeypatch.chdir(tmp_path)
+    for number, folder in enumerate(sorted(tone_corpus.iterdir())):
+        name = {0: "ann", 1: "bob"}.get(number, folder.name)
+        for count, path in enumerate(sorted(folder.rglob("*.wav")), start=1):
+            copy = tmp_path / "my_speakers" / name / f"{count}.wav"
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.symlink_to(path)
+
+
+def test_commands_and_python(speakers, monkeypatch, capsys):
+    commands = [shlex.split(line) for block in blocks("sh") for line in block.splitlines()]
+    verbs = [command for command in commands if command[0] == "contravox"]
+    assert len(verbs) == 6
+    for _, verb, *arguments in verbs:
+        short = SHORT if verb == "train" else []
+        monkeypatch.setattr(sys, "argv", ["contravox", verb, *arguments, *short])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert not ended.value.code, capsys.readouterr().err
+    [python] = blocks("python")
+    capsys.readouterr()
+    exec(python, {})
+    first, second = capsys.readouterr().out.splitlines()
+    same, score, threshold = first.split()
+    assert same == str(float(score) >= float(threshold))
+    assert second == "(1, 128) 10"
+
+
+def test_make_knows_its_commands():
+    commands = [line for block in blocks("sh") for line in block.splitlines()]
+    makes = [shlex.split(line) for line in commands if line.startswith("make ")]
+    assert makes == [["make", "demo"], ["make", "test"]]
+    for command in makes:
+        subprocess.run([*command, "--dry-run"], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_every_file_linked_is_there():
+    for link in re.findall(r"\]\(([^)]+)\)", README):
+        assert link.startswith("https://arxiv.org/") or (ROOT / link).exists(), link
