@@ -42,9 +42,8 @@ def main() -> None:
     except ModuleNotFoundError as error:
         _fail(f"{error.name} is not installed: pip install 'contravox[demo]'")
     except OSError as error:
-        if error.filename is None:
-            raise
-        _fail(f"{error.filename}: {(error.strerror or str(error)).lower()}")
+        place = f"{error.filename}: " if error.filename else ""
+        _fail(f"{place}{(error.strerror or str(error)).lower()}")
 
 
 @app.command()

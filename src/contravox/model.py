@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from contravox.encoders import EncoderSettings, build_encoder
@@ -90,7 +90,8 @@ class Model(nn.Module):
         header = {"format": FORMAT, "settings": self.settings.model_dump(mode="json")}
         weights = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
         with atomic_path(Path(path)) as temporary:
-            save_file(weights, temporary, metadata={"contravox": json.dumps(header)})
+            # Written by Python, whose error on a full disk can be told from others.
+            temporary.write_bytes(save(weights, metadata={"contravox": json.dumps(header)}))
 
     @classmethod
     def load(cls, path: str | Path, *, device: str | torch.device = "cpu") -> "Model":

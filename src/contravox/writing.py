@@ -25,7 +25,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise OutputError(
-            f"{path}: cannot be written ({reason}): choose another place with --output, or free it"
+            f"{path}: cannot be written ({reason}): make room, or choose another --output"
         ) from error
     finally:
         # An unwritable folder may refuse even this; the error above already says so.

@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,11 @@ def save_checkpoint(
         "random_state": torch.get_rng_state(),
         "cuda_random_states": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
+    data = BytesIO()
+    torch.save(state, data)
     with atomic_path(folder / NAME) as temporary:
-        torch.save(state, temporary)
+        # Written by Python, whose error on a full disk can be told from others.
+        temporary.write_bytes(data.getbuffer())
 
 
 def read_checkpoint(folder: Path, recipe: Recipe) -> dict[str, Any]:

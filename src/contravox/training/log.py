@@ -1,6 +1,8 @@
 """What happened in training: one JSON object a line, and TensorBoard."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +24,34 @@ class TrainingLog:
         path = folder / NAME
         kept = [entry for entry in read_log(folder) if entry["step"] < first_step]
         write_text(path, "".join(json.dumps(entry) + "\n" for entry in kept))
-        try:
+        self.folder = folder
+        with _output_errors(folder):
             self.file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
             self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step)
-        except OSError as error:
-            raise OutputError(f"{folder}: cannot be written ({error.strerror})") from error
 
     def write(self, step: int, entry: dict[str, Any]) -> None:
         """Log numbers, or groups of numbers by name, of a step."""
-        self.file.write(json.dumps({"step": step, **entry}) + "\n")
-        for name, value in entry.items():
-            for key, number in value.items() if isinstance(value, dict) else [("", value)]:
-                self.board.add_scalar(f"{name}/{key}".rstrip("/"), number, step)
+        with _output_errors(self.folder):
+            self.file.write(json.dumps({"step": step, **entry}) + "\n")
+            for name, value in entry.items():
+                for key, number in value.items() if isinstance(value, dict) else [("", value)]:
+                    self.board.add_scalar(f"{name}/{key}".rstrip("/"), number, step)
 
     def close(self) -> None:
-        self.file.close()
-        self.board.close()
+        with _output_errors(self.folder):
+            self.file.close()
+            self.board.close()
+
+
+@contextmanager
+def _output_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: the log cannot be written ({error.strerror or error}): free the disk and "
+            "go on with --resume"
+        ) from error
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
