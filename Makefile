@@ -19,9 +19,10 @@ check: setup
 setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --disable-pip-version-check --quiet --progress-bar on -c constraints.txt -e '.[test]'
-	touch .venv/ready
+	@echo "Installing into .venv; this takes about two minutes, once."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[test]'
+	@touch .venv/ready
 
 clean:
 	rm -rf .venv
