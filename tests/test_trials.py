@@ -86,16 +86,17 @@ def test_targets_are_across_sessions_where_there_are_several():
 
 
 @pytest.mark.parametrize("speakers", [20, 100])
-def test_a_sample_of_non_targets_is_distinct_seeded_and_true(speakers):
-    big = manifest(speakers=speakers)
-    trials = make_trials(big, seed=1, maximum_non_targets=200).table.filter(~pl.col("target"))
-    assert len(trials) == 200
-    assert trials.n_unique() == 200
-    assert all(a.split("/")[0] != b.split("/")[0] for a, b, _ in trials.rows())
-    again = make_trials(big, seed=1, maximum_non_targets=200).table.filter(~pl.col("target"))
-    assert trials.equals(again)
-    other = make_trials(big, seed=2, maximum_non_targets=200).table.filter(~pl.col("target"))
-    assert not trials.equals(other)
+def test_a_sample_of_trials_is_distinct_seeded_and_true(speakers):
+    big = manifest(speakers=speakers, utterances=6)
+    trials = make_trials(big, seed=1, maximum=200).table
+    assert trials["target"].sum() == 200
+    assert len(trials) == trials.n_unique() == 400
+    assert all((a.split("/")[0] == b.split("/")[0]) == same for a, b, same in trials.rows())
+    assert trials.equals(make_trials(big, seed=1, maximum=200).table)
+    other = make_trials(big, seed=2, maximum=200).table
+    for target in (True, False):
+        same = pl.col("target") == target
+        assert not trials.filter(same).equals(other.filter(same))
 
 
 def test_corpora_without_a_pair():

@@ -44,11 +44,11 @@ class DemoSystem:
 
 
 SYSTEMS = (
-    DemoSystem("aam_softmax", "AAM-softmax (MFA-Conformer)", 200),
-    DemoSystem("mfcon", "MFCon (MFA-Conformer)", 200),
-    DemoSystem("aamsupcon", "Class-aware AAM-SupCon, MGDA (ECAPA-TDNN)", 200),
-    DemoSystem("cel", "CEL (Fast ResNet-34)", 80),
-    DemoSystem("cel_finetune", "CEL, then fine-tuned (Fast ResNet-34)", 80, initial="cel"),
+    DemoSystem("aam_softmax", "AAM-softmax", 150),
+    DemoSystem("mfcon", "MFCon", 150),
+    DemoSystem("aamsupcon", "AAM-SupCon, MGDA", 170),
+    DemoSystem("cel", "CEL", 220),
+    DemoSystem("cel_finetune", "CEL, fine-tuned", 150, initial="cel"),
 )
 
 
@@ -91,6 +91,9 @@ def run_demo(
     notes = {
         "Corpus": f"{corpus}, parts of different speakers, seed {seed}",
         "Trials": f"{len(test.trials):,}, of which {test.trials.targets.sum():,} targets",
+        "Encoders": "MFA-Conformer (AAM-softmax, MFCon), ECAPA-TDNN (AAM-SupCon), "
+        "Fast ResNet-34 (CEL), all small",
+        "Untrained log-Mel": "mean and deviation over time of each band",
         "Enrolment": "one utterance; whole utterances embedded",
         "Score": "cosine, not normalised",
         "Threshold": "equal error rate on the validation part",
@@ -193,7 +196,7 @@ def _untrained(test: Validation) -> SystemResult:
         test.manifest.table["utterance"].to_list(), stacked - stacked.mean(axis=0)
     )
     return evaluate(
-        "Log-Mel statistics, untrained",
+        "Untrained log-Mel",
         embeddings,
         test.trials,
         test.manifest,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import ArrayLike, NDArray
 
 from contravox.errors import TrialsError
 from contravox.manifest import Manifest
@@ -29,7 +30,7 @@ class Trials:
         return pl.concat([self.table["enrolment"], self.table["test"]]).unique().sort().to_list()
 
     @property
-    def targets(self) -> np.ndarray:
+    def targets(self) -> NDArray[np.bool_]:
         """(n,) bool: whether both sides are the same speaker."""
         return self.table["target"].to_numpy()
 
@@ -109,15 +110,17 @@ class Trials:
         return Manifest(manifest.table.join(named, on="utterance", how="semi"))
 
 
-def make_trials(manifest: Manifest, *, seed: int = 0, maximum_non_targets: int = 100_000) -> Trials:
+def make_trials(manifest: Manifest, *, seed: int = 0, maximum: int = 100_000) -> Trials:
     """Make a trial list from an evaluation manifest.
 
     Targets are all pairs of utterances of a speaker, across sessions where the speaker has several
     (a pair within a session shares its channel, which flatters). Non-targets are all pairs of
-    different speakers, or a seeded sample of ``maximum_non_targets`` where there are more.
+    different speakers. Where there are more than ``maximum`` of a kind, that many are drawn with
+    ``seed``.
 
     Raises TrialsError where no target or no non-target pair exists.
     """
+    generator = np.random.default_rng(seed)
     rows = manifest.table.filter(pl.col("speaker").is_not_null()).with_row_index("row")
     several = (pl.col("session").n_unique() > 1).over("speaker").alias("several")
     rows = rows.select("row", "utterance", "speaker", "session", several)
@@ -125,18 +128,18 @@ def make_trials(manifest: Manifest, *, seed: int = 0, maximum_non_targets: int =
         (pl.col("row") < pl.col("row_test"))
         & (~pl.col("several") | pl.col("session").ne_missing(pl.col("session_test")))
     )
-    targets = same.select("row", "row_test").sort("row", "row_test").to_numpy()
+    targets = _draw(same.select("row", "row_test").sort("row", "row_test"), maximum, generator)
     if not len(targets):
         raise TrialsError(
             "no speaker has two utterances: target trials need at least two of the same speaker"
         )
     non_targets = _non_target_pairs(
-        rows["speaker"].rank("dense").to_numpy().astype(np.int64), maximum_non_targets, seed
+        rows["speaker"].rank("dense").to_numpy().astype(np.int64), maximum, generator
     )
     if not len(non_targets):
         raise TrialsError("only one speaker: non-target trials need at least two")
     names = rows["utterance"]
-    pairs = np.concatenate([targets, non_targets]).astype(np.int64)
+    pairs = np.concatenate([targets, non_targets])
     is_target = np.arange(len(pairs)) < len(targets)
     return Trials(
         pl.DataFrame(
@@ -145,24 +148,29 @@ def make_trials(manifest: Manifest, *, seed: int = 0, maximum_non_targets: int =
     )
 
 
-def _non_target_pairs(speakers: np.ndarray, maximum: int, seed: int) -> np.ndarray:
-    """(k, 2) rows of different speakers: all, or ``maximum`` distinct ones drawn with ``seed``."""
+def _non_target_pairs(
+    speakers: NDArray[np.int64], maximum: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """(k, 2) rows of different speakers: all, or ``maximum`` distinct ones."""
     count = len(speakers)
     if count * (count - 1) // 2 <= 4 * maximum:
         first, second = np.triu_indices(count, k=1)
-        pairs = np.stack([first, second], axis=1)[speakers[first] != speakers[second]]
-        if len(pairs) <= maximum:
-            return pairs
-        chosen = np.random.default_rng(seed).choice(len(pairs), maximum, replace=False)
-        return pairs[np.sort(chosen)]
+        different = speakers[first] != speakers[second]
+        return _draw(np.stack([first, second], axis=1)[different], maximum, generator)
     # Too many to list: draw pairs until enough distinct ones are there.
-    generator = np.random.default_rng(seed)
     keys = np.empty(0, np.int64)
     for _ in range(100):
         drawn = np.sort(generator.integers(count, size=(2 * maximum, 2)), axis=1)
         drawn = drawn[speakers[drawn[:, 0]] != speakers[drawn[:, 1]]]
         keys = np.unique(np.concatenate([keys, drawn[:, 0] * count + drawn[:, 1]]))
         if len(keys) >= maximum:
-            keys = np.sort(generator.choice(keys, maximum, replace=False))
             break
-    return np.stack([keys // count, keys % count], axis=1)
+    return _draw(np.stack([keys // count, keys % count], axis=1), maximum, generator)
+
+
+def _draw(pairs: ArrayLike, maximum: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Pairs (k, 2), or ``maximum`` of them in their order."""
+    pairs = np.asarray(pairs, np.int64)
+    if len(pairs) <= maximum:
+        return pairs
+    return pairs[np.sort(generator.choice(len(pairs), maximum, replace=False))]
