@@ -61,7 +61,11 @@ def demo(
     """Train and compare the three systems in about five minutes."""
     from contravox.demo import run_demo
 
-    table = run_demo(corpus, output, seed=seed, epochs=epochs)
+    try:
+        table = run_demo(corpus, output, seed=seed, epochs=epochs)
+    except KeyboardInterrupt:
+        _note("stopped: the same command goes on from here")
+        raise
     if as_json:
         _print_json(table)
 

@@ -62,7 +62,8 @@ def run_demo(
     corpus: a folder per speaker; None for synthetic voices. output: folder for everything made.
     seed: of the split and the training. epochs: in place of those of the recipes.
 
-    Returns the table's numbers. Raises what preparation, training and evaluation raise.
+    Returns the table's numbers. Raises what preparation, training and evaluation raise, and
+    KeyboardInterrupt with everything finished so far kept.
     """
     if corpus is None:
         corpus = output / "voices"

@@ -55,9 +55,7 @@ def write_report(
             draw_score_histograms(results),
             f"Histograms of the scores of target and non-target trials: {names}",
         ),
-        losses=_embed(
-            "losses", draw_losses(results), f"Losses over the steps of training: {names}"
-        ),
+        training=_describe_training(results),
     )
     write_text(path, page)
 
@@ -83,6 +81,18 @@ def _tabulate(results: Sequence[SystemResult]) -> str:
         cells = [f"<td>{key}{escape(name)}</td>", *(f"<td>{escape(text)}</td>" for text in numbers)]
         lines.append(f"<tr>{''.join(cells)}</tr>")
     return "\n".join([*lines, "</tbody>", "</table>"])
+
+
+def _describe_training(results: Sequence[SystemResult]) -> str:
+    """Lay out the losses of the systems whose training was logged; nothing where none was."""
+    names = ", ".join(result.name for result in results if result.losses)
+    if not names:
+        return ""
+    picture = _embed("losses", draw_losses(results), f"Losses over the steps of training: {names}")
+    return (
+        '<h2>Training</h2>\n<p class="soft">Losses of different objectives have different scales; '
+        f"compare shapes, not heights.</p>\n{picture}"
+    )
 
 
 def _embed(name: str, svg: str, alternative: str) -> str:

@@ -79,7 +79,7 @@ def draw_det_curves(results: Sequence[SystemResult]) -> str:
             equal = _probit([result.equal_error_rate])
             axes.plot(equal, equal, "o", color=colour, markeredgecolor="white", markersize=9)
         names = [f"{result.name}: {100 * result.equal_error_rate:.2f} %" for result in results]
-        legend = axes.legend(lines, names, loc="upper right", title="Equal error rate (●)")
+        legend = axes.legend(lines, names, loc="lower left", title="Equal error rate (●)")
         for text in legend.get_texts():
             text.set_parse_math(False)
         axes.set_aspect("equal")
@@ -121,9 +121,11 @@ def draw_score_histograms(results: Sequence[SystemResult]) -> str:
 
 
 def draw_losses(results: Sequence[SystemResult]) -> str:
-    """Draw how each objective's loss fell in training, a panel for each system."""
-    with _drawing(*_panel_size(results)) as (figure, svg):
-        for index, (result, axes) in enumerate(_panels(figure, results)):
+    """Draw how each objective's loss fell in training, a panel for each system with a log."""
+    trained = [place for place, result in enumerate(results) if result.losses]
+    shown = [results[place] for place in trained]
+    with _drawing(*_panel_size(shown)) as (figure, svg):
+        for index, (result, axes) in zip(trained, _panels(figure, shown), strict=True):
             colour, _ = line_style(index)
             for place, (objective, points) in enumerate(result.losses.items()):
                 steps, values = zip(*points, strict=True)
@@ -133,8 +135,6 @@ def draw_losses(results: Sequence[SystemResult]) -> str:
             axes.set_ylabel("Loss (no unit)")
             if len(result.losses) > 1:
                 axes.legend()
-            if not result.losses:
-                axes.text(0.5, 0.5, "not recorded", transform=axes.transAxes, ha="center")
     return svg.getvalue()
 
 
