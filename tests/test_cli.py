@@ -129,7 +129,7 @@ def test_corpora_that_are_too_small(fails, tmp_path):
     line = fails("prepare", "folder", tmp_path / "one", "-o", tmp_path / "out")
     assert "only one speaker" in line
     line = fails("prepare", "folder", tmp_path / "one", "-o", tmp_path / "out", "--split")
-    assert "1 speakers are too few" in line
+    assert "1 speaker cannot be split" in line
     assert not (tmp_path / "out").exists()
 
 

@@ -67,5 +67,5 @@ def test_parts_share_no_speaker_and_lose_no_utterance():
 
 
 def test_too_few_speakers_for_the_parts():
-    with pytest.raises(ManifestError, match="5 speakers are too few"):
+    with pytest.raises(ManifestError, match="5 speakers cannot be split"):
         manifest(speakers=5).split([0.65, 0.15, 0.2])

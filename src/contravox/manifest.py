@@ -123,7 +123,7 @@ class Manifest:
         parts = [shuffled[low:high] for low, high in pairwise(edges)]
         if min(map(len, parts)) < 2:
             raise ManifestError(
-                f"{len(speakers)} speakers are too few for parts of "
+                f"{len(speakers)} speaker{'s' * (len(speakers) != 1)} cannot be split into parts of "
                 f"{', '.join(f'{fraction:.0%}' for fraction in fractions)}: "
                 "each part needs at least two speakers"
             )
