@@ -122,8 +122,9 @@ class Manifest:
         edges = np.round(np.cumsum([0.0, *fractions]) * len(speakers)).astype(int)
         parts = [shuffled[low:high] for low, high in pairwise(edges)]
         if min(map(len, parts)) < 2:
+            held = "1 speaker" if len(speakers) == 1 else f"{len(speakers)} speakers"
             raise ManifestError(
-                f"{len(speakers)} speaker{'s' * (len(speakers) != 1)} cannot be split into parts of "
+                f"{held} cannot be split into parts of "
                 f"{', '.join(f'{fraction:.0%}' for fraction in fractions)}: "
                 "each part needs at least two speakers"
             )

@@ -1,7 +1,7 @@
 """Contrastive losses on the encoder's feature maps, each through a head of its own."""
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, model_validator
@@ -11,14 +11,9 @@ from contravox.data.batch import Batch
 from contravox.encoders.encoder import EncoderOutput, FeatureMap
 from contravox.encoders.pooling import AttentiveStatisticsPooling
 from contravox.errors import RecipeError
-from contravox.objectives.nt_xent import NtXent, NtXentSettings
-from contravox.objectives.supcon import SupCon, SupConSettings
-from contravox.objectives.triplet import Triplet, TripletSettings
+from contravox.objectives.contrast import ContrastSettings, build_contrast
+from contravox.objectives.supcon import SupConSettings
 from contravox.settings import Settings
-
-ContrastSettings = Annotated[
-    SupConSettings | NtXentSettings | TripletSettings, Field(discriminator="name")
-]
 
 
 class MultiscaleSettings(Settings):
@@ -84,7 +79,7 @@ class Multiscale(nn.Module):
         self.heads = nn.ModuleList(
             MapHead(map_channels[index], settings.head_size) for index in self.chosen
         )
-        self.contrast = _contrast(settings.contrast, class_vectors)
+        self.contrast = build_contrast(settings.contrast, class_vectors)
 
     def forward(self, output: EncoderOutput, batch: Batch) -> Tensor:
         losses = [
@@ -109,16 +104,3 @@ def _chosen_maps(maps: str | tuple[int, ...], count: int) -> tuple[int, ...]:
             "name one or more of them, each once"
         )
     return chosen
-
-
-def _contrast(
-    settings: SupConSettings | NtXentSettings | TripletSettings,
-    class_vectors: Callable[[], Tensor] | None,
-) -> nn.Module:
-    match settings:
-        case SupConSettings():
-            return SupCon(settings, class_vectors)
-        case NtXentSettings():
-            return NtXent(settings)
-        case TripletSettings():
-            return Triplet(settings)

@@ -13,9 +13,10 @@ from contravox.objectives.aam_softmax import AamSoftmax, AamSoftmaxSettings
 from contravox.objectives.am_softmax import AmSoftmax, AmSoftmaxSettings
 from contravox.objectives.angular_contrastive import AngularContrastive, AngularContrastiveSettings
 from contravox.objectives.classifier import Classifier
+from contravox.objectives.contrast import build_contrast
 from contravox.objectives.ge2e import Ge2e, Ge2eSettings
 from contravox.objectives.multiscale import Multiscale, MultiscaleSettings
-from contravox.objectives.nt_xent import NtXent, NtXentSettings
+from contravox.objectives.nt_xent import NtXentSettings
 from contravox.objectives.prototypical import (
     AngularPrototypical,
     AngularPrototypicalSettings,
@@ -23,7 +24,7 @@ from contravox.objectives.prototypical import (
     PrototypicalSettings,
 )
 from contravox.objectives.supcon import SupCon, SupConSettings
-from contravox.objectives.triplet import Triplet, TripletSettings
+from contravox.objectives.triplet import TripletSettings
 from contravox.objectives.uniformity import Uniformity, UniformitySettings
 
 AnyObjectiveSettings = (
@@ -120,12 +121,8 @@ def _build(
             return AamSoftmax(settings, embedding_size, classes)
         case AmSoftmaxSettings():
             return AmSoftmax(settings, embedding_size, classes)
-        case SupConSettings():
-            return SupCon(settings, class_vectors)
-        case NtXentSettings():
-            return NtXent(settings)
-        case TripletSettings():
-            return Triplet(settings)
+        case SupConSettings() | NtXentSettings() | TripletSettings():
+            return build_contrast(settings, class_vectors)
         case MultiscaleSettings():
             return Multiscale(settings, map_channels, class_vectors)
         case UniformitySettings():
