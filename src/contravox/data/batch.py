@@ -1,13 +1,12 @@
 """What one training step sees."""
 
-from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """N segments, each cut from an utterance and perhaps augmented.
 
     waveforms: (N, samples) float32 at 16 kHz, short segments padded with zeros at the end.
@@ -25,4 +24,4 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device."""
-        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
+        return Batch(*(tensor.to(device) for tensor in self))

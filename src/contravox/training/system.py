@@ -1,11 +1,11 @@
 """Model and objectives as one module, as a step sees them."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from contravox.balance import Balance
 from contravox.data.batch import Batch
 from contravox.model import Model, ModelSettings
 from contravox.objectives import Objectives
@@ -14,10 +14,10 @@ from contravox.training.recipe import Recipe
 
 
 class SystemOutput(NamedTuple):
-    """losses: scalars by the objective's name; shared: what they all are functions of."""
+    """losses, weights: scalars by the objective's name; the weights carry no gradient."""
 
     losses: dict[str, Tensor]
-    shared: Sequence[Tensor]
+    weights: dict[str, Tensor]
 
 
 class System(nn.Module):
@@ -33,12 +33,21 @@ class System(nn.Module):
         self.objectives = Objectives(
             recipe.objectives, encoder.embedding_size, encoder.map_channels, classes
         )
+        self.balance = Balance(
+            recipe.balance, {name: each.weight for name, each in recipe.objectives.items()}
+        )
         self.spec_augment = (
             SpecAugment(recipe.spec_augment) if recipe.spec_augment is not None else None
         )
 
     def forward(self, batch: Batch, generator: torch.Generator) -> SystemOutput:
-        """The losses of a batch; ``generator`` draws SpecAugment's masks."""
+        """The losses of a batch and their weights; ``generator`` draws SpecAugment's masks.
+
+        Balancing belongs here: outside, mixed precision hands out copies of the embeddings, with
+        respect to which no loss has a gradient.
+
+        Raises TrainingError for a gradient that is not finite.
+        """
         features, lengths = self.model.features(batch.waveforms, batch.lengths)
         if self.spec_augment is not None:
             features = self.spec_augment(features, lengths, generator)
@@ -47,4 +56,5 @@ class System(nn.Module):
         # Objectives on the feature maps never see the embedding: what all of them share is then
         # the first map, of which everything deeper is a function.
         on_maps = self.objectives.reads_maps
-        return SystemOutput(losses, [output.maps[0].values if on_maps else output.embedding])
+        shared = output.maps[0].values if on_maps else output.embedding
+        return SystemOutput(losses, self.balance(losses, [shared]))

@@ -10,11 +10,9 @@ import polars as pl
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.utils.data import DataLoader
 
-from contravox.balance import Balance
 from contravox.data.batch import Batch
 from contravox.data.dataset import Segment, SegmentDataset, collate
 from contravox.data.sampling import Sampler, SegmentRequest
@@ -116,9 +114,6 @@ class Trainer:
             self.initial_seconds = initial.training_seconds
             labelled = labelled or initial.labels_used
         system.model.annotate(labels_used=labelled)
-        self.balance = Balance(
-            recipe.balance, {name: each.weight for name, each in recipe.objectives.items()}
-        )
         self.system, self.optimiser = self.fabric.setup(
             system, make_optimiser(system, settings.optimiser)
         )
@@ -207,11 +202,14 @@ class Trainer:
             epoch = step / self.steps_per_epoch
             self.system.objectives.set_margin_share(settings.margin_schedule.share(epoch))
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-        output = self.system(batch.to(self.fabric.device), generator)
-        self._check_finite(output.losses, batch)
-        weights = self.balance(output.losses, output.shared)
-        total = sum((weights[name] * loss for name, loss in output.losses.items()), torch.tensor(0))
-        self.fabric.backward(total)
+        try:
+            losses, weights = self.system(batch.to(self.fabric.device), generator)
+        except TrainingError as error:
+            raise self._not_finite(str(error), batch) from error
+        for name, loss in losses.items():
+            if not bool(torch.isfinite(loss)):
+                raise self._not_finite(f"objectives.{name} is {loss.item()}", batch)
+        self.fabric.backward(torch.stack([weights[name] * losses[name] for name in losses]).sum())
         norm = self.fabric.clip_gradients(
             self.system,
             self.optimiser,
@@ -221,31 +219,30 @@ class Trainer:
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.progress.step = step + 1
-        losses = {name: loss.item() for name, loss in output.losses.items()}
+        values = {name: loss.item() for name, loss in losses.items()}
         log.write(
             step,
             {
-                "losses": losses,
+                "losses": values,
                 "weights": {name: float(weight) for name, weight in weights.items()},
                 "learning_rate": learning_rate,
                 "gradient_norm": 0.0 if norm is None else float(norm),
                 "positive_share": float(positive_share(batch.labels)),
             },
         )
-        line = ", ".join(f"{name} {loss:.3f}" for name, loss in losses.items())
+        line = ", ".join(f"{name} {loss:.3f}" for name, loss in values.items())
         self.report(self.progress.step, self.total_steps, line)
 
-    def _check_finite(self, losses: dict[str, Tensor], batch: Batch) -> None:
-        for name, loss in losses.items():
-            if not bool(torch.isfinite(loss)):
-                names = self.utterances.gather(pl.Series(batch.utterances.tolist())).unique()
-                write_text(self.folder / "not_finite.txt", "\n".join(names.sort()) + "\n")
-                raise TrainingError(
-                    f"step {self.progress.step}: objectives.{name} is {loss.item()} on "
-                    f"{', '.join(names.sort()[:3])} and {max(len(names) - 3, 0)} more (all in "
-                    f"{self.folder / 'not_finite.txt'}): lower training.optimiser.learning_rate, "
-                    "or leave out a faulty utterance"
-                )
+    def _not_finite(self, reason: str, batch: Batch) -> TrainingError:
+        """The error that names the batch's utterances, all of which it also lists in a file."""
+        names = self.utterances.gather(pl.Series(batch.utterances.tolist())).unique().sort()
+        listed = self.folder / "not_finite.txt"
+        write_text(listed, "\n".join(names) + "\n")
+        return TrainingError(
+            f"step {self.progress.step}: {reason} on {', '.join(names[:3])} and "
+            f"{max(len(names) - 3, 0)} more (all in {listed}): lower "
+            "training.optimiser.learning_rate, or leave out a faulty utterance"
+        )
 
     def _validate(self, log: TrainingLog) -> bool:
         """Keep the model if it is the best so far; say whether to stop early."""
