@@ -1,7 +1,9 @@
 import json
+import sys
 
 import pytest
 
+from contravox.cli import main
 from contravox.demo import SYSTEMS, run_demo
 from contravox.training.log import read_log
 
@@ -34,6 +36,18 @@ def test_a_second_run_trains_nothing_again_and_says_the_same(shown, tone_corpus,
     output = capsys.readouterr().out
     assert output.count("speaker (score") + output.count("speakers (score") == 2
     assert str(folder / "report.html") in output.replace("\n", "")
+
+
+def test_the_command_prints_only_json_where_asked(shown, tone_corpus, capsys, monkeypatch):
+    metrics, folder = shown
+    command = ["contravox", "demo", "--corpus", tone_corpus, "-o", folder.parent, "--json"]
+    monkeypatch.setattr(sys, "argv", [*map(str, command), "--epochs", "1"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == metrics
+    assert "best on the validation part" in captured.err
 
 
 def test_what_another_recipe_left_is_trained_again(shown, tone_corpus):

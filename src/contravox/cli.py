@@ -3,6 +3,7 @@
 import json
 import sys
 import warnings
+from contextlib import redirect_stdout
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TextIO
@@ -62,7 +63,9 @@ def demo(
     from contravox.demo import run_demo
 
     try:
-        table = run_demo(corpus, output, seed=seed, epochs=epochs)
+        # What people read goes to the error stream where a program reads the output.
+        with redirect_stdout(sys.stderr if as_json else sys.stdout):
+            table = run_demo(corpus, output, seed=seed, epochs=epochs)
     except KeyboardInterrupt:
         _note("stopped: the same command goes on from here")
         raise
