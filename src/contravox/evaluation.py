@@ -123,8 +123,9 @@ def evaluate_model(
         Manifest.read(manifest or trials.parent / "manifest.tsv"), trials
     )
     embeddings = embed_manifest(loaded, utterances, progress=progress)
+    # Models are called model.safetensors: their folder tells them apart.
     result = evaluate(
-        str(model),
+        model.resolve().parent.name,
         embeddings,
         read,
         utterances,
@@ -134,6 +135,7 @@ def evaluate_model(
         threshold=loaded.settings.threshold,
     )
     protocol = {
+        "model": str(model),
         "trials": str(trials),
         "targets": int(read.targets.sum()),
         "non-targets": int((~read.targets).sum()),
@@ -147,7 +149,7 @@ def evaluate_model(
         write_scores(output / "scores.tsv", read, result.scores)
         write_text(output / "metrics.json", json.dumps(metrics, indent=2) + "\n")
         notes = {name: str(value) for name, value in protocol.items()}
-        write_report(output / "report.html", f"{model} on {trials}", [result], notes)
+        write_report(output / "report.html", f"{result.name} on {trials}", [result], notes)
     return result, metrics
 
 

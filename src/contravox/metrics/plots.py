@@ -66,7 +66,7 @@ def draw_det_curves(results: Sequence[SystemResult]) -> str:
     rates = [result.equal_error_rate for result in results]
     limits = [max(0.0005, min(rates) / 10), min(0.95, max(0.5, 1.6 * max(rates)))]
     ticks = [rate for rate in RATE_TICKS if limits[0] <= rate <= limits[1]]
-    with _drawing(7.2, 6.6) as (figure, svg):
+    with _drawing(7.2, 6.9 + 0.1 * len(results)) as (figure, svg):
         axes = figure.add_subplot()
         axes.plot(_probit(limits), _probit(limits), color="#b8b8b8", linewidth=1)
         lines = []
@@ -79,7 +79,10 @@ def draw_det_curves(results: Sequence[SystemResult]) -> str:
             equal = _probit([result.equal_error_rate])
             axes.plot(equal, equal, "o", color=colour, markeredgecolor="white", markersize=9)
         names = [f"{result.name}: {100 * result.equal_error_rate:.2f} %" for result in results]
-        legend = axes.legend(lines, names, loc="lower left", title="Equal error rate (●)")
+        # Outside, where no curve can pass behind it.
+        legend = figure.legend(
+            lines, names, loc="outside lower center", ncols=2, title="Equal error rate (●)"
+        )
         for text in legend.get_texts():
             text.set_parse_math(False)
         axes.set_aspect("equal")
