@@ -17,7 +17,7 @@ from contravox.data.sampling import SpeakersUtterancesSettings
 from contravox.embedding import embed_manifest
 from contravox.embeddings import Embeddings
 from contravox.errors import CheckpointError
-from contravox.evaluation import evaluate, metrics_of
+from contravox.evaluation import evaluate, metrics_of, validate
 from contravox.features import FeatureSettings, LogMelFilterbank
 from contravox.manifest import Manifest
 from contravox.metrics.system_result import SystemResult
@@ -27,7 +27,8 @@ from contravox.progress import progress_bar, say
 from contravox.report import write_report
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
-from contravox.training.trainer import MODEL, Trainer, Validation
+from contravox.training.trainer import MODEL, Trainer
+from contravox.trials import TrialSet
 from contravox.verifier import Verifier
 from contravox.writing import write_text
 
@@ -77,8 +78,8 @@ def run_demo(
         held = ", ".join(f"{value:,} {key}" for key, value in counts[part].items())
         say(f"{part}: {held}")
 
-    validation = Validation.read(parts / "validation" / "trials.tsv")
-    test = Validation.read(parts / "test" / "trials.tsv")
+    validation = TrialSet.read(parts / "validation" / "trials.tsv")
+    test = TrialSet.read(parts / "test" / "trials.tsv")
     results = [_untrained(test)]
     validation_rates = {}
     for system in SYSTEMS:
@@ -111,8 +112,8 @@ def run_demo(
 def _train_and_evaluate(
     system: DemoSystem,
     folder: Path,
-    validation: Validation,
-    test: Validation,
+    validation: TrialSet,
+    test: TrialSet,
     *,
     seed: int,
     epochs: int | None,
@@ -129,7 +130,7 @@ def _train_and_evaluate(
             shutil.rmtree(run)
             trainer = Trainer(recipe, run, progress=report)
             model = trainer.fit()
-    rate, threshold = validation.equal_error_rate(model)
+    rate, threshold = validate(model, validation)
     model.annotate(threshold=threshold, threshold_source=validation.name)
     model.save(run / MODEL)
     with progress_bar("embedding the test part") as report:
@@ -183,7 +184,7 @@ def _loss_curves(run: Path) -> dict[str, list[tuple[int, float]]]:
     return curves
 
 
-def _untrained(test: Validation) -> SystemResult:
+def _untrained(test: TrialSet) -> SystemResult:
     """What no training at all gives: mean and deviation over time of each log-Mel band."""
     front_end = LogMelFilterbank(FeatureSettings(normalisation="none"))
     vectors = []
@@ -206,7 +207,7 @@ def _untrained(test: Validation) -> SystemResult:
     )
 
 
-def _verify_two_pairs(model: Path, test: Validation, seed: int) -> None:
+def _verify_two_pairs(model: Path, test: TrialSet, seed: int) -> None:
     """Verify a pair of one speaker and a pair of two; then say what to try next."""
     verifier = Verifier.load(model)
     paths = dict(test.manifest.table.select("utterance", "path").iter_rows())

@@ -20,13 +20,22 @@ from contravox.metrics.system_result import SystemResult
 from contravox.model import Model
 from contravox.report import write_report
 from contravox.scoring.cosine import cosine_scores
-from contravox.trials import Trials
+from contravox.trials import Trials, TrialSet
 from contravox.writing import atomic_path, write_text
 
 
 def score_trials(embeddings: Embeddings, trials: Trials) -> NDArray[np.float32]:
     """Cosine score of each trial, (k,). Raises TrialsError for an utterance without embedding."""
     return cosine_scores(embeddings.vectors, embeddings.vectors, embeddings.pairs(trials))
+
+
+def validate(model: Model, trial_set: TrialSet) -> tuple[float, float]:
+    """A model's equal error rate on a set of trials, and its threshold.
+
+    Raises AudioError, MetricError.
+    """
+    embeddings = embed_manifest(model, trial_set.manifest)
+    return equal_error_rate(score_trials(embeddings, trial_set.trials), trial_set.trials.targets)
 
 
 def evaluate(
@@ -118,10 +127,8 @@ def evaluate_model(
     Raises ModelError, TrialsError, ManifestError, AudioError, MetricError, OutputError.
     """
     loaded = Model.load(model)
-    read = Trials.read(trials)
-    utterances = read.utterances_in(
-        Manifest.read(manifest or trials.parent / "manifest.tsv"), trials
-    )
+    trial_set = TrialSet.read(trials, manifest)
+    read, utterances = trial_set.trials, trial_set.manifest
     embeddings = embed_manifest(loaded, utterances, progress=progress)
     # Models are called model.safetensors: their folder tells them apart.
     result = evaluate(

@@ -110,6 +110,25 @@ class Trials:
         return Manifest(manifest.table.join(named, on="utterance", how="semi"))
 
 
+@dataclass(frozen=True)
+class TrialSet:
+    """trials; manifest: the utterances that they name, no others; name: the list, for people."""
+
+    trials: Trials
+    manifest: Manifest
+    name: str
+
+    @classmethod
+    def read(cls, trials: Path, manifest: Path | None = None) -> "TrialSet":
+        """Read trials and their manifest, ``manifest.tsv`` beside them by default.
+
+        Raises TrialsError, ManifestError.
+        """
+        read = Trials.read(trials)
+        utterances = Manifest.read(manifest or trials.parent / "manifest.tsv")
+        return cls(read, read.utterances_in(utterances, trials), str(trials))
+
+
 def make_trials(manifest: Manifest, *, seed: int = 0, maximum: int = 100_000) -> Trials:
     """Make a trial list from an evaluation manifest.
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from contravox.errors import CheckpointError, ManifestError, ModelError, RecipeError, TrainingError
+from contravox.evaluation import validate
 from contravox.model import Model
 from contravox.preparation import prepare_corpus
 from contravox.training.checkpoint import read_checkpoint
@@ -91,7 +92,7 @@ def test_training_lowers_the_loss_and_writes_what_it_says(make_recipe, tmp_path)
     # The model kept is that of the best validation, with the threshold set there.
     rates = [e["validation"]["equal_error_rate"] for e in read_log(tmp_path) if "validation" in e]
     assert trainer.progress.best_rate == min(rates)
-    rate, threshold = trainer.validation.equal_error_rate(model)
+    rate, threshold = validate(model, trainer.validation)
     assert rate == pytest.approx(min(rates))
     assert model.settings.threshold == pytest.approx(threshold, abs=1e-5)
 

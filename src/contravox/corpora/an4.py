@@ -5,9 +5,6 @@ from pathlib import Path
 from contravox.corpora.scan import Recording, audio_files
 from contravox.errors import ManifestError
 
-SPEAKERS, UTTERANCES = 84, 1078
-"""What the release holds: 74 + 10 speakers, 948 + 130 utterances."""
-
 
 def an4_recordings(folder: Path) -> list[Recording]:
     """Every utterance of AN4's training and test parts; one session per speaker.

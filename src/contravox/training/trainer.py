@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,50 +15,21 @@ from torch.utils.data import DataLoader
 from contravox.data.batch import Batch
 from contravox.data.dataset import Segment, SegmentDataset, collate
 from contravox.data.sampling import Sampler, SegmentRequest
-from contravox.embedding import embed_manifest
 from contravox.errors import ContravoxError, ManifestError, RecipeError, TrainingError
+from contravox.evaluation import validate
 from contravox.manifest import Manifest
-from contravox.metrics.error_rates import equal_error_rate
 from contravox.model import Model, ModelSettings
 from contravox.objectives import positive_share
-from contravox.scoring.cosine import cosine_scores
 from contravox.training.checkpoint import NAME as CHECKPOINT
 from contravox.training.checkpoint import Progress, read_checkpoint, restore, save_checkpoint
 from contravox.training.interrupt import deferred_interrupt, ignore_interrupts
 from contravox.training.log import TrainingLog
 from contravox.training.recipe import OptimiserSettings, Recipe
 from contravox.training.system import System
-from contravox.trials import Trials
+from contravox.trials import TrialSet
 from contravox.writing import write_text
 
 MODEL = "model.safetensors"
-
-
-@dataclass(frozen=True)
-class Validation:
-    """Trials by which epochs are compared, and the utterances that they name."""
-
-    trials: Trials
-    manifest: Manifest
-    name: str
-
-    @classmethod
-    def read(cls, trials: Path, manifest: Path | None = None) -> "Validation":
-        """Read trials and their manifest, ``manifest.tsv`` beside them by default.
-
-        Raises TrialsError, ManifestError.
-        """
-        read = Trials.read(trials)
-        utterances = Manifest.read(manifest or trials.parent / "manifest.tsv")
-        return cls(read, read.utterances_in(utterances, trials), str(trials))
-
-    def equal_error_rate(self, model: Model) -> tuple[float, float]:
-        """The model's equal error rate on these trials, and its threshold."""
-        embeddings = embed_manifest(model, self.manifest)
-        scores = cosine_scores(
-            embeddings.vectors, embeddings.vectors, embeddings.pairs(self.trials)
-        )
-        return equal_error_rate(scores, self.trials.targets)
 
 
 class Trainer:
@@ -100,7 +70,7 @@ class Trainer:
         )
         self.validation = None
         if recipe.data.validation_trials is not None:
-            self.validation = Validation.read(
+            self.validation = TrialSet.read(
                 recipe.data.validation_trials, recipe.data.validation_manifest
             )
         self.steps_per_epoch = len(self.sampler.batches(0))
@@ -252,7 +222,7 @@ class Trainer:
         if self.validation is None:
             model.save(self.folder / MODEL)
             return False
-        rate, threshold = self.validation.equal_error_rate(model)
+        rate, threshold = validate(model, self.validation)
         step = self.progress.step
         log.write(step - 1, {"validation": {"equal_error_rate": rate, "threshold": threshold}})
         self.report(step, self.total_steps, f"validation equal error rate {rate:.2%}")
