@@ -6,8 +6,10 @@ from torchjd import aggregation
 
 from contravox.balance import WEIGHTINGS, Balance, BalanceSettings, mgda_of_two
 from contravox.errors import MissingExtraError, RecipeError, TrainingError
+from processes import run_processes
 
-NEED_NOTHING_MORE = ["aligned_mtl", "imtl_g", "mean", "mgda", "pcgrad", "random", "sum"]
+NEEDED_OPTIONS = {"cagrad": {"c": 0.5}, "fairgrad": {"alpha": 1.0}}
+SUM_TO_ONE = ["mean", "mgda", "random"]
 
 
 def losses_with_gradients(*gradients, dtype=torch.float64):
@@ -21,12 +23,21 @@ def losses_with_gradients(*gradients, dtype=torch.float64):
 
 
 def balance(name, losses, **weights):
-    return Balance(BalanceSettings(name=name), dict.fromkeys(losses, 1.0) | weights)
+    settings = BalanceSettings(name=name, options=NEEDED_OPTIONS.get(name, {}))
+    return Balance(settings, dict.fromkeys(losses, 1.0) | weights)
+
+
+def balance_or_skip(name, losses):
+    """Skip where the libraries of a weighting are not installed."""
+    try:
+        return balance(name, losses)
+    except RecipeError as error:
+        pytest.skip(str(error))
 
 
 def shares(name, *gradients):
     losses, shared = losses_with_gradients(*gradients)
-    given = balance(name, losses)(losses, shared)
+    given = balance_or_skip(name, losses)(losses, shared).weights
     assert not any(weight.requires_grad for weight in given.values())
     return torch.stack(list(given.values()))
 
@@ -36,10 +47,28 @@ def random_gradients(count, seed, size=4):
     return torch.randn(count, size, generator=generator, dtype=torch.float64).tolist()
 
 
+def random_lengths(count, seed):
+    """Lengths of gradients over six orders of magnitude."""
+    generator = torch.Generator().manual_seed(seed)
+    return 10 ** (6 * torch.rand(count, 1, generator=generator, dtype=torch.float64) - 3)
+
+
 def test_fixed_gives_the_weights_of_the_recipe():
     losses, shared = losses_with_gradients([1.0, 2.0], [3.0, 4.0])
-    weights = balance("fixed", losses, loss1=0.25)(losses, shared)
-    assert {name: weight.item() for name, weight in weights.items()} == {"loss0": 1, "loss1": 0.25}
+    balanced = balance("fixed", losses, loss1=0.25)(losses, shared)
+    assert {name: weight.item() for name, weight in balanced.weights.items()} == {
+        "loss0": 1,
+        "loss1": 0.25,
+    }
+    assert balanced.loss.item() == (1 + 2) + 0.25 * (3 + 4)
+
+
+def test_weights_go_by_name_and_not_by_order():
+    losses, shared = losses_with_gradients([1.0, 2.0], [3.0, 4.0])
+    weights = {"loss1": 0.25, "loss0": 1.0}
+    balanced = Balance(BalanceSettings(), weights)(losses, shared)
+    assert {name: weight.item() for name, weight in balanced.weights.items()} == weights
+    assert balanced.loss.item() == (1 + 2) + 0.25 * (3 + 4)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -51,12 +80,15 @@ def test_mgda_of_two_is_the_shortest_combination(seed):
     assert shares("mgda", first, second).tolist() == pytest.approx([best, 1 - best], abs=1e-4)
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_mgda_of_two_is_what_torchjd_finds(seed):
-    gradients = torch.tensor(random_gradients(2, seed), dtype=torch.float64)
-    gramian = gradients @ gradients.T
-    found = aggregation.MGDAWeighting(epsilon=1e-6, max_iters=1000)(gramian)
-    torch.testing.assert_close(mgda_of_two(gramian), found, atol=1e-4, rtol=0)
+def test_mgda_of_two_is_what_torchjd_finds():
+    clipped = 0
+    for seed in range(300):
+        gradients = random_lengths(2, seed) * torch.tensor(random_gradients(2, seed)).double()
+        gramian = gradients @ gradients.T
+        found = aggregation.MGDAWeighting(epsilon=1e-9, max_iters=1000)(gramian)
+        torch.testing.assert_close(mgda_of_two(gramian), found, atol=1e-9, rtol=1e-6)
+        clipped += bool((found == 1).any())
+    assert 30 < clipped < 270
 
 
 def test_mgda_by_hand():
@@ -71,7 +103,7 @@ def test_mgda_by_hand():
 @pytest.mark.parametrize("scale", [1e-30, 1e-8, 1.0, 1e25])
 def test_mgda_in_float32_at_any_size_of_gradient(scale):
     losses, shared = losses_with_gradients([scale, 0.0], [0.0, 2 * scale], dtype=torch.float32)
-    given = balance("mgda", losses)(losses, shared)
+    given = balance("mgda", losses)(losses, shared).weights
     assert [weight.item() for weight in given.values()] == pytest.approx([0.8, 0.2])
     assert all(weight.dtype == torch.float32 for weight in given.values())
 
@@ -88,26 +120,97 @@ def test_an_objective_without_gradient_stands_aside():
     assert three.tolist() == pytest.approx([0.8, 0, 0.2])
 
 
-def test_without_any_gradient_the_fixed_weights_stay():
-    losses, shared = losses_with_gradients([0.0, 0.0], [0.0, 0.0])
-    weights = balance("mgda", losses, loss1=0.5)(losses, shared)
-    assert [weight.item() for weight in weights.values()] == [1, 0.5]
+@pytest.mark.parametrize("name", WEIGHTINGS)
+def test_a_zero_gradient_changes_nothing_for_the_others(name):
+    first, second, third = random_gradients(3, seed=3)
+    torch.manual_seed(0)
+    expected = shares(name, first, second, third)
+    torch.manual_seed(0)
+    given = shares(name, first, [0.0] * 4, second, third)
+    torch.testing.assert_close(given[[0, 2, 3]], expected)
+    assert given[1] == 0
 
 
-@pytest.mark.parametrize("name", NEED_NOTHING_MORE)
+@pytest.mark.parametrize("name", WEIGHTINGS)
+def test_without_any_gradient_the_fixed_weights_stay(name):
+    losses, shared = losses_with_gradients([0.0, 0.0], [0.0, 0.0], [0.0, 0.0])
+    balance_or_skip(name, losses)
+    weights = balance(name, losses, loss1=0.5)(losses, shared).weights
+    assert [weight.item() for weight in weights.values()] == [1, 0.5, 1]
+
+
+def test_exactly_opposed_gradients_leave_what_is_shared_where_it_is():
+    shared = torch.ones(2, 3, dtype=torch.float64, requires_grad=True)
+    of_one_objective = torch.ones(2, 3, dtype=torch.float64, requires_grad=True)
+    losses = {"one": 3 * shared.sum(), "other": -(shared * of_one_objective).sum()}
+    balanced = balance("mgda", losses)(losses, [shared])
+    assert [weight.item() for weight in balanced.weights.values()] == pytest.approx([0.25, 0.75])
+    balanced.loss.backward()
+    torch.testing.assert_close(shared.grad, torch.zeros(2, 3, dtype=torch.float64))
+    torch.testing.assert_close(of_one_objective.grad, torch.full_like(of_one_objective, -0.75))
+
+
+def test_of_two_equal_gradients_and_a_third_mgda_shares_among_the_two():
+    # Of lengths 1, 1 and 2, the third orthogonal: 4/5 for the two together.
+    weights = shares("mgda", [1.0, 0.0], [1.0, 0.0], [0.0, 2.0])
+    assert (weights[0] + weights[1]).item() == pytest.approx(0.8, abs=0.01)
+    assert weights[2].item() == pytest.approx(0.2, abs=0.01)
+
+
+@pytest.mark.parametrize("name", WEIGHTINGS)
 @pytest.mark.parametrize(
     "gradients",
     [
         ([0.0, 0.0], [1.0, 2.0]),
         ([1.0, 2.0], [1.0, 2.0]),
+        ([1.0, 2.0], [3.0, 6.0]),
         ([1.0, 2.0], [-1.0, -2.0]),
+        ([1.0, 2.0], [-3.0, -6.0]),
+        ([1.0, 2.0], [-1.0, -2.0 + 1e-9]),
+        ([1.0, 2.0], [1.0, 2.0], [1.0, 2.0]),
+        ([1.0, 2.0], [1.0, 2.0], [2.0, -1.0]),
         ([1.0, 2.0], [1.0, 2.0], [-1.0, -2.0]),
-        ([1e-9, 0.0], [0.0, 1e9], [1.0, 1.0]),
+        ([1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]),
+        ([1e-12, 0.0], [0.0, 1e12], [1.0, 1.0]),
+        ([1e-12, 2e-12], [-2e-12, 1e-12], [1e-12, 1e-12]),
+        ([1e12, 2e12], [-2e12, 1e12], [1e12, 1e12]),
     ],
-    ids=["zero", "equal", "opposed", "dependent", "far apart"],
+    ids=[
+        "zero",
+        "equal",
+        "collinear",
+        "opposed",
+        "opposed of other lengths",
+        "almost opposed",
+        "three equal",
+        "two equal",
+        "two equal, one opposed",
+        "add up to zero",
+        "far apart",
+        "small",
+        "large",
+    ],
 )
 def test_degenerate_gradients_give_finite_weights(name, gradients):
-    assert shares(name, *gradients).isfinite().all()
+    weights = shares(name, *gradients)
+    assert weights.isfinite().all()
+    if name in SUM_TO_ONE:
+        assert weights.sum().item() == pytest.approx(1)
+        assert (weights >= 0).all()
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 6])
+@pytest.mark.parametrize("name", WEIGHTINGS)
+def test_every_weighting_gives_the_direction_of_torchjd_s_aggregator(name, count):
+    gradients = torch.tensor(random_gradients(count, seed=count, size=8), dtype=torch.float64)
+    # FairGrad depends on the size of the gradients, and sees the largest as one.
+    gradients /= gradients.norm(dim=1).max()
+    torch.manual_seed(0)
+    given = shares(name, *gradients.tolist()) @ gradients
+    aggregator = getattr(aggregation, WEIGHTINGS[name].removesuffix("Weighting"))
+    torch.manual_seed(0)
+    expected = aggregator(**NEEDED_OPTIONS.get(name, {}))(gradients)
+    torch.testing.assert_close(given, expected, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["aligned_mtl", "imtl_g", "mean", "mgda", "sum"])
@@ -124,8 +227,7 @@ def test_other_weightings_are_torchjd_s(name, size):
 def test_fairgrad_does_not_see_the_size_of_gradients(size):
     gradients = (size * torch.tensor(random_gradients(3, seed=3), dtype=torch.float64)).tolist()
     losses, shared = losses_with_gradients(*gradients)
-    settings = BalanceSettings(name="fairgrad", options={"alpha": 1.0})
-    given = Balance(settings, dict.fromkeys(losses, 1.0))(losses, shared)
+    given = balance_or_skip("fairgrad", losses)(losses, shared).weights
     weights = torch.stack(list(given.values()))
     # Ban et al. 2024 (arXiv 2402.15638): G·w = 1/w for α = 1, the largest gradient of length 1.
     matrix = torch.tensor(gradients, dtype=torch.float64)
@@ -137,7 +239,7 @@ def test_fairgrad_does_not_see_the_size_of_gradients(size):
 def test_options_reach_the_weighting():
     losses, shared = losses_with_gradients(*random_gradients(3, seed=3))
     settings = BalanceSettings(name="mgda", options={"max_iters": 1})
-    given = Balance(settings, dict.fromkeys(losses, 1.0))(losses, shared)
+    given = Balance(settings, dict.fromkeys(losses, 1.0))(losses, shared).weights
     gradients = torch.tensor(random_gradients(3, seed=3), dtype=torch.float64)
     gramian = gradients @ gradients.T
     expected = aggregation.MGDAWeighting(max_iters=1)(gramian)
@@ -148,7 +250,7 @@ def test_options_reach_the_weighting():
 def test_a_fixed_weight_multiplies_the_loss_beforehand():
     # The loss counted double has gradient (0, 2): MGDA gives it 1/5 of the doubled loss.
     losses, shared = losses_with_gradients([1.0, 0.0], [0.0, 1.0])
-    weights = balance("mgda", losses, loss1=2.0)(losses, shared)
+    weights = balance("mgda", losses, loss1=2.0)(losses, shared).weights
     assert [weight.item() for weight in weights.values()] == pytest.approx([0.8, 0.4])
 
 
@@ -156,17 +258,35 @@ def test_gradients_of_several_shared_tensors_add_and_unused_ones_are_zero():
     first = torch.ones(2, dtype=torch.float64, requires_grad=True)
     second = torch.ones(2, 3, dtype=torch.float64, requires_grad=True)
     losses = {"one": first.sum(), "both": first[0] + 2 * second[0, 0]}
-    weights = balance("mgda", losses)(losses, [first, second])
+    weights = balance("mgda", losses)(losses, [first, second]).weights
     # g = (1, 1, 0), h = (1, 0, 2): α = (h·h − g·h)/(g·g + h·h − 2 g·h) = (5 − 1)/(2 + 5 − 2)
     assert [weight.item() for weight in weights.values()] == pytest.approx([0.8, 0.2])
 
 
-def test_the_weighted_sum_can_still_be_differentiated():
+def test_the_weighted_sum_is_what_is_differentiated():
     losses, shared = losses_with_gradients([1.0, 0.0], [0.0, 2.0])
-    weights = balance("mgda", losses)(losses, shared)
+    balanced = balance("mgda", losses, loss1=0.5)(losses, shared)
+    # The second counts half: two orthogonal gradients of length one.
+    assert balanced.loss.item() == pytest.approx(0.5 * 1 + 0.5 * 0.5 * 2)
     assert shared[0].grad is None
-    sum(weights[name] * loss for name, loss in losses.items()).backward()
-    assert shared[0].grad.tolist() == pytest.approx([0.8, 0.4])
+    balanced.loss.backward()
+    assert shared[0].grad.tolist() == pytest.approx([0.5, 0.5])
+
+
+def test_gradients_too_small_for_float16_are_weighed():
+    segments = 2**14
+    chunks = [
+        torch.ones(size, 2, dtype=torch.float16, requires_grad=True) for size in (1, segments - 1)
+    ]
+    embeddings = torch.cat(chunks)
+    losses = {
+        "one": 2**-12 * embeddings[:, 0].float().mean(),
+        "two": 2**-11 * embeddings[:, 1].float().mean(),
+    }
+    gradients = torch.autograd.grad(losses["two"], chunks, retain_graph=True)
+    assert not any(map(torch.any, gradients)), "a mean's gradient should not fit into float16"
+    weights = balance("mgda", losses)(losses, chunks).weights
+    assert [weight.item() for weight in weights.values()] == pytest.approx([0.8, 0.2])
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
@@ -174,6 +294,83 @@ def test_a_gradient_that_is_not_finite_is_named(bad):
     losses, shared = losses_with_gradients([1.0, 0.0], [0.0, bad])
     with pytest.raises(TrainingError, match="loss1 is not finite"):
         balance("mgda", losses)(losses, shared)
+
+
+def objectives_of(embeddings):
+    """Three losses, each a mean over the segments, with gradients of several directions."""
+    targets = torch.linspace(-1, 1, embeddings.shape[1], dtype=embeddings.dtype)
+    return {
+        "square": (embeddings - targets).square().sum(1).mean(),
+        "exponential": (3 * embeddings).exp().sum(1).mean(),
+        "cosine": -torch.nn.functional.cosine_similarity(embeddings, targets[None]).mean(),
+    }
+
+
+def weights_of_a_share(rank, count, batch):
+    # Each process draws its own, as for its own dropout.
+    torch.manual_seed(rank)
+    embeddings = batch.chunk(count)[rank].clone().requires_grad_()
+    losses = objectives_of(embeddings)
+    return {
+        name: torch.stack(list(balance(name, losses)(losses, [embeddings]).weights.values()))
+        for name in ("mgda", "aligned_mtl", "random")
+    }
+
+
+def error_of_a_share(rank, count):
+    losses, shared = losses_with_gradients([1.0, 0.0], [0.0, float("nan") if rank else 1.0])
+    try:
+        balance("mgda", losses)(losses, shared)
+    except TrainingError as error:
+        return str(error)
+
+
+def test_processes_weigh_as_one_with_the_whole_batch(tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    batch = torch.randn(12, 4, generator=generator, dtype=torch.float64)
+    whole = weights_of_a_share(0, 1, batch)
+    shares = run_processes(weights_of_a_share, 2, tmp_path, batch)
+    for name in ("mgda", "aligned_mtl"):
+        assert len(whole[name].unique()) == 3
+        for weights in shares:
+            torch.testing.assert_close(weights[name], whole[name], rtol=1e-6, atol=1e-9)
+    assert torch.equal(shares[0]["random"], shares[1]["random"])
+
+
+def test_a_gradient_that_is_not_finite_in_one_process_stops_all(tmp_path):
+    for error in run_processes(error_of_a_share, 2, tmp_path):
+        assert error == "the gradient of the objective loss1 is not finite"
+
+
+def test_uncertainty_starts_from_the_fixed_weights_and_adds_its_penalty():
+    losses, shared = losses_with_gradients([1.0, 2.0], [0.5, 0.0])
+    given = balance("uncertainty", losses, loss1=3.0)
+    balanced = given(losses, shared)
+    assert [weight.item() for weight in balanced.weights.values()] == [1, 3]
+    assert not any(weight.requires_grad for weight in balanced.weights.values())
+    # log(1 + c²) with c² = 1/2 for a weight of 1.
+    penalty = torch.tensor(1.5).log().item()
+    assert balanced.loss.item() == pytest.approx(3 + penalty + 3 * (0.5 + penalty))
+    balanced.loss.backward()
+    assert shared[0].grad.tolist() == [1 + 3 * 0.5, 2]
+    # Of exp(v)·L + log(1 + exp(−v)/2) at v = 0: L − 1/3.
+    assert given.uncertainty.log_weights.grad.tolist() == pytest.approx([3 - 1 / 3, 3 * (1 / 6)])
+
+
+def test_learned_weights_are_reported_and_saved():
+    losses, shared = losses_with_gradients([1.0, 2.0], [0.5, 0.0])
+    first = balance("uncertainty", losses, loss1=3.0)
+    with torch.no_grad():
+        first.uncertainty.log_weights.copy_(torch.tensor([0.25, 2.0]).log())
+    second = balance("uncertainty", losses, loss1=3.0)
+    second.load_state_dict(first.state_dict())
+    weights = second(losses, shared).weights
+    assert [weight.item() for weight in weights.values()] == pytest.approx([0.25, 6])
+
+
+@pytest.mark.parametrize("name", ["fixed", "mgda"])
+def test_only_uncertainty_has_something_to_learn(name):
+    assert not balance(name, {"one": None, "two": None}).state_dict()
 
 
 def test_losses_must_be_those_of_the_weights():
@@ -189,6 +386,8 @@ def test_settings_name_the_near_miss():
         BalanceSettings(name="zzzz")
     with pytest.raises(RecipeError, match=r"balance\.options"):
         BalanceSettings(options={"c": 0.5})
+    with pytest.raises(RecipeError, match=r"balance\.options: uncertainty takes none"):
+        BalanceSettings(name="uncertainty", options={"c": 0.5})
 
 
 def test_wrong_options_are_a_recipe_error():
@@ -213,6 +412,6 @@ def test_a_weighting_that_torchjd_lacks_or_cannot_run(monkeypatch):
 def test_without_torchjd_fixed_weights_work_and_others_name_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchjd", None)
     losses, shared = losses_with_gradients([1.0], [2.0])
-    assert balance("fixed", losses)(losses, shared)["loss0"].item() == 1
+    assert balance("fixed", losses)(losses, shared).weights["loss0"].item() == 1
     with pytest.raises(MissingExtraError, match=r"contravox\[train\]"):
         balance("mgda", losses)

@@ -1,4 +1,4 @@
-"""``python -m contravox``."""
+"""``python -m contravox``, and ``torchrun … -m contravox`` for several devices."""
 
 from contravox.cli import main
 

@@ -125,6 +125,8 @@ def train(
         except KeyboardInterrupt:
             _note(f"stopped after step {trainer.progress.step}: go on with --resume")
             raise
+    if not trainer.leads:
+        return
     rate = trainer.progress.best_rate
     result = {
         "model": str(folder / MODEL),

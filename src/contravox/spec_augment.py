@@ -1,5 +1,7 @@
 """Bands of time and of frequency hidden from the encoder in training."""
 
+from functools import partial
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -33,20 +35,12 @@ class SpecAugment(nn.Module):
         super().__init__()
         self.settings = settings
 
-    def forward(self, features: Tensor, lengths: Tensor, generator: torch.Generator) -> Tensor:
-        """Mask (N, bins, frames) features, of which ``lengths`` (N,) frames are valid.
-
-        All random numbers come from ``generator``, which may live on another device.
-        """
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """Mask (N, bins, frames) features, of which ``lengths`` (N,) frames are valid."""
         if not self.training:
             return features
         settings, (rows, bins, frames) = self.settings, features.shape
-
-        def draw(*shape: int) -> Tensor:
-            """Uniform in [0, 1), drawn where the generator lives."""
-            numbers = torch.rand(*shape, generator=generator, device=generator.device)
-            return numbers.to(features.device)
-
+        draw = partial(torch.rand, device=features.device)
         chosen = draw(rows, 1, 1) < settings.probability
         in_time = _bands(
             draw(2, rows, settings.time_masks, 1), settings.time_width, lengths, frames

@@ -20,3 +20,12 @@ def test_a_residual_block_is_two_convolutions_around_a_strided_shortcut() -> Non
     last = functional.conv2d(first.relu(), block.last.weight, padding=1) * scale
     shortcut = functional.conv2d(values[:, :, ::2, ::2], block.shortcut.weight) * scale
     torch.testing.assert_close(block(values, None), (last + shortcut).relu())
+
+
+def test_no_small_kernel_has_a_stride() -> None:
+    # The gradient of a strided 1×1 convolution of 8 channels ends the process on AVX-512 CPUs.
+    encoder = FastResNet34(FastResNet34Settings(channels=8, blocks=(1, 1, 1, 1)), 40)
+    kernels = [layer for layer in encoder.modules() if isinstance(layer, torch.nn.Conv2d)]
+    assert len(kernels) > 8
+    assert all(layer.stride == (1, 1) for layer in kernels if layer.kernel_size == (1, 1))
+    encoder(torch.randn(4, 40, 118), torch.full((4,), 118)).embedding.sum().backward()

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from contravox.data.batch import Batch
+from contravox.objectives import Segments
 
 
 @pytest.fixture
@@ -34,19 +35,14 @@ def cosine() -> Callable[[Tensor, Tensor], float]:
 
 
 @pytest.fixture
-def batch_of() -> Callable[..., Batch]:
-    """A batch with the given labels, and views in the order of appearance unless given."""
+def segments_of() -> Callable[..., Segments]:
+    """Segments with the given labels, and views in the order of appearance unless given."""
 
-    def make(labels: Sequence[int], views: Sequence[int] | None = None) -> Batch:
+    def make(
+        embeddings: Tensor, labels: Sequence[int], views: Sequence[int] | None = None, **others: Any
+    ) -> Segments:
         if views is None:
             views = [list(labels[:i]).count(label) for i, label in enumerate(labels)]
-        size = len(labels)
-        return Batch(
-            waveforms=torch.zeros(size, 1),
-            lengths=torch.ones(size, dtype=torch.int64),
-            labels=torch.tensor(labels),
-            utterances=torch.arange(size),
-            views=torch.tensor(views),
-        )
+        return Segments(embeddings, torch.tensor(labels), torch.tensor(views), **others)
 
     return make

@@ -8,9 +8,19 @@ from contravox.objectives import functional as f
 LABELS = torch.tensor([0, 0, 1, 1, 2, 2])
 ATTENTION = torch.tensor([1.0, 0.0, 0.5, 1e-30, 0.2, 0.9])
 PROTOTYPES = torch.tensor([[1.0, 0, 0], [-1.0, 0, 0], [0, 0, 0]])
+SUB_CENTRES = torch.stack([PROTOTYPES, PROTOTYPES.roll(1, dims=1)], dim=1)
+BIAS = torch.tensor([5.0, 0, -5])
 LOSSES = {
     "aam_softmax": lambda x: f.aam_softmax_loss(x, LABELS, PROTOTYPES.to(x.dtype), scale=100),
     "am_softmax": lambda x: f.am_softmax_loss(x, LABELS, PROTOTYPES.to(x.dtype), scale=100),
+    "aam_softmax hard": lambda x: f.aam_softmax_loss(
+        x, LABELS, SUB_CENTRES.to(x.dtype), scale=100, hard_negatives=2
+    ),
+    "am_softmax hard": lambda x: f.am_softmax_loss(
+        x, LABELS, SUB_CENTRES.to(x.dtype), scale=100, hard_negatives=2
+    ),
+    "softmax": lambda x: f.softmax_loss(x, LABELS, 100 * PROTOTYPES.to(x.dtype), BIAS),
+    "adacos": lambda x: f.adacos_loss(x, LABELS, PROTOTYPES.to(x.dtype), scale=100),
     "supcon": lambda x: f.supcon_loss(x, LABELS, temperature=0.01, margin=0.2),
     "supcon weight": lambda x: f.supcon_loss(
         x, LABELS, temperature=0.01, margin=0.2, attention=ATTENTION, attention_on="all"
@@ -76,6 +86,15 @@ def test_autocast_changes_nothing(loss, vectors):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         value = LOSSES[loss](embeddings)
     torch.testing.assert_close(value, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_embeddings_that_are_not_finite_are_refused_by_row(loss, bad, vectors):
+    embeddings = vectors(6, 3).float()
+    embeddings[4, 1] = bad
+    with pytest.raises(ValueError, match=r"embeddings: 1 vectors of shape .* at (4|\(2, 0\))"):
+        LOSSES[loss](embeddings)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

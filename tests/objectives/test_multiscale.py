@@ -2,7 +2,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from contravox.encoders.encoder import EncoderOutput, FeatureMap
+from contravox.encoders.encoder import FeatureMap
 from contravox.errors import RecipeError
 from contravox.objectives.class_attention import ClassAttentionSettings, class_attention
 from contravox.objectives.multiscale import MapHead, Multiscale, MultiscaleSettings
@@ -15,11 +15,19 @@ LABELS = [0, 1, 2, 0, 1, 2]
 
 
 @pytest.fixture
-def output(vectors):
-    maps = tuple(
+def maps(vectors):
+    return [
         FeatureMap(vectors(6, channels, 9).float(), torch.full((6,), 9)) for channels in CHANNELS
-    )
-    return EncoderOutput(vectors(6, 5).float().requires_grad_(), maps)
+    ]
+
+
+@pytest.fixture
+def segments(vectors, segments_of):
+    return segments_of(vectors(6, 5).float().requires_grad_(), LABELS)
+
+
+def loss_of(module, segments, maps):
+    return module(segments, module.head_vectors(maps))
 
 
 def build(settings, class_vectors=None):
@@ -27,16 +35,16 @@ def build(settings, class_vectors=None):
     return Multiscale(settings, CHANNELS, class_vectors)
 
 
-def test_is_the_mean_of_supcon_over_heads(output, batch_of):
-    module, batch = build(MultiscaleSettings(head_size=16)), batch_of(LABELS)
-    vectors = [head(feature) for head, feature in zip(module.heads, output.maps, strict=True)]
+def test_is_the_mean_of_supcon_over_heads(segments, maps):
+    module = build(MultiscaleSettings(head_size=16))
+    vectors = [head(feature) for head, feature in zip(module.heads, maps, strict=True)]
     assert [tuple(vector.shape) for vector in vectors] == [(6, 16)] * 3
-    losses = [supcon_loss(vector, batch.labels, temperature=0.07) for vector in vectors]
-    torch.testing.assert_close(module(output, batch), sum(losses) / 3)
+    losses = [supcon_loss(vector, segments.labels, temperature=0.07) for vector in vectors]
+    torch.testing.assert_close(loss_of(module, segments, maps), sum(losses) / 3)
 
 
 @pytest.mark.parametrize(
-    ("maps", "weights", "chosen"),
+    ("named", "weights", "chosen"),
     [
         ("last", None, {2: 1.0}),
         ((0, 2), None, {0: 1.0, 2: 1.0}),
@@ -44,24 +52,23 @@ def test_is_the_mean_of_supcon_over_heads(output, batch_of):
         ("all", (1.0, 0.0, 2.0), {0: 1.0, 1: 0.0, 2: 2.0}),
     ],
 )
-def test_maps_and_their_weights(maps, weights, chosen, output, batch_of):
-    module = build(MultiscaleSettings(maps=maps, map_weights=weights))
-    batch = batch_of(LABELS)
+def test_maps_and_their_weights(named, weights, chosen, segments, maps):
+    module = build(MultiscaleSettings(maps=named, map_weights=weights))
     losses = [
-        weight * supcon_loss(head(output.maps[index]), batch.labels)
+        weight * supcon_loss(head(maps[index]), segments.labels)
         for head, (index, weight) in zip(module.heads, chosen.items(), strict=True)
     ]
-    torch.testing.assert_close(module(output, batch), sum(losses) / len(chosen))
+    torch.testing.assert_close(loss_of(module, segments, maps), sum(losses) / len(chosen))
 
 
-def test_every_parameter_of_every_head_learns_and_so_do_the_maps(output, batch_of):
-    for feature in output.maps:
+def test_every_parameter_of_every_head_learns_and_so_do_the_maps(segments, maps):
+    for feature in maps:
         feature.values.requires_grad_()
     module = build(MultiscaleSettings())
-    module(output, batch_of(LABELS)).backward()
+    loss_of(module, segments, maps).backward()
     for name, parameter in module.named_parameters():
         assert parameter.grad.abs().max() > 0, name
-    assert all(feature.values.grad.abs().max() > 0 for feature in output.maps)
+    assert all(feature.values.grad.abs().max() > 0 for feature in maps)
 
 
 @pytest.mark.parametrize(
@@ -72,21 +79,20 @@ def test_every_parameter_of_every_head_learns_and_so_do_the_maps(output, batch_o
         (SupConSettings(margin=0.3), lambda x, y: supcon_loss(x, y, margin=0.3)),
     ],
 )
-def test_other_contrasts(contrast, loss, output, batch_of):
-    module, batch = build(MultiscaleSettings(maps="last", contrast=contrast)), batch_of(LABELS)
-    expected = loss(module.heads[0](output.maps[2]), batch.labels)
-    torch.testing.assert_close(module(output, batch), expected)
+def test_other_contrasts(contrast, loss, segments, maps):
+    module = build(MultiscaleSettings(maps="last", contrast=contrast))
+    expected = loss(module.heads[0](maps[2]), segments.labels)
+    torch.testing.assert_close(loss_of(module, segments, maps), expected)
 
 
-def test_attention_is_of_the_embedding(output, batch_of, vectors):
+def test_attention_is_of_the_embedding(segments, maps, vectors):
     prototypes = vectors(3, 5, seed=1).float()
     contrast = SupConSettings(attention=ClassAttentionSettings(sigma=0.2))
     module = build(MultiscaleSettings(maps="last", contrast=contrast), lambda: prototypes)
-    batch = batch_of(LABELS)
-    attention = class_attention(output.embedding, batch.labels, prototypes, sigma=0.2)
-    vector = module.heads[0](output.maps[2])
-    expected = supcon_loss(vector, batch.labels, attention=attention)
-    torch.testing.assert_close(module(output, batch), expected)
+    attention = class_attention(segments.embeddings, segments.labels, prototypes, sigma=0.2)
+    vector = module.heads[0](maps[2])
+    expected = supcon_loss(vector, segments.labels, attention=attention)
+    torch.testing.assert_close(loss_of(module, segments, maps), expected)
 
 
 def test_frames_past_a_row_s_length_change_nothing(vectors):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from contravox.encoders.encoder import EncoderOutput, FeatureMap
+from contravox.encoders.encoder import FeatureMap
 from contravox.errors import RecipeError
 from contravox.objectives import Objectives, ObjectiveSettings
 from contravox.objectives.functional import class_attention, supcon_loss
@@ -20,23 +20,25 @@ def build(**recipe):
 
 
 @pytest.fixture
-def output(vectors):
-    maps = tuple(FeatureMap(vectors(6, c, 7).float(), torch.full((6,), 7)) for c in CHANNELS)
-    return EncoderOutput(vectors(6, 5).float().requires_grad_(), maps)
+def segments(vectors, segments_of):
+    return segments_of(vectors(6, 5).float().requires_grad_(), [0, 1, 2, 2, 1, 0])
 
 
-def test_every_objective_of_a_recipe_gives_a_scalar_that_reaches_the_encoder(output, batch_of):
-    names = [
-        *("aam_softmax", "am_softmax", "supcon", "nt_xent", "triplet", "multiscale", "uniformity"),
-        *("angular_contrastive", "angular_prototypical", "prototypical", "ge2e"),
-    ]
-    for feature in output.maps:
+@pytest.fixture
+def maps(vectors):
+    return [FeatureMap(vectors(6, c, 7).float(), torch.full((6,), 7)) for c in CHANNELS]
+
+
+def test_every_objective_of_a_recipe_gives_a_scalar_that_reaches_the_encoder(segments, maps):
+    names = ["aam_softmax", "am_softmax", "softmax", "adacos", "supcon", "nt_xent", "triplet"]
+    names += ["multiscale", "uniformity", "angular_contrastive", "angular_prototypical"]
+    names += ["prototypical", "ge2e"]
+    for feature in maps:
         feature.values.requires_grad_()
-    losses = build(**{f"my_{name}": {"name": name} for name in names})(
-        output, batch_of([0, 1, 2, 2, 1, 0])
-    )
-    assert losses.keys() == {f"my_{name}" for name in names}
-    reached = [output.embedding, *(feature.values for feature in output.maps)]
+    objectives = build(**{f"my_{name}": {"name": name} for name in names})
+    losses = objectives(segments._replace(map_vectors=objectives.map_vectors(maps)))
+    assert losses.keys() == objectives.weights.keys() == {f"my_{name}" for name in names}
+    reached = [segments.embeddings, *(feature.values for feature in maps)]
     for name, loss in losses.items():
         assert loss.shape == (), name
         gradients = torch.autograd.grad(loss, reached, retain_graph=True, materialize_grads=True)
@@ -44,26 +46,25 @@ def test_every_objective_of_a_recipe_gives_a_scalar_that_reaches_the_encoder(out
 
 
 @pytest.mark.parametrize("order", [("classifier", "contrast"), ("contrast", "classifier")])
-def test_attention_looks_at_the_classifier_wherever_it_stands(order, output, batch_of):
+def test_attention_looks_at_the_classifier_wherever_it_stands(order, segments):
     recipe = {"classifier": {"name": "am_softmax"}, "contrast": ATTENTIVE}
     objectives = build(**{name: recipe[name] for name in order})
-    batch = batch_of([0, 1, 2, 2, 1, 0])
     prototypes = objectives.by_name["classifier"].prototypes
-    attention = class_attention(output.embedding, batch.labels, prototypes, sigma=0.2)
-    expected = supcon_loss(output.embedding, batch.labels, attention=attention)
-    torch.testing.assert_close(objectives(output, batch)["contrast"], expected)
+    attention = class_attention(segments.embeddings, segments.labels, prototypes, sigma=0.2)
+    expected = supcon_loss(segments.embeddings, segments.labels, attention=attention)
+    torch.testing.assert_close(objectives(segments)["contrast"], expected)
 
 
-def test_prototypes_are_registered_once_and_a_copy_looks_at_its_own(output, batch_of):
+def test_prototypes_are_registered_once_and_a_copy_looks_at_its_own(segments):
     objectives = build(classifier={"name": "aam_softmax"}, contrast=ATTENTIVE)
     names = [name for name, _ in objectives.named_parameters(remove_duplicate=False)]
     assert names == ["by_name.classifier.prototypes"]
-    copied, batch = copy.deepcopy(objectives), batch_of([0, 1, 2, 2, 1, 0])
-    before = objectives(output, batch)["contrast"]
+    copied = copy.deepcopy(objectives)
+    before = objectives(segments)["contrast"]
     with torch.no_grad():
         copied.by_name["classifier"].prototypes.neg_()
-    assert objectives(output, batch)["contrast"] == before
-    assert copied(output, batch)["contrast"] != before
+    assert objectives(segments)["contrast"] == before
+    assert copied(segments)["contrast"] != before
 
 
 @pytest.mark.parametrize(
@@ -75,11 +76,87 @@ def test_attention_without_a_classifier(objective):
         build(contrastive=objective)
 
 
-def test_errors_name_the_objective(output, batch_of):
+def test_errors_name_the_objective(segments):
     with pytest.raises(RecipeError, match=r"objectives\.scales\.maps: \[5\]"):
         build(scales={"name": "multiscale", "maps": [5]})
     with pytest.raises(RecipeError, match=r"objectives\.spread: needs the same number of segments"):
-        build(spread={"name": "uniformity"})(output, batch_of([0, 0, 0, 1, 1, 2]))
+        build(spread={"name": "uniformity"})(
+            segments._replace(labels=torch.tensor([0, 0, 0, 1, 1, 2]))
+        )
+
+
+def test_margin_share_moves_every_margin_there_is():
+    objectives = build(
+        angular={"name": "aam_softmax", "margin": 0.4, "hard_negative_margin": 0.08},
+        cosine={"name": "am_softmax", "margin": 0.2},
+        contrast={"name": "supcon", "margin": 0.1},
+        pairs={"name": "nt_xent", "margin": 0.3},
+        plain={"name": "softmax"},
+        adaptive={"name": "adacos"},
+        scales={"name": "multiscale", "contrast": {"name": "supcon", "margin": 0.5}},
+    )
+    for share in (0.5, 0.25):  # of the recipe's margins, not of the last ones
+        objectives.set_margin_share(share)
+        margins = {
+            name: each.margin
+            for name, each in objectives.named_modules()
+            if hasattr(each, "margin")
+        }
+        whole = {
+            "angular": 0.4,
+            "cosine": 0.2,
+            "contrast": 0.1,
+            "pairs": 0.3,
+            "scales.contrast": 0.5,
+        }
+        assert margins == pytest.approx({f"by_name.{name}": share * m for name, m in whole.items()})
+        assert objectives.by_name["angular"].hard_negative_margin == pytest.approx(share * 0.08)
+
+
+@pytest.mark.parametrize("name", ["softmax", "adacos"])
+def test_attention_looks_at_any_classifier(name, segments):
+    objectives = build(contrast=ATTENTIVE, classifier={"name": name})
+    prototypes = objectives.by_name["classifier"].prototypes
+    attention = class_attention(segments.embeddings, segments.labels, prototypes, sigma=0.2)
+    expected = supcon_loss(segments.embeddings, segments.labels, attention=attention)
+    torch.testing.assert_close(objectives(segments)["contrast"], expected)
+
+
+def test_attention_with_sub_centres(segments):
+    objectives = build(contrast=ATTENTIVE, classifier={"name": "aam_softmax", "sub_centres": 2})
+    prototypes = objectives.by_name["classifier"].prototypes
+    assert prototypes.shape == (3, 2, 5)
+    attention = class_attention(segments.embeddings, segments.labels, prototypes, sigma=0.2)
+    expected = supcon_loss(segments.embeddings, segments.labels, attention=attention)
+    torch.testing.assert_close(objectives(segments)["contrast"], expected)
+
+
+def test_maps_apart_are_objectives_of_their_own_that_add_up_to_the_same(segments, maps):
+    scales = {"name": "multiscale", "weight": 0.5, "map_weights": [1, 3]}
+    whole, apart = build(scales=scales), build(scales=scales | {"separate": True})
+    assert apart.weights == {"scales.map0": 0.25, "scales.map1": 0.75}
+    given = segments._replace(map_vectors=whole.map_vectors(maps))
+    losses = apart(given)
+    assert losses.keys() == apart.weights.keys()
+    total = sum(apart.weights[name] * loss for name, loss in losses.items())
+    torch.testing.assert_close(total, 0.5 * whole(given)["scales"])
+
+
+def test_only_losses_of_single_segments_are_of_this_process_alone(segments):
+    everywhere = segments._replace(
+        embeddings=torch.cat([segments.embeddings, segments.embeddings.roll(1, dims=0)]),
+        labels=segments.labels.repeat(2),
+        views=torch.cat([segments.views, segments.views + 2]),
+    )
+    single = ["aam_softmax", "am_softmax", "softmax"]
+    names = [*single, "adacos", "supcon", "nt_xent", "triplet", "uniformity", "ge2e"]
+    objectives = build(**{f"my_{name}": {"name": name} for name in names}).eval()
+    here, all_of_them = objectives(segments), objectives(everywhere)
+    both = objectives(segments, everywhere)
+    for name in names:
+        expected = here if name in single else all_of_them
+        assert both[f"my_{name}"] == expected[f"my_{name}"], name
+        assert here[f"my_{name}"] != all_of_them[f"my_{name}"] or name == "adacos", name
 
 
 @pytest.mark.parametrize("name", ["a.b", "forward", "keys", "1st", ""])
@@ -101,6 +178,9 @@ def test_refuses_no_objective():
         {"name": "supcon", "temperature": 0},
         {"name": "supcon", "attention": {"form": "weights"}},
         {"name": "aam_softmax", "margin": -0.1},
+        {"name": "aam_softmax", "hard_negative_margin": 1.6},
+        {"name": "am_softmax", "sub_centres": 0},
+        {"name": "softmax", "margin": 0.2},
         {"name": "multiscale", "maps": [-1]},
     ],
 )

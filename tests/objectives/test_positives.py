@@ -1,11 +1,55 @@
+import pytest
 import torch
 
-from contravox.objectives.positives import mean_over_anchors, positive_pairs, positive_share
+from contravox.objectives.positives import (
+    mean_over_anchors,
+    over_blocks,
+    positive_blocks,
+    positive_pairs,
+    positive_share,
+)
 
 
 def test_pairs():
     expected = [[False, False, True], [False, False, False], [True, False, False]]
     assert positive_pairs(torch.tensor([3, 1, 3])).tolist() == expected
+
+
+@pytest.mark.parametrize("most", [1, 5, 9, 18, 1000])
+def test_blocks_hold_every_positive_pair_once(most):
+    labels = torch.tensor([4, 7, 7, 4, 1, 4, 9, 9, 7, 3, 3, 3, 3])
+    found = []
+    for anchors, contrasts in positive_blocks(labels, most):
+        assert anchors.numel() * contrasts.shape[1] <= most or anchors.numel() == 1
+        for row, column in zip(anchors, contrasts, strict=True):
+            found += [(i, j) for i in row.tolist() for j in column.tolist() if i != j]
+    expected = positive_pairs(labels).nonzero().tolist()
+    assert sorted(found) == [tuple(pair) for pair in expected]
+
+
+def test_no_positive_pair_makes_no_block():
+    assert positive_blocks(torch.tensor([3, 1, 2]), most=9) == []
+
+
+def test_blocks_too_many_to_hold_are_computed_again_to_the_same_gradient(vectors):
+    labels = torch.tensor([0, 1, 1, 0, 0, 2, 2])
+    gradients = []
+    for most in (2, 1000):
+        x = vectors(7, 3).requires_grad_()
+        calls = []
+
+        def losses(anchors, contrasts, x=x, calls=calls):
+            calls.append(anchors)
+            return (x[anchors] @ x[contrasts].transpose(1, 2)).exp().sum(dim=2)
+
+        blocks = positive_blocks(labels, most)
+        over_blocks(losses, blocks, most).mul(torch.arange(1, 8)).sum().backward()
+        assert len(calls) == (2 * len(blocks) if most == 2 else len(blocks))
+        order = torch.cat([anchors.flatten() for anchors, _ in blocks])
+        assert sorted(order.tolist()) == list(range(7))
+        gradients.append((order, x.grad))
+    assert gradients[0][0].tolist() == gradients[1][0].tolist()
+    torch.testing.assert_close(gradients[0][1], gradients[1][1])
 
 
 def test_share():

@@ -2,9 +2,9 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from pytorch_metric_learning.losses import SupConLoss
 
-from contravox.encoders.encoder import EncoderOutput
 from contravox.errors import RecipeError
 from contravox.objectives.class_attention import ClassAttentionSettings, class_attention
 from contravox.objectives.supcon import SupCon, SupConSettings, supcon_loss
@@ -58,11 +58,13 @@ def slow_supcon(
     return sum(losses) / len(losses)
 
 
+@pytest.mark.parametrize("tile", [None, 1, 3])
 @pytest.mark.parametrize("settings", SETTINGS)
-def test_equals_the_slow_version(settings, vectors, cosine):
+def test_equals_the_slow_version(settings, tile, vectors, cosine):
     embeddings = vectors(8, 5)
     expected = slow_supcon(embeddings, LABELS, cosine, **settings)
-    assert supcon_loss(embeddings, LABELS, **settings).item() == pytest.approx(expected, rel=1e-6)
+    value = supcon_loss(embeddings, LABELS, tile=tile, **settings).item()
+    assert value == pytest.approx(expected, rel=1e-6)
 
 
 def test_equals_pytorch_metric_learning(vectors):
@@ -73,11 +75,42 @@ def test_equals_pytorch_metric_learning(vectors):
     assert value == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("tile", [None, 3])
 @pytest.mark.parametrize("settings", SETTINGS)
-def test_gradient(settings, vectors):
+def test_gradient(settings, tile, vectors):
     embeddings = vectors(8, 5).requires_grad_()
-    settings = settings | {"temperature": 0.5}
+    settings = settings | {"temperature": 0.5, "tile": tile}
     assert torch.autograd.gradcheck(lambda x: supcon_loss(x, LABELS, **settings), embeddings)
+
+
+@pytest.mark.parametrize("form", ["weight", "logit"])
+@pytest.mark.parametrize("on", ["negatives", "all"])
+def test_gradient_of_attention(form, on, vectors):
+    def loss(embeddings, attention):
+        return supcon_loss(
+            embeddings,
+            LABELS,
+            temperature=0.5,
+            margin=0.2,
+            attention=attention,
+            attention_form=form,
+            attention_on=on,
+            tile=3,
+        )
+
+    attention = ATTENTION.clone().requires_grad_()
+    assert torch.autograd.gradcheck(loss, (vectors(8, 5).requires_grad_(), attention))
+
+
+def test_one_speaker_has_no_negatives_to_attend(vectors):
+    # Only positives are left: log-sums over them, whatever attention the negatives would get.
+    embeddings, labels = vectors(6, 4), torch.zeros(6, dtype=torch.int64)
+    for tile in (None, 2):
+        attended = supcon_loss(embeddings, labels, attention=vectors(6).sigmoid(), tile=tile)
+        logits = F.cosine_similarity(embeddings[:, None], embeddings, dim=2) / 0.07
+        off_diagonal = logits[~torch.eye(6, dtype=torch.bool)].reshape(6, 5)
+        expected = (off_diagonal.logsumexp(dim=1) - off_diagonal.mean(dim=1)).mean()
+        torch.testing.assert_close(attended, expected)
 
 
 def test_order_names_of_labels_and_lengths_do_not_count(vectors):
@@ -165,20 +198,20 @@ def test_refuses_wrong_arguments_by_name_and_shape():
         supcon_loss(torch.ones(2, 4, 3), labels)
 
 
-def test_module_attends_by_the_embedding_whatever_it_contrasts(vectors, batch_of):
+def test_module_attends_by_the_embedding_whatever_it_contrasts(vectors, segments_of):
     prototypes = vectors(3, 5, seed=1).requires_grad_()
     embedding, other = vectors(4, 5, seed=2), vectors(4, 7, seed=3).requires_grad_()
     attend = ClassAttentionSettings(sigma=0.3, form="logit", on="all")
     settings = SupConSettings(temperature=0.2, margin=0.1, attention=attend)
     module = SupCon(settings, lambda: prototypes)
-    batch = batch_of([0, 2, 2, 0])
-    value = module(EncoderOutput(embedding, ()), batch, other)
+    segments = segments_of(embedding, [0, 2, 2, 0])
+    value = module(segments, other)
     expected = supcon_loss(
         other,
-        batch.labels,
+        segments.labels,
         temperature=0.2,
         margin=0.1,
-        attention=class_attention(embedding, batch.labels, prototypes, sigma=0.3),
+        attention=class_attention(embedding, segments.labels, prototypes, sigma=0.3),
         attention_form="logit",
         attention_on="all",
     )
@@ -188,11 +221,11 @@ def test_module_attends_by_the_embedding_whatever_it_contrasts(vectors, batch_of
     assert list(module.parameters()) == []
 
 
-def test_module_can_differentiate_attention(vectors, batch_of):
+def test_module_can_differentiate_attention(vectors, segments_of):
     prototypes = vectors(2, 5, seed=1).requires_grad_()
     settings = SupConSettings(attention=ClassAttentionSettings(differentiate=True))
-    output = EncoderOutput(vectors(4, 5), ())
-    SupCon(settings, lambda: prototypes)(output, batch_of([0, 1, 1, 0])).backward()
+    segments = segments_of(vectors(4, 5), [0, 1, 1, 0])
+    SupCon(settings, lambda: prototypes)(segments).backward()
     assert prototypes.grad.abs().max() > 0
 
 

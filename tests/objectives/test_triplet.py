@@ -1,7 +1,6 @@
 import pytest
 import torch
 
-from contravox.encoders.encoder import EncoderOutput
 from contravox.objectives.triplet import Triplet, TripletSettings, triplet_loss
 
 LABELS = torch.tensor([7, -2, 7, 4, 4, 7, 9, -2])
@@ -36,10 +35,10 @@ def test_without_positives_or_without_negatives_it_is_zero(labels, vectors):
     assert torch.equal(embeddings.grad, torch.zeros(3, 4, dtype=torch.float64))
 
 
-def test_module(vectors, batch_of):
-    output, batch = EncoderOutput(vectors(8, 5), ()), batch_of(LABELS.tolist())
+def test_module(vectors, segments_of):
+    segments = segments_of(vectors(8, 5), LABELS.tolist())
     module, other = Triplet(TripletSettings(margin=0.7)), vectors(8, 3, seed=1)
-    expected = triplet_loss(output.embedding, LABELS, margin=0.7)
-    torch.testing.assert_close(module(output, batch), expected)
+    expected = triplet_loss(segments.embeddings, LABELS, margin=0.7)
+    torch.testing.assert_close(module(segments), expected)
     expected = triplet_loss(other, LABELS, margin=0.7)
-    torch.testing.assert_close(module(output, batch, other), expected)
+    torch.testing.assert_close(module(segments, other), expected)

@@ -4,7 +4,6 @@ from itertools import combinations
 import pytest
 import torch
 
-from contravox.encoders.encoder import EncoderOutput
 from contravox.objectives.uniformity import Uniformity, UniformitySettings, uniformity_loss
 
 KINDS = ["within_views", "negatives", "all"]
@@ -15,9 +14,10 @@ def log_mean(embeddings, pairs, t):
     return math.log(sum(terms) / len(terms))
 
 
+@pytest.mark.parametrize("tile", [None, 1, 3])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("shape", "t"), [((4, 2, 3), 2.0), ((3, 3, 5), 0.5), ((5, 1, 4), 2.0)])
-def test_equals_the_slow_version(kind, shape, t, vectors):
+def test_equals_the_slow_version(kind, shape, t, tile, vectors):
     embeddings = vectors(*shape)
     units = embeddings / embeddings.norm(dim=2, keepdim=True)
     places = [(i, v) for i in range(shape[0]) for v in range(shape[1])]
@@ -29,7 +29,7 @@ def test_equals_the_slow_version(kind, shape, t, vectors):
         expected = log_mean(units, [p for p in pairs if p[0][0] != p[1][0]], t)
     else:
         expected = log_mean(units, pairs, t)
-    value = uniformity_loss(embeddings, t=t, pairs=kind).item()
+    value = uniformity_loss(embeddings, t=t, pairs=kind, tile=tile).item()
     assert value == pytest.approx(expected, rel=1e-6)
 
 
@@ -40,10 +40,11 @@ def test_by_hand():
     assert uniformity_loss(torch.ones(6, 2, 3)).item() == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.parametrize("tile", [None, 3])
 @pytest.mark.parametrize("kind", KINDS)
-def test_gradient(kind, vectors):
+def test_gradient(kind, tile, vectors):
     embeddings = vectors(4, 2, 3).requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: uniformity_loss(x, pairs=kind), embeddings)
+    assert torch.autograd.gradcheck(lambda x: uniformity_loss(x, pairs=kind, tile=tile), embeddings)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -71,12 +72,10 @@ def test_refuses_wrong_arguments():
         uniformity_loss(torch.ones(4, 2, 3), t=0.0)
 
 
-def test_module_groups_views(vectors, batch_of):
+def test_module_groups_views(vectors, segments_of):
     embeddings = vectors(6, 3)
     module = Uniformity(UniformitySettings(t=1.5, pairs="within_views"))
-    value = module(
-        EncoderOutput(embeddings, ()), batch_of([8, 2, 5, 5, 2, 8], views=[1, 0, 1, 0, 1, 0])
-    )
+    value = module(segments_of(embeddings, [8, 2, 5, 5, 2, 8], views=[1, 0, 1, 0, 1, 0]))
     first, second = embeddings[[1, 3, 5]], embeddings[[4, 2, 0]]
     expected = uniformity_loss(torch.stack([first, second], dim=1), t=1.5)
     torch.testing.assert_close(value, expected)

@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from contravox.encoders.encoder import EncoderOutput
 from contravox.errors import RecipeError
 from contravox.objectives.angular_contrastive import AngularContrastive, angular_contrastive_loss
 from contravox.objectives.ge2e import Ge2e, ge2e_loss
@@ -70,8 +69,13 @@ def plain_prototypical(x, w, b):
     return prototypical_loss(x)
 
 
+def tiled_angular_contrastive(x, w, b):
+    return angular_contrastive_loss(x, w, b, tile=3)
+
+
 CASES = [
     (angular_contrastive_loss, slow_angular_contrastive, (4, 2, 3)),
+    (tiled_angular_contrastive, slow_angular_contrastive, (5, 2, 3)),
     (angular_prototypical_loss, slow_angular_prototypical, (4, 2, 3)),
     (angular_prototypical_loss, slow_angular_prototypical, (3, 4, 5)),
     (plain_prototypical, slow_prototypical, (4, 2, 3)),
@@ -136,9 +140,9 @@ def test_refuse_wrong_arguments():
         (Prototypical(), plain_prototypical),
     ],
 )
-def test_modules_group_views_and_start_at_10_and_minus_5(module, loss, vectors, batch_of):
+def test_modules_group_views_and_start_at_10_and_minus_5(module, loss, vectors, segments_of):
     embeddings = vectors(6, 3).requires_grad_()
-    value = module(EncoderOutput(embeddings, ()), batch_of([4, 4, 1, 0, 1, 0]))
+    value = module(segments_of(embeddings, [4, 4, 1, 0, 1, 0]))
     grouped = embeddings[[3, 5, 2, 4, 0, 1]].reshape(3, 2, 3)
     torch.testing.assert_close(value, loss(grouped, 10.0, -5.0))
     value.backward()
@@ -147,10 +151,10 @@ def test_modules_group_views_and_start_at_10_and_minus_5(module, loss, vectors, 
         assert module.scale.raw_w.grad.abs() > 0
 
 
-def test_modules_refuse_batches_without_enough_views(vectors, batch_of):
-    output = EncoderOutput(vectors(3, 3), ())
+def test_modules_refuse_batches_without_enough_views(vectors, segments_of):
+    embeddings = vectors(3, 3)
     for module in (AngularContrastive(), AngularPrototypical(), Ge2e(), Prototypical()):
         with pytest.raises(RecipeError, match="2 segments of every speaker, but a batch has 1"):
-            module(output, batch_of([0, 1, 2]))
+            module(segments_of(embeddings, [0, 1, 2]))
     with pytest.raises(RecipeError, match="needs 2 segments of every speaker, but a batch has 3"):
-        AngularContrastive()(output, batch_of([0, 0, 0]))
+        AngularContrastive()(segments_of(embeddings, [0, 0, 0]))

@@ -1,12 +1,13 @@
 """From a sequence of frames to one vector, whatever the number of frames.
 
-Statistics are computed in float32 whatever the autocast dtype, over valid frames only.
+Statistics are computed in at least float32, whatever the autocast dtype, over valid frames only.
 """
 
 import torch
 from torch import Tensor, nn
 
 from contravox.encoders.masking import frame_mask
+from contravox.precision import at_least_float32
 
 VARIANCE_FLOOR = 1e-5
 """Least variance under a square root, whose gradient at 0 is infinite."""
@@ -70,7 +71,7 @@ def weighted_statistics(values: Tensor, weights: Tensor) -> Tensor:
     values: (N, channels, frames).
     weights: (N, channels or 1, frames) float32, summing to one over frames.
     """
-    values = values.float()
+    values = at_least_float32(values)
     # E[v²] − E[v]² and not E[(v − E[v])²]: a third of the large temporaries, which is most of
     # the time on a CPU.
     weighted = values * weights
@@ -82,7 +83,7 @@ def weighted_statistics(values: Tensor, weights: Tensor) -> Tensor:
 def plain_statistics(values: Tensor, mask: Tensor | None) -> Tensor:
     """Mean and standard deviation over the valid frames: (N, 2·channels) float32."""
     if mask is None:
-        variance, mean = torch.var_mean(values.float(), dim=-1, correction=0)
+        variance, mean = torch.var_mean(at_least_float32(values), dim=-1, correction=0)
         return torch.cat([mean, _deviation(variance)], dim=-1)
     weights = mask / mask.sum(dim=-1, keepdim=True)
     return weighted_statistics(values, weights[:, None])
@@ -96,4 +97,4 @@ def _attention(score: Tensor, mask: Tensor | None) -> Tensor:
     """Softmax of (N, ., frames) scores over valid frames, float32."""
     if mask is not None:
         score = score.masked_fill(~mask[:, None], -torch.inf)
-    return score.softmax(dim=-1, dtype=torch.float32)
+    return at_least_float32(score).softmax(dim=-1)

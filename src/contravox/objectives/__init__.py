@@ -1,6 +1,7 @@
-"""Objectives: from an encoder's output and its batch to scalar losses."""
+"""Objectives: from the segments of a batch to scalar losses."""
 
 from contravox.objectives.objectives import Objectives, ObjectiveSettings
 from contravox.objectives.positives import positive_share
+from contravox.objectives.segments import Segments
 
-__all__ = ["ObjectiveSettings", "Objectives", "positive_share"]
+__all__ = ["ObjectiveSettings", "Objectives", "Segments", "positive_share"]

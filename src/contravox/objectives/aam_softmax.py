@@ -3,18 +3,17 @@
 import math
 from typing import Literal
 
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from contravox.data.batch import Batch
-from contravox.encoders.encoder import EncoderOutput
-from contravox.objectives.angular_margin import add_angular_margin
-from contravox.objectives.classifier import Classifier
-from contravox.objectives.precision import full_precision
-from contravox.objectives.shapes import check_positive, check_prototypes
-from contravox.objectives.unit_vectors import unit_vectors
-from contravox.settings import Settings
+from contravox.objectives.angular_margin import add_angular_margin, subtract_angular_margin
+from contravox.objectives.margin_softmax import (
+    MarginSoftmax,
+    MarginSoftmaxSettings,
+    margin_softmax_loss,
+)
+from contravox.objectives.shapes import check_angle
+from contravox.precision import full_precision
 
 
 @full_precision
@@ -25,6 +24,8 @@ def aam_softmax_loss(
     *,
     margin: float = 0.2,
     scale: float = 30.0,
+    hard_negatives: int = 0,
+    hard_negative_margin: float = 0.06,
 ) -> Tensor:
     """AAM-softmax of embeddings (N, d), labels (N,) and prototypes (K, d): a scalar.
 
@@ -32,34 +33,35 @@ def aam_softmax_loss(
     c_iy = cos(θ_iy + margin), margin in radians: ArcFace, Deng et al. 2019 (arXiv 1801.07698),
     equation 3. A margin of 0 gives the normalised softmax.
 
+    prototypes (K, C, d) are C sub-centres of each class, of which the nearest gives cos θ_ik: Deng
+    et al. 2020 (Sub-center ArcFace, ECCV). For the hard_negatives other classes of the highest
+    cosine c_ik = cos(θ_ik − hard_negative_margin), in radians: inter-topK, Zhao et al. 2021 (arXiv
+    2110.05042).
+
     Raises ValueError for shapes that disagree, a label outside the prototypes, a scale that is not
-    positive or a margin outside 0 to π/2.
+    positive, a margin outside 0 to π/2, or more hard negatives than there are other classes.
     """
-    check_prototypes(embeddings, labels, prototypes)
-    check_positive("scale", scale)
-    cosines = unit_vectors(embeddings) @ unit_vectors(prototypes).T
-    own = labels[:, None]
-    with_margin = add_angular_margin(cosines.gather(1, own), margin)
-    return F.cross_entropy(scale * cosines.scatter(1, own, with_margin), labels)
+    check_angle("hard_negative_margin", hard_negative_margin)
+    return margin_softmax_loss(
+        embeddings,
+        labels,
+        prototypes,
+        scale=scale,
+        lower_own=lambda cosine: add_angular_margin(cosine, margin),
+        hard_negatives=hard_negatives,
+        raise_hard=lambda cosine: subtract_angular_margin(cosine, hard_negative_margin),
+    )
 
 
-class AamSoftmaxSettings(Settings):
-    """margin in radians; scale is the inverse temperature of the softmax."""
+class AamSoftmaxSettings(MarginSoftmaxSettings):
+    """margin and hard_negative_margin in radians."""
 
     name: Literal["aam_softmax"] = "aam_softmax"
-    weight: float = Field(default=1.0, ge=0)
     margin: float = Field(default=0.2, ge=0, le=math.pi / 2)
-    scale: float = Field(default=30.0, gt=0)
+    hard_negative_margin: float = Field(default=0.06, ge=0, le=math.pi / 2)
 
 
-class AamSoftmax(Classifier):
+class AamSoftmax(MarginSoftmax):
     """``aam_softmax_loss`` on the encoder's embedding, with its own prototypes."""
 
-    def __init__(self, settings: AamSoftmaxSettings, embedding_size: int, classes: int) -> None:
-        super().__init__(embedding_size, classes, settings.margin)
-        self.scale = settings.scale
-
-    def forward(self, output: EncoderOutput, batch: Batch) -> Tensor:
-        return aam_softmax_loss(
-            output.embedding, batch.labels, self.prototypes, margin=self.margin, scale=self.scale
-        )
+    loss = staticmethod(aam_softmax_loss)

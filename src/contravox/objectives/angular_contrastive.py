@@ -3,38 +3,47 @@
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from contravox.data.batch import Batch
-from contravox.encoders.encoder import EncoderOutput
 from contravox.objectives.learned_scale import LearnedScale
-from contravox.objectives.precision import full_precision
+from contravox.objectives.negatives import negative_log_sums, tile_of
+from contravox.objectives.segments import Segments
 from contravox.objectives.shapes import check_positive, check_views, shape
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.objectives.views import group_views
+from contravox.precision import full_precision
 from contravox.settings import Settings
 
 
 @full_precision
-def angular_contrastive_loss(embeddings: Tensor, w: Tensor | float, b: Tensor | float) -> Tensor:
+def angular_contrastive_loss(
+    embeddings: Tensor, w: Tensor | float, b: Tensor | float, *, tile: int | None = None
+) -> Tensor:
     """Angular contrastive loss of embeddings (N, 2, d), two views of N samples: a scalar.
 
     With S_ij = w·cos(z_i1, z_j2) + b, the mean of −log softmax_j(S_ij) and −log softmax_j(S_ji) at
     j = i, over i and both directions: Mun et al. 2020 (arXiv 2010.11433). The offset b cancels in
     the softmax and has a gradient of zero; the paper keeps it.
 
-    Raises ValueError for another shape or a w that is not positive.
+    tile: segments compared with all others at a time, chosen by N unless given; the loss is the
+    same, the memory O(N·d + tile·N).
+
+    Raises ValueError for another shape, embeddings that are not finite, or a w or a tile that is
+    not positive.
     """
     check_views(embeddings, least=2)
     if embeddings.shape[1] != 2:
         raise ValueError(f"embeddings: (N, 2, d) expected, got {shape(embeddings)}")
     check_positive("w", w)
     first, second = unit_vectors(embeddings).unbind(dim=1)
-    similarities = w * (first @ second.T) + b
-    own = torch.arange(len(embeddings), device=embeddings.device)
-    return (F.cross_entropy(similarities, own) + F.cross_entropy(similarities.T, own)) / 2
+    own = w * (first * second).sum(dim=1) + b
+    # Labelled by its view, a segment's negatives are all segments of the other view.
+    samples = len(embeddings)
+    views = torch.arange(2, device=embeddings.device).repeat_interleave(samples)
+    vectors = torch.cat([first, second]) * torch.as_tensor(w).sqrt()
+    log_sums = negative_log_sums(vectors, views, tile=tile_of(vectors, tile)) + b
+    return log_sums.mean() - own.mean()
 
 
 class AngularContrastiveSettings(Settings):
@@ -51,6 +60,6 @@ class AngularContrastive(nn.Module):
         super().__init__()
         self.scale = LearnedScale()
 
-    def forward(self, output: EncoderOutput, batch: Batch) -> Tensor:
-        segments = group_views(output.embedding, batch.labels, batch.views, least=2, most=2)
-        return angular_contrastive_loss(segments, self.scale.w, self.scale.b)
+    def forward(self, segments: Segments) -> Tensor:
+        views = group_views(segments.embeddings, segments.labels, segments.views, least=2, most=2)
+        return angular_contrastive_loss(views, self.scale.w, self.scale.b)

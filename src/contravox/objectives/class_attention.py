@@ -5,9 +5,9 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor
 
-from contravox.objectives.precision import full_precision
+from contravox.objectives.classifier import class_logits
 from contravox.objectives.shapes import check_positive, check_prototypes
-from contravox.objectives.unit_vectors import unit_vectors
+from contravox.precision import full_precision
 from contravox.settings import Settings
 
 
@@ -24,7 +24,8 @@ def class_attention(
 
     a_i = softmax_k(cos(z_i, w_k)/sigma) at k = y_i: Wang et al. 2019 (arXiv 1811.01459), as Li,
     Mak and Meng 2023 (arXiv 2210.16622) use it. No gradient flows through it unless asked for:
-    otherwise attention could be lowered to lower the loss.
+    otherwise attention could be lowered to lower the loss. Of sub-centres (K, C, d) the nearest
+    counts.
 
     Raises ValueError for shapes that disagree, a label outside the prototypes, or a sigma that is
     not positive.
@@ -33,7 +34,7 @@ def class_attention(
     check_positive("sigma", sigma)
     if not differentiate:
         embeddings, prototypes = embeddings.detach(), prototypes.detach()
-    logits = unit_vectors(embeddings) @ unit_vectors(prototypes).T / sigma
+    logits = class_logits(embeddings, prototypes, 1 / sigma)
     return logits.softmax(dim=1).gather(1, labels[:, None]).squeeze(1)
 
 

@@ -1,6 +1,7 @@
 """The losses as functions of plain tensors."""
 
 from contravox.objectives.aam_softmax import aam_softmax_loss
+from contravox.objectives.adacos import adacos_loss, adacos_scale
 from contravox.objectives.am_softmax import am_softmax_loss
 from contravox.objectives.angular_contrastive import angular_contrastive_loss
 from contravox.objectives.angular_margin import add_angular_margin
@@ -8,12 +9,15 @@ from contravox.objectives.class_attention import class_attention
 from contravox.objectives.ge2e import ge2e_loss
 from contravox.objectives.nt_xent import nt_xent_loss
 from contravox.objectives.prototypical import angular_prototypical_loss, prototypical_loss
+from contravox.objectives.softmax import softmax_loss
 from contravox.objectives.supcon import supcon_loss
 from contravox.objectives.triplet import triplet_loss
 from contravox.objectives.uniformity import uniformity_loss
 
 __all__ = [
     "aam_softmax_loss",
+    "adacos_loss",
+    "adacos_scale",
     "add_angular_margin",
     "am_softmax_loss",
     "angular_contrastive_loss",
@@ -22,6 +26,7 @@ __all__ = [
     "ge2e_loss",
     "nt_xent_loss",
     "prototypical_loss",
+    "softmax_loss",
     "supcon_loss",
     "triplet_loss",
     "uniformity_loss",

@@ -7,11 +7,11 @@ import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, model_validator
 from torch import Tensor, nn
 
-from contravox.data.batch import Batch
-from contravox.encoders.encoder import EncoderOutput, FeatureMap
+from contravox.encoders.encoder import FeatureMap
 from contravox.encoders.pooling import AttentiveStatisticsPooling
 from contravox.errors import RecipeError
 from contravox.objectives.contrast import ContrastSettings, build_contrast
+from contravox.objectives.segments import Segments
 from contravox.objectives.supcon import SupConSettings
 from contravox.settings import Settings
 
@@ -21,6 +21,7 @@ class MultiscaleSettings(Settings):
 
     maps: "all", "last", or the indices of the encoder's feature maps, 0 the shallowest.
     map_weights: one per chosen map, in their order; 1 each if not given.
+    separate: balance and log the loss of each map as an objective of its own.
     head_size: size of the vectors that are contrasted.
     """
 
@@ -29,6 +30,7 @@ class MultiscaleSettings(Settings):
     contrast: ContrastSettings = SupConSettings()
     maps: Literal["all", "last"] | tuple[NonNegativeInt, ...] = "all"
     map_weights: tuple[NonNegativeFloat, ...] | None = None
+    separate: bool = False
     head_size: int = Field(default=192, gt=0)
 
     @model_validator(mode="after")
@@ -71,6 +73,7 @@ class Multiscale(nn.Module):
     ) -> None:
         super().__init__()
         self.chosen = _chosen_maps(settings.maps, len(map_channels))
+        self.separate = settings.separate
         self.map_weights = settings.map_weights or (1.0,) * len(self.chosen)
         if len(self.map_weights) != len(self.chosen):
             raise RecipeError(
@@ -81,12 +84,18 @@ class Multiscale(nn.Module):
         )
         self.contrast = build_contrast(settings.contrast, class_vectors)
 
-    def forward(self, output: EncoderOutput, batch: Batch) -> Tensor:
-        losses = [
-            weight * self.contrast(output, batch, head(output.maps[index]))
-            for index, head, weight in zip(self.chosen, self.heads, self.map_weights, strict=True)
-        ]
-        return torch.stack(losses).mean()
+    def head_vectors(self, maps: Sequence[FeatureMap]) -> tuple[Tensor, ...]:
+        """A vector (N, head_size) of each chosen one of the encoder's maps."""
+        return tuple(head(maps[index]) for index, head in zip(self.chosen, self.heads, strict=True))
+
+    def map_losses(self, segments: Segments, vectors: Sequence[Tensor]) -> list[Tensor]:
+        """The loss of each chosen map, a scalar, not weighted, from what its head made of it."""
+        return [self.contrast(segments, of_map) for of_map in vectors]
+
+    def forward(self, segments: Segments, vectors: Sequence[Tensor]) -> Tensor:
+        """The mean over maps of their weighted losses."""
+        losses = torch.stack(self.map_losses(segments, vectors))
+        return (losses * losses.new_tensor(self.map_weights)).mean()
 
 
 def _chosen_maps(maps: str | tuple[int, ...], count: int) -> tuple[int, ...]:

@@ -1,22 +1,30 @@
 """NT-Xent: each positive pair against the negatives of its anchor."""
 
+import math
 from typing import Literal
 
-import torch
+import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from contravox.data.batch import Batch
-from contravox.encoders.encoder import EncoderOutput
-from contravox.objectives.positives import positive_pairs
-from contravox.objectives.precision import full_precision
-from contravox.objectives.shapes import check_labelled, check_positive
+from contravox.objectives.negatives import negative_log_sums, tile_of
+from contravox.objectives.positives import over_blocks, positive_blocks, similarities
+from contravox.objectives.segments import Segments
+from contravox.objectives.shapes import check_labelled, check_not_negative, check_positive
 from contravox.objectives.unit_vectors import unit_vectors
+from contravox.precision import full_precision
 from contravox.settings import Settings
 
 
 @full_precision
-def nt_xent_loss(embeddings: Tensor, labels: Tensor, *, temperature: float = 0.07) -> Tensor:
+def nt_xent_loss(
+    embeddings: Tensor,
+    labels: Tensor,
+    *,
+    temperature: float = 0.07,
+    margin: float = 0.0,
+    tile: int | None = None,
+) -> Tensor:
     """NT-Xent of embeddings (N, d) with labels (N,), a speaker's or an utterance's: a scalar.
 
     The mean over ordered positive pairs (i, p) of
@@ -25,26 +33,42 @@ def nt_xent_loss(embeddings: Tensor, labels: Tensor, *, temperature: float = 0.0
     among its negatives; with two segments of every label the two losses are equal. Zero if the
     batch has no positive pair.
 
-    Raises ValueError for shapes that disagree or a temperature that is not positive.
+    margin: taken from the cosine of positive pairs, ℓ_ip = (cos(θ_ip) − margin)/temperature:
+    Lepage and Dehak 2023 (arXiv 2306.03664).
+    tile: anchors compared with all segments at a time, chosen by N unless given; the loss is the
+    same, the memory O(N·d + tile·N).
+
+    Raises ValueError for shapes that disagree, embeddings that are not finite, a temperature or a
+    tile that is not positive, or a negative margin.
     """
     check_labelled(embeddings, labels)
     check_positive("temperature", temperature)
-    units = unit_vectors(embeddings)
-    logits = units @ units.T / temperature
-    same = labels[:, None] == labels
-    # The most negative number and not -inf, so that an anchor without negatives stays finite.
-    negatives = logits.masked_fill(same, torch.finfo(logits.dtype).min).logsumexp(dim=1)
-    losses = torch.logaddexp(logits, negatives[:, None]) - logits
-    positive = positive_pairs(labels)
-    return torch.where(positive, losses, 0).sum() / positive.sum().clamp(min=1)
+    check_not_negative("margin", margin)
+    tile = tile_of(embeddings, tile)
+    blocks = positive_blocks(labels, most=tile * len(labels))
+    if not blocks:
+        return embeddings.sum() * 0
+    # Of length 1/√temperature, so that an inner product is a logit.
+    vectors = unit_vectors(embeddings) / math.sqrt(temperature)
+    negatives = negative_log_sums(vectors, labels, tile=tile)
+
+    def losses(anchors: Tensor, contrasts: Tensor) -> Tensor:
+        """The sum over p of anchors (B, r) with their own label's contrasts (B, s)."""
+        logits = similarities(vectors, anchors, contrasts) - margin / temperature
+        itself = anchors[:, :, None] == contrasts[:, None]
+        return F.softplus(negatives[anchors][:, :, None] - logits).masked_fill(itself, 0).sum(dim=2)
+
+    pairs = sum(anchors.numel() * (contrasts.shape[1] - 1) for anchors, contrasts in blocks)
+    return over_blocks(losses, blocks, most=tile * len(labels)).sum() / pairs
 
 
 class NtXentSettings(Settings):
-    """temperature divides the cosines."""
+    """temperature divides the cosines; margin is taken from those of positive pairs."""
 
     name: Literal["nt_xent"] = "nt_xent"
     weight: float = Field(default=1.0, ge=0)
     temperature: float = Field(default=0.07, gt=0)
+    margin: float = Field(default=0.0, ge=0, le=2)
 
 
 class NtXent(nn.Module):
@@ -53,7 +77,10 @@ class NtXent(nn.Module):
     def __init__(self, settings: NtXentSettings) -> None:
         super().__init__()
         self.temperature = settings.temperature
+        self.margin = self.full_margin = settings.margin
 
-    def forward(self, output: EncoderOutput, batch: Batch, vectors: Tensor | None = None) -> Tensor:
-        vectors = output.embedding if vectors is None else vectors
-        return nt_xent_loss(vectors, batch.labels, temperature=self.temperature)
+    def forward(self, segments: Segments, vectors: Tensor | None = None) -> Tensor:
+        vectors = segments.embeddings if vectors is None else vectors
+        return nt_xent_loss(
+            vectors, segments.labels, temperature=self.temperature, margin=self.margin
+        )

@@ -6,23 +6,26 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor, nn
 
-from contravox.data.batch import Batch
-from contravox.encoders.encoder import EncoderOutput
+from contravox.encoders.encoder import FeatureMap
 from contravox.errors import RecipeError
 from contravox.objectives.aam_softmax import AamSoftmax, AamSoftmaxSettings
+from contravox.objectives.adacos import AdaCos, AdaCosSettings
 from contravox.objectives.am_softmax import AmSoftmax, AmSoftmaxSettings
 from contravox.objectives.angular_contrastive import AngularContrastive, AngularContrastiveSettings
 from contravox.objectives.classifier import Classifier
 from contravox.objectives.contrast import build_contrast
 from contravox.objectives.ge2e import Ge2e, Ge2eSettings
+from contravox.objectives.margin_softmax import MarginSoftmax
 from contravox.objectives.multiscale import Multiscale, MultiscaleSettings
-from contravox.objectives.nt_xent import NtXentSettings
+from contravox.objectives.nt_xent import NtXent, NtXentSettings
 from contravox.objectives.prototypical import (
     AngularPrototypical,
     AngularPrototypicalSettings,
     Prototypical,
     PrototypicalSettings,
 )
+from contravox.objectives.segments import Segments
+from contravox.objectives.softmax import Softmax, SoftmaxSettings
 from contravox.objectives.supcon import SupCon, SupConSettings
 from contravox.objectives.triplet import TripletSettings
 from contravox.objectives.uniformity import Uniformity, UniformitySettings
@@ -30,6 +33,8 @@ from contravox.objectives.uniformity import Uniformity, UniformitySettings
 AnyObjectiveSettings = (
     AamSoftmaxSettings
     | AmSoftmaxSettings
+    | SoftmaxSettings
+    | AdaCosSettings
     | SupConSettings
     | NtXentSettings
     | TripletSettings
@@ -64,6 +69,7 @@ class Objectives(nn.Module):
         if not settings:
             raise RecipeError("objectives: none is named: add one, such as aam_softmax")
         self.by_name = nn.ModuleDict()
+        self.weights: dict[str, float] = {}
         class_vectors: Callable[[], Tensor] | None = None
         # Classifiers first, whatever their place in the recipe: others look at them.
         for name, chosen in sorted(settings.items(), key=lambda item: not _is_classifier(item[1])):
@@ -77,6 +83,7 @@ class Objectives(nn.Module):
             except RecipeError as error:
                 raise RecipeError(f"objectives.{name}.{error}") from None
             self.by_name[name] = objective
+            self.weights |= _weights(name, chosen.weight, objective)
             if isinstance(objective, Classifier) and class_vectors is None:
                 class_vectors = objective.class_vectors
 
@@ -85,28 +92,64 @@ class Objectives(nn.Module):
         """Whether an objective looks at the encoder's feature maps, not at its embedding alone."""
         return any(isinstance(objective, Multiscale) for objective in self.by_name.values())
 
+    def map_vectors(self, maps: Sequence[FeatureMap]) -> dict[str, tuple[Tensor, ...]]:
+        """What objectives on feature maps make of them, by the objective's name: ``Segments``."""
+        return {
+            name: objective.head_vectors(maps)
+            for name, objective in self.by_name.items()
+            if isinstance(objective, Multiscale)
+        }
+
     def set_margin_share(self, share: float) -> None:
         """Set every margin, of classifiers and of positive pairs, to a share of the recipe's."""
         for objective in self.modules():
-            if isinstance(objective, Classifier | SupCon):
+            if isinstance(objective, MarginSoftmax | SupCon | NtXent):
                 objective.margin = share * objective.full_margin
+            if isinstance(objective, MarginSoftmax):
+                objective.hard_negative_margin = share * objective.full_hard_negative_margin
 
-    def forward(self, output: EncoderOutput, batch: Batch) -> dict[str, Tensor]:
-        """Each objective's loss, a scalar, not weighted.
+    def forward(self, segments: Segments, everywhere: Segments | None = None) -> dict[str, Tensor]:
+        """Each objective's loss, a scalar, not weighted, by the names of ``weights``.
+
+        segments: those of this process; everywhere: those of all processes, if there are more. A
+        loss that contrasts segments is the whole loss of all of them, the same in every process; a
+        loss of single segments is that of the process's own.
 
         Raises RecipeError if an objective needs a batch of another shape.
         """
         losses = {}
         for name, objective in self.by_name.items():
+            single = isinstance(objective, MarginSoftmax | Softmax)
+            given = segments if single or everywhere is None else everywhere
             try:
-                losses[name] = objective(output, batch)
+                if not isinstance(objective, Multiscale):
+                    losses[name] = objective(given)
+                elif objective.separate:
+                    of_maps = objective.map_losses(given, given.map_vectors[name])
+                    losses |= dict(zip(_map_names(name, objective), of_maps, strict=True))
+                else:
+                    losses[name] = objective(given, given.map_vectors[name])
             except RecipeError as error:
                 raise RecipeError(f"objectives.{name}: {error}") from None
         return losses
 
 
+def _map_names(name: str, objective: Multiscale) -> list[str]:
+    return [f"{name}.map{index}" for index in objective.chosen]
+
+
+def _weights(name: str, weight: float, objective: nn.Module) -> dict[str, float]:
+    """The weight of an objective, or of each of its maps, such that all of them add up as one."""
+    if not (isinstance(objective, Multiscale) and objective.separate):
+        return {name: weight}
+    shares = [weight * each / len(objective.chosen) for each in objective.map_weights]
+    return dict(zip(_map_names(name, objective), shares, strict=True))
+
+
 def _is_classifier(settings: AnyObjectiveSettings) -> bool:
-    return isinstance(settings, AamSoftmaxSettings | AmSoftmaxSettings)
+    return isinstance(
+        settings, AamSoftmaxSettings | AmSoftmaxSettings | SoftmaxSettings | AdaCosSettings
+    )
 
 
 def _build(
@@ -121,6 +164,10 @@ def _build(
             return AamSoftmax(settings, embedding_size, classes)
         case AmSoftmaxSettings():
             return AmSoftmax(settings, embedding_size, classes)
+        case SoftmaxSettings():
+            return Softmax(embedding_size, classes)
+        case AdaCosSettings():
+            return AdaCos(settings, embedding_size, classes)
         case SupConSettings() | NtXentSettings() | TripletSettings():
             return build_contrast(settings, class_vectors)
         case MultiscaleSettings():

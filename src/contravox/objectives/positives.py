@@ -1,12 +1,64 @@
 """Which pairs of a batch are positive."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 
 def positive_pairs(labels: Tensor) -> Tensor:
     """(N, N) bool: whether i and j have the same label and are not the same segment."""
     return (labels[:, None] == labels).fill_diagonal_(False)
+
+
+Block = tuple[Tensor, Tensor]
+"""Anchors (B, r) and contrasts (B, s), rows of the batch: see ``positive_blocks``."""
+
+
+def positive_blocks(labels: Tensor, most: int) -> list[Block]:
+    """All positive pairs of labels (N,), without a matrix of all pairs.
+
+    A row of a block's contrasts (B, s) holds every segment of one label, and the same row of its
+    anchors (B, r) some of these, each anchor its own contrast too. Over all blocks, every segment
+    that has a positive is an anchor once. A block has at most ``most`` pairs B·r·s, or one anchor.
+    """
+    blocks = []
+    order = labels.argsort(stable=True)
+    counts = torch.unique_consecutive(labels[order], return_counts=True)[1]
+    starts = counts.cumsum(dim=0) - counts
+    for size in counts.unique().tolist():
+        if size == 1:
+            continue
+        places = torch.arange(size, device=labels.device)
+        groups = order[starts[counts == size, None] + places]
+        for contrasts in groups.split(max(1, most // size**2)):
+            for anchors in contrasts.split(max(1, most // contrasts.numel()), dim=1):
+                blocks.append((anchors, contrasts))
+    return blocks
+
+
+def over_blocks(
+    losses: Callable[[Tensor, Tensor], Tensor], blocks: Sequence[Block], most: int
+) -> Tensor:
+    """losses(anchors, contrasts), (B, r), of every block, flat: one number per anchor.
+
+    Of more than ``most`` pairs in all, each block is computed again in the backward pass, so that
+    no more is held until then.
+    """
+    if sum(anchors.numel() * contrasts.shape[1] for anchors, contrasts in blocks) > most:
+        losses = partial(checkpoint, losses, use_reentrant=False, preserve_rng_state=False)
+    return torch.cat([losses(*block).flatten() for block in blocks])
+
+
+def similarities(vectors: Tensor, anchors: Tensor, contrasts: Tensor) -> Tensor:
+    """x_i·x_j of a block's anchors (B, r) and contrasts (B, s): (B, r, s)."""
+    rows, columns = (
+        vectors.index_select(0, places.flatten()).view(*places.shape, -1)
+        for places in (anchors, contrasts)
+    )
+    return rows @ columns.transpose(1, 2)
 
 
 def positive_share(labels: Tensor) -> Tensor:

@@ -7,13 +7,12 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from contravox.data.batch import Batch
-from contravox.encoders.encoder import EncoderOutput
 from contravox.objectives.learned_scale import LearnedScale
-from contravox.objectives.precision import full_precision
+from contravox.objectives.segments import Segments
 from contravox.objectives.shapes import check_positive, check_views
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.objectives.views import group_views
+from contravox.precision import full_precision
 from contravox.settings import Settings
 
 
@@ -65,8 +64,10 @@ class PrototypicalSettings(Settings):
 class Prototypical(nn.Module):
     """``prototypical_loss`` of the encoder's embedding."""
 
-    def forward(self, output: EncoderOutput, batch: Batch) -> Tensor:
-        return prototypical_loss(group_views(output.embedding, batch.labels, batch.views, least=2))
+    def forward(self, segments: Segments) -> Tensor:
+        return prototypical_loss(
+            group_views(segments.embeddings, segments.labels, segments.views, least=2)
+        )
 
 
 class AngularPrototypicalSettings(Settings):
@@ -83,6 +84,6 @@ class AngularPrototypical(nn.Module):
         super().__init__()
         self.scale = LearnedScale()
 
-    def forward(self, output: EncoderOutput, batch: Batch) -> Tensor:
-        segments = group_views(output.embedding, batch.labels, batch.views, least=2)
-        return angular_prototypical_loss(segments, self.scale.w, self.scale.b)
+    def forward(self, segments: Segments) -> Tensor:
+        views = group_views(segments.embeddings, segments.labels, segments.views, least=2)
+        return angular_prototypical_loss(views, self.scale.w, self.scale.b)

@@ -9,15 +9,20 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from contravox.data.batch import Batch
-from contravox.encoders.encoder import EncoderOutput
 from contravox.errors import RecipeError
 from contravox.objectives.angular_margin import add_angular_margin
 from contravox.objectives.class_attention import ClassAttentionSettings, class_attention
-from contravox.objectives.positives import mean_over_anchors, positive_pairs
-from contravox.objectives.precision import full_precision
-from contravox.objectives.shapes import check_labelled, check_positive, shape
+from contravox.objectives.negatives import (
+    AttentionForm,
+    log_attention,
+    negative_log_sums,
+    tile_of,
+)
+from contravox.objectives.positives import over_blocks, positive_blocks, similarities
+from contravox.objectives.segments import Segments
+from contravox.objectives.shapes import check_angle, check_labelled, check_positive, shape
 from contravox.objectives.unit_vectors import unit_vectors
+from contravox.precision import full_precision
 from contravox.settings import Settings
 
 
@@ -29,8 +34,9 @@ def supcon_loss(
     temperature: float = 0.07,
     margin: float = 0.0,
     attention: Tensor | None = None,
-    attention_form: Literal["weight", "logit"] = "weight",
+    attention_form: AttentionForm = "weight",
     attention_on: Literal["negatives", "all"] = "negatives",
+    tile: int | None = None,
 ) -> Tensor:
     """Supervised contrastive loss of embeddings (N, d) with labels (N,): a scalar.
 
@@ -44,39 +50,44 @@ def supcon_loss(
     "logit" takes A_ij·ℓ_ij. Either replaces ℓ_ij wherever it stands, for the pairs named by
     attention_on.
 
-    Raises ValueError for shapes that disagree, a temperature that is not positive or a margin
-    outside 0 to π/2.
+    tile: anchors compared with all segments at a time, chosen by N unless given; the loss is the
+    same, the memory O(N·d + tile·N).
+
+    Raises ValueError for shapes that disagree, embeddings that are not finite, a temperature or a
+    tile that is not positive, or a margin outside 0 to π/2.
     """
     check_labelled(embeddings, labels)
     check_positive("temperature", temperature)
-    positive = positive_pairs(labels)
-    units = unit_vectors(embeddings)
-    cosines = units @ units.T
-    if margin:
-        # Positives are few: moving only their cosines takes half the time of moving all.
-        moved = add_angular_margin(cosines[positive], margin)
-        cosines = cosines.masked_scatter(positive, moved)
-    logits = cosines / temperature
-    if attention is not None:
-        if attention.shape != labels.shape:
-            raise ValueError(f"attention: {shape(labels)} expected, got {shape(attention)}")
-        attended = _attend(logits, attention, attention_form)
-        logits = attended if attention_on == "all" else torch.where(positive, logits, attended)
-    # The most negative number and not -inf, so that a batch of one segment stays finite.
-    itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
-    log_sums = logits.masked_fill(itself, torch.finfo(logits.dtype).min).logsumexp(dim=1)
-    counts = positive.sum(dim=1)
-    positive_means = torch.where(positive, logits, 0).sum(dim=1) / counts.clamp(min=1)
-    return mean_over_anchors(log_sums - positive_means, counts > 0)
+    check_angle("margin", margin)
+    if attention is not None and attention.shape != labels.shape:
+        raise ValueError(f"attention: {shape(labels)} expected, got {shape(attention)}")
+    tile = tile_of(embeddings, tile)
+    blocks = positive_blocks(labels, most=tile * len(labels))
+    if not blocks:
+        return embeddings.sum() * 0
+    # Of length 1/√temperature, so that an inner product is a logit.
+    vectors = unit_vectors(embeddings) / math.sqrt(temperature)
+    negatives = negative_log_sums(
+        vectors, labels, attention=attention, attention_form=attention_form, tile=tile
+    )
 
+    def losses(anchors: Tensor, contrasts: Tensor) -> Tensor:
+        """L_i of anchors (B, r) with their own label's contrasts (B, s)."""
+        logits = similarities(vectors, anchors, contrasts)
+        if margin:
+            logits = add_angular_margin(logits * temperature, margin) / temperature
+        if attention is not None and attention_on == "all":
+            smaller = torch.minimum(attention[anchors][:, :, None], attention[contrasts][:, None])
+            if attention_form == "weight":
+                logits = logits + log_attention(smaller)
+            else:
+                logits = logits * smaller
+        itself = anchors[:, :, None] == contrasts[:, None]
+        log_sums = logits.masked_fill(itself, -torch.inf).logsumexp(dim=2)
+        means = logits.masked_fill(itself, 0).sum(dim=2) / (contrasts.shape[1] - 1)
+        return torch.logaddexp(negatives[anchors], log_sums) - means
 
-def _attend(logits: Tensor, attention: Tensor, form: Literal["weight", "logit"]) -> Tensor:
-    """Logits (N, N) as attention (N,) changes them."""
-    if form == "logit":
-        return logits * torch.minimum(attention[:, None], attention)
-    # Kept above zero so that a pair nobody attends has a finite logarithm.
-    logarithm = attention.clamp(min=torch.finfo(torch.float32).tiny).log()
-    return logits + torch.minimum(logarithm[:, None], logarithm)
+    return over_blocks(losses, blocks, most=tile * len(labels)).mean()
 
 
 class SupConSettings(Settings):
@@ -109,23 +120,23 @@ class SupCon(nn.Module):
         self.attention = settings.attention
         self.class_vectors = class_vectors
 
-    def forward(self, output: EncoderOutput, batch: Batch, vectors: Tensor | None = None) -> Tensor:
+    def forward(self, segments: Segments, vectors: Tensor | None = None) -> Tensor:
         """The loss of the embedding, or of other ``vectors`` (N, d) of the same segments.
 
         Attention always looks at the embedding: the prototypes live in its space.
         """
         loss = partial(
             supcon_loss,
-            output.embedding if vectors is None else vectors,
-            batch.labels,
+            segments.embeddings if vectors is None else vectors,
+            segments.labels,
             temperature=self.temperature,
             margin=self.margin,
         )
         if self.attention is None or self.class_vectors is None:
             return loss()
         attention = class_attention(
-            output.embedding,
-            batch.labels,
+            segments.embeddings,
+            segments.labels,
             self.class_vectors(),
             sigma=self.attention.sigma,
             differentiate=self.attention.differentiate,

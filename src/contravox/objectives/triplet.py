@@ -5,12 +5,11 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from contravox.data.batch import Batch
-from contravox.encoders.encoder import EncoderOutput
 from contravox.objectives.positives import mean_over_anchors, positive_pairs
-from contravox.objectives.precision import full_precision
+from contravox.objectives.segments import Segments
 from contravox.objectives.shapes import check_labelled
 from contravox.objectives.unit_vectors import unit_vectors
+from contravox.precision import full_precision
 from contravox.settings import Settings
 
 
@@ -52,6 +51,6 @@ class Triplet(nn.Module):
         super().__init__()
         self.margin = settings.margin
 
-    def forward(self, output: EncoderOutput, batch: Batch, vectors: Tensor | None = None) -> Tensor:
-        vectors = output.embedding if vectors is None else vectors
-        return triplet_loss(vectors, batch.labels, margin=self.margin)
+    def forward(self, segments: Segments, vectors: Tensor | None = None) -> Tensor:
+        vectors = segments.embeddings if vectors is None else vectors
+        return triplet_loss(vectors, segments.labels, margin=self.margin)

@@ -7,19 +7,25 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from contravox.data.batch import Batch
-from contravox.encoders.encoder import EncoderOutput
-from contravox.objectives.precision import full_precision
+from contravox.objectives.negatives import negative_log_sums, tile_of
+from contravox.objectives.segments import Segments
 from contravox.objectives.shapes import check_positive, check_views
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.objectives.views import group_views
+from contravox.precision import full_precision
 from contravox.settings import Settings
 
 Pairs = Literal["within_views", "negatives", "all"]
 
 
 @full_precision
-def uniformity_loss(embeddings: Tensor, *, t: float = 2.0, pairs: Pairs = "within_views") -> Tensor:
+def uniformity_loss(
+    embeddings: Tensor,
+    *,
+    t: float = 2.0,
+    pairs: Pairs = "within_views",
+    tile: int | None = None,
+) -> Tensor:
     """Uniformity of embeddings (N, views, d) of N samples: a scalar, at most 0.
 
     log mean exp(−t‖ẑ_i − ẑ_j‖²) over pairs i < j: Wang and Isola 2020 (arXiv 2005.10242, section
@@ -29,27 +35,33 @@ def uniformity_loss(embeddings: Tensor, *, t: float = 2.0, pairs: Pairs = "withi
     - "negatives": pairs of two samples, of any views;
     - "all": every pair of segments, of one sample too.
 
-    Zero if there is no such pair. Raises ValueError for another shape or a t that is not positive.
+    Zero if there is no such pair. tile: segments compared with all others at a time, chosen by N
+    unless given; the loss is the same, the memory O(N·d + tile·N).
+
+    Raises ValueError for another shape, embeddings that are not finite, or a t or a tile that is
+    not positive.
     """
     check_views(embeddings, least=1)
     check_positive("t", t)
-    samples, views, size = embeddings.shape
-    units = unit_vectors(embeddings)
+    samples, views, _ = embeddings.shape
+    # ‖ẑ_i − ẑ_j‖² = 2 − 2cos θ_ij: with vectors of length √(2t), −t‖ẑ_i − ẑ_j‖² = x_i·x_j − 2t.
+    vectors = unit_vectors(embeddings) * math.sqrt(2 * t)
+    sample = torch.arange(samples, device=embeddings.device)
     if pairs == "within_views":
-        sets = units.transpose(0, 1)
+        sets = [(of_one_view, sample) for of_one_view in vectors.unbind(dim=1)]
+        counted = samples * (samples - 1)
     else:
-        sets = units.reshape(1, samples * views, size)
-    # ‖ẑ_i − ẑ_j‖² = 2 − 2cos θ_ij for unit vectors.
-    exponents = t * (2 * (sets @ sets.transpose(1, 2)) - 2)
-    counted = torch.ones_like(exponents[0], dtype=torch.bool).triu(diagonal=1)
-    if pairs == "negatives":
-        sample = torch.arange(samples, device=embeddings.device).repeat_interleave(views)
-        counted &= sample[:, None] != sample
-    count = int(counted.sum())
-    if count == 0:
+        segments = torch.arange(samples * views, device=embeddings.device)
+        apart = sample.repeat_interleave(views) if pairs == "negatives" else segments
+        sets = [(vectors.flatten(0, 1), apart)]
+        counted = samples * views * (samples * views - (views if pairs == "negatives" else 1))
+    if counted == 0:
         return embeddings.sum() * 0
-    log_sums = exponents.masked_fill(~counted, -torch.inf).logsumexp(dim=(1, 2))
-    return log_sums.mean() - math.log(count)
+    log_sums = [
+        negative_log_sums(of_set, apart, tile=tile_of(of_set, tile)).logsumexp(dim=0)
+        for of_set, apart in sets
+    ]
+    return torch.stack(log_sums).mean() - 2 * t - math.log(counted)
 
 
 class UniformitySettings(Settings):
@@ -69,6 +81,6 @@ class Uniformity(nn.Module):
         self.t = settings.t
         self.pairs = settings.pairs
 
-    def forward(self, output: EncoderOutput, batch: Batch) -> Tensor:
-        segments = group_views(output.embedding, batch.labels, batch.views)
-        return uniformity_loss(segments, t=self.t, pairs=self.pairs)
+    def forward(self, segments: Segments) -> Tensor:
+        views = group_views(segments.embeddings, segments.labels, segments.views)
+        return uniformity_loss(views, t=self.t, pairs=self.pairs)

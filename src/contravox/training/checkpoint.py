@@ -1,6 +1,7 @@
 """The state of a training run on disk: enough to continue to the same weights."""
 
 import pickle
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
@@ -11,6 +12,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from contravox.errors import CheckpointError
+from contravox.training.processes import RandomState, restore_random_state
 from contravox.training.recipe import Recipe
 from contravox.writing import atomic_path
 
@@ -33,16 +35,23 @@ class Progress:
 
 
 def save_checkpoint(
-    folder: Path, recipe: Recipe, progress: Progress, system: nn.Module, optimiser: Optimizer
+    folder: Path,
+    recipe: Recipe,
+    progress: Progress,
+    system: nn.Module,
+    optimiser: Optimizer,
+    states: Sequence[RandomState],
 ) -> None:
-    """Write ``checkpoint.pt``, whole or not at all. Raises OutputError."""
+    """Write ``checkpoint.pt``, whole or not at all; states are every process's random numbers'.
+
+    Raises OutputError.
+    """
     state = {
         "recipe": recipe.model_dump(mode="json"),
         "progress": asdict(progress),
         "system": system.state_dict(),
         "optimiser": optimiser.state_dict(),
-        "random_state": torch.get_rng_state(),
-        "cuda_random_states": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "random_states": list(states),
     }
     data = BytesIO()
     torch.save(state, data)
@@ -78,9 +87,7 @@ def restore(state: dict[str, Any], system: nn.Module, optimiser: Optimizer) -> P
     """Put a checkpoint's weights, optimiser and random state back."""
     system.load_state_dict(state["system"])
     optimiser.load_state_dict(state["optimiser"])
-    torch.set_rng_state(state["random_state"])
-    if state["cuda_random_states"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["cuda_random_states"])
+    restore_random_state(state["random_states"])
     return Progress(**state["progress"])
 
 
@@ -88,6 +95,9 @@ def _first_difference(old: Any, new: Any, key: str = "") -> tuple[str, Any, Any]
     """The first key whose values differ; how many processes read the data decides nothing."""
     if key == "data.workers":
         return None
+    if key == "objectives" and list(old) != list(new) and set(old) == set(new):
+        # The optimiser's state goes by their order.
+        return "the order of objectives", ", ".join(old), ", ".join(new)
     if isinstance(old, dict) and isinstance(new, dict):
         for name in [*old, *(name for name in new if name not in old)]:
             below = f"{key}.{name}" if key else name

@@ -1,7 +1,7 @@
 """What happened in training: one JSON object a line, and TensorBoard."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,23 @@ from contravox.errors import OutputError
 from contravox.writing import write_text
 
 NAME = "log.jsonl"
+
+
+Log = Callable[[int, dict[str, Any]], None]
+"""(step, numbers, or groups of numbers by name)"""
+
+
+@contextmanager
+def training_log(folder: Path, first_step: int, leads: bool) -> Iterator[Log]:
+    """The log in ``folder``; of several processes only the leading one writes any."""
+    if not leads:
+        yield lambda step, entry: None
+        return
+    log = TrainingLog(folder, first_step=first_step)
+    try:
+        yield log.write
+    finally:
+        log.close()
 
 
 class TrainingLog:

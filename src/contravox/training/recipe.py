@@ -59,6 +59,14 @@ class TrainingSettings(Settings):
     margin_schedule: MarginSchedule | None = Field(
         None, description="margins grow from 0 to the objective's"
     )
+    chunk_size: int | None = Field(
+        None,
+        ge=1,
+        description="segments encoded at a time (GradCache): memory of one chunk, any batch",
+    )
+    sync_batchnorm: bool = Field(
+        False, description="batch statistics over all processes; needs GPUs"
+    )
     gradient_clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
     validate_every: int = Field(1, ge=1, description="epochs")

@@ -7,17 +7,29 @@ from torch import Tensor, nn
 
 from contravox.balance import Balance
 from contravox.data.batch import Batch
+from contravox.errors import TrainingError
 from contravox.model import Model, ModelSettings
-from contravox.objectives import Objectives
+from contravox.objectives import Objectives, Segments
+from contravox.precision import at_least_float32
 from contravox.spec_augment import SpecAugment
+from contravox.training.chunks import in_chunks
 from contravox.training.recipe import Recipe
 
 
-class SystemOutput(NamedTuple):
-    """losses, weights: scalars by the objective's name; the weights carry no gradient."""
+class Step(NamedTuple):
+    """loss: the scalar to differentiate. losses, weights: what it was made of, scalars by name."""
 
+    loss: Tensor
     losses: dict[str, Tensor]
     weights: dict[str, Tensor]
+
+
+class _Encoded(NamedTuple):
+    """What is kept of a chunk: see ``Segments``; shared as ``Balance`` takes it, (n, ...)."""
+
+    embeddings: Tensor
+    map_vectors: dict[str, tuple[Tensor, ...]]
+    shared: Tensor
 
 
 class System(nn.Module):
@@ -33,28 +45,51 @@ class System(nn.Module):
         self.objectives = Objectives(
             recipe.objectives, encoder.embedding_size, encoder.map_channels, classes
         )
-        self.balance = Balance(
-            recipe.balance, {name: each.weight for name, each in recipe.objectives.items()}
-        )
+        self.balance = Balance(recipe.balance, self.objectives.weights)
         self.spec_augment = (
             SpecAugment(recipe.spec_augment) if recipe.spec_augment is not None else None
         )
+        self.chunk_size = recipe.training.chunk_size
 
-    def forward(self, batch: Batch, generator: torch.Generator) -> SystemOutput:
-        """The losses of a batch and their weights; ``generator`` draws SpecAugment's masks.
+    def forward(self, batch: Batch) -> Step:
+        """The loss of a batch; in several processes, of the batches of all of them.
 
         Balancing belongs here: outside, mixed precision hands out copies of the embeddings, with
         respect to which no loss has a gradient.
 
-        Raises TrainingError for a gradient that is not finite.
+        Raises TrainingError for embeddings or gradients that are not finite.
         """
-        features, lengths = self.model.features(batch.waveforms, batch.lengths)
+        rows = batch.waveforms, batch.lengths
+        if self.chunk_size is None or len(batch.labels) <= self.chunk_size:
+            chunks = [self._encode(*rows)]
+        else:
+            chunks = in_chunks(self._encode, rows, self.chunk_size, self)
+        by_map = {
+            name: zip(*(chunk.map_vectors[name] for chunk in chunks), strict=True)
+            for name in chunks[0].map_vectors
+        }
+        segments = Segments(
+            torch.cat([chunk.embeddings for chunk in chunks]),
+            batch.labels,
+            batch.views,
+            {name: tuple(map(torch.cat, parts)) for name, parts in by_map.items()},
+        )
+        everywhere = segments.gathered()
+        if not everywhere.embeddings.isfinite().all():
+            raise TrainingError("the encoder's embedding is not finite")
+        losses = self.objectives(segments, everywhere)
+        balanced = self.balance(losses, [chunk.shared for chunk in chunks])
+        return Step(balanced.loss, losses, balanced.weights)
+
+    def _encode(self, waveforms: Tensor, lengths: Tensor) -> _Encoded:
+        features, lengths = self.model.features(waveforms, lengths)
         if self.spec_augment is not None:
-            features = self.spec_augment(features, lengths, generator)
+            features = self.spec_augment(features, lengths)
         output = self.model.encoder(features, lengths)
-        losses = self.objectives(output, batch)
+        # Half precision would lose the small gradients of a large batch between the losses.
+        embeddings = at_least_float32(output.embedding)
         # Objectives on the feature maps never see the embedding: what all of them share is then
         # the first map, of which everything deeper is a function.
-        on_maps = self.objectives.reads_maps
-        shared = output.maps[0].values if on_maps else output.embedding
-        return SystemOutput(losses, self.balance(losses, [shared]))
+        by_first_map = self.balance.weighting is not None and self.objectives.reads_maps
+        shared = output.maps[0].values if by_first_map else embeddings
+        return _Encoded(embeddings, self.objectives.map_vectors(output.maps), shared)

@@ -1,13 +1,14 @@
 """The training loop."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.utils.data import DataLoader
@@ -20,10 +21,19 @@ from contravox.evaluation import validate
 from contravox.manifest import Manifest
 from contravox.model import Model, ModelSettings
 from contravox.objectives import positive_share
+from contravox.objectives.gathering import gather
 from contravox.training.checkpoint import NAME as CHECKPOINT
 from contravox.training.checkpoint import Progress, read_checkpoint, restore, save_checkpoint
-from contravox.training.interrupt import deferred_interrupt, ignore_interrupts
-from contravox.training.log import TrainingLog
+from contravox.training.interrupt import Interrupt, deferred_interrupt, ignore_interrupts
+from contravox.training.log import Log, training_log
+from contravox.training.processes import (
+    any_of,
+    join_processes,
+    mean_of,
+    random_states,
+    share_of,
+    synchronise_batchnorm,
+)
 from contravox.training.recipe import OptimiserSettings, Recipe
 from contravox.training.system import System
 from contravox.trials import TrialSet
@@ -33,7 +43,7 @@ MODEL = "model.safetensors"
 
 
 class Trainer:
-    """Trains one recipe into one folder.
+    """Trains one recipe into one folder, in this process or in all that torchrun started.
 
     The folder then holds ``recipe.yaml`` (what ran, defaults included), ``model.safetensors`` (the
     best epoch on the validation trials, with its threshold; without them the last), the
@@ -55,7 +65,7 @@ class Trainer:
         self.folder = folder
         self.report = progress
         settings = recipe.training
-        self.fabric = Fabric(accelerator="auto", devices=1, precision=settings.precision)
+        self.fabric = join_processes(recipe)
         manifest = Manifest.read(recipe.data.manifest)
         self.utterances = manifest.table["utterance"]
         labels = training_labels(manifest, recipe)
@@ -84,9 +94,14 @@ class Trainer:
             self.initial_seconds = initial.training_seconds
             labelled = labelled or initial.labels_used
         system.model.annotate(labels_used=labelled)
+        if settings.sync_batchnorm:
+            synchronise_batchnorm(system)
         self.system, self.optimiser = self.fabric.setup(
             system, make_optimiser(system, settings.optimiser)
         )
+        if self.fabric.global_rank:
+            # Every process its own dropout and masks.
+            torch.manual_seed(settings.seed + self.fabric.global_rank)
         self.progress = Progress()
 
     def fit(self, *, resume: bool = False) -> Model:
@@ -107,16 +122,22 @@ class Trainer:
             state = read_checkpoint(self.folder, self.recipe)
             self.progress = restore(state, self.system, self.optimiser)
         if not self.progress.finished:
-            write_text(self.folder / "recipe.yaml", self.recipe.to_yaml())
-            log = TrainingLog(self.folder, first_step=self.progress.step)
-            try:
-                with deferred_interrupt() as interrupt:
-                    self._train(log, lambda: interrupt.asked)
-            finally:
-                log.close()
+            if self.leads:
+                write_text(self.folder / "recipe.yaml", self.recipe.to_yaml())
+            with (
+                training_log(self.folder, self.progress.step, self.leads) as log,
+                deferred_interrupt() as interrupt,
+            ):
+                self._train(log, interrupt)
+        self.fabric.barrier()
         return Model.load(self.folder / MODEL)
 
-    def _train(self, log: TrainingLog, interrupted: Callable[[], bool]) -> None:
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that writes and reports."""
+        return self.fabric.is_global_zero
+
+    def _train(self, log: Log, interrupt: Interrupt) -> None:
         started = time.perf_counter() - self.progress.seconds
         settings = self.recipe.training
         for epoch in range(self.progress.step // self.steps_per_epoch, settings.epochs):
@@ -125,7 +146,7 @@ class Trainer:
                 self._step(batch, log)
                 self.progress.seconds = time.perf_counter() - started
                 last_of_epoch = self.progress.step % self.steps_per_epoch == 0
-                if interrupted():
+                if any_of(interrupt.asked, self.fabric):
                     self._checkpoint()
                     raise KeyboardInterrupt
                 if self.progress.step % settings.checkpoint_steps == 0 and not last_of_epoch:
@@ -141,11 +162,11 @@ class Trainer:
 
     def _batches(self, epoch: int) -> Iterator[Batch]:
         """The epoch's batches from the next step on."""
-        requests = self.sampler.batches(epoch)[self.progress.step - epoch * self.steps_per_epoch :]
+        batches = self.sampler.batches(epoch)[self.progress.step - epoch * self.steps_per_epoch :]
         workers = self.recipe.data.workers
         loader: DataLoader[Segment] = DataLoader(
             self.dataset,
-            batch_sampler=_Requests(requests),
+            batch_sampler=_Requests([share_of(batch, self.fabric) for batch in batches]),
             collate_fn=collate,
             num_workers=workers,
             worker_init_fn=ignore_interrupts,
@@ -162,7 +183,7 @@ class Trainer:
                 raise
             raise type(error)(str(error).strip().splitlines()[-1].partition(": ")[2]) from None
 
-    def _step(self, batch: Batch, log: TrainingLog) -> None:
+    def _step(self, batch: Batch, log: Log) -> None:
         settings, step = self.recipe.training, self.progress.step
         share = settings.schedule.share(step, self.steps_per_epoch, self.total_steps)
         learning_rate = settings.optimiser.learning_rate * share
@@ -171,15 +192,19 @@ class Trainer:
         if settings.margin_schedule is not None:
             epoch = step / self.steps_per_epoch
             self.system.objectives.set_margin_share(settings.margin_schedule.share(epoch))
-        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
+        batch = batch.to(self.fabric.device)
+        labels = gather(batch.labels)
         try:
-            losses, weights = self.system(batch.to(self.fabric.device), generator)
+            loss, losses, weights = self.system(batch)
         except TrainingError as error:
             raise self._not_finite(str(error), batch) from error
-        for name, loss in losses.items():
-            if not bool(torch.isfinite(loss)):
-                raise self._not_finite(f"objectives.{name} is {loss.item()}", batch)
-        self.fabric.backward(torch.stack([weights[name] * losses[name] for name in losses]).sum())
+        # A classifier's loss is that of a process's own segments.
+        means = mean_of(torch.stack(list(losses.values())).detach(), self.fabric)
+        values = dict(zip(losses, means.tolist(), strict=True))
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise self._not_finite(f"objectives.{name} is {value}", batch)
+        self.fabric.backward(loss)
         norm = self.fabric.clip_gradients(
             self.system,
             self.optimiser,
@@ -189,55 +214,67 @@ class Trainer:
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.progress.step = step + 1
-        values = {name: loss.item() for name, loss in losses.items()}
-        log.write(
+        log(
             step,
             {
                 "losses": values,
                 "weights": {name: float(weight) for name, weight in weights.items()},
                 "learning_rate": learning_rate,
                 "gradient_norm": 0.0 if norm is None else float(norm),
-                "positive_share": float(positive_share(batch.labels)),
+                "positive_share": float(positive_share(labels)),
             },
         )
-        line = ", ".join(f"{name} {loss:.3f}" for name, loss in values.items())
-        self.report(self.progress.step, self.total_steps, line)
+        if self.leads:
+            line = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
+            self.report(self.progress.step, self.total_steps, line)
 
     def _not_finite(self, reason: str, batch: Batch) -> TrainingError:
         """The error that names the batch's utterances, all of which it also lists in a file."""
-        names = self.utterances.gather(pl.Series(batch.utterances.tolist())).unique().sort()
+        rows = gather(batch.utterances).tolist()
+        names = self.utterances.gather(pl.Series(rows)).unique().sort()
         listed = self.folder / "not_finite.txt"
-        write_text(listed, "\n".join(names) + "\n")
+        if self.leads:
+            write_text(listed, "\n".join(names) + "\n")
         return TrainingError(
             f"step {self.progress.step}: {reason} on {', '.join(names[:3])} and "
             f"{max(len(names) - 3, 0)} more (all in {listed}): lower "
             "training.optimiser.learning_rate, or leave out a faulty utterance"
         )
 
-    def _validate(self, log: TrainingLog) -> bool:
+    def _validate(self, log: Log) -> bool:
         """Keep the model if it is the best so far; say whether to stop early."""
         model: Model = self.system.model
         seconds = self.initial_seconds + self.progress.seconds
         model.annotate(training_seconds=round(seconds, 1))
         if self.validation is None:
-            model.save(self.folder / MODEL)
+            self._save(model)
             return False
-        rate, threshold = validate(model, self.validation)
+        result = validate(model, self.validation) if self.leads else (0.0, 0.0)
+        rate, threshold = self.fabric.broadcast(result)
         step = self.progress.step
-        log.write(step - 1, {"validation": {"equal_error_rate": rate, "threshold": threshold}})
-        self.report(step, self.total_steps, f"validation equal error rate {rate:.2%}")
+        log(step - 1, {"validation": {"equal_error_rate": rate, "threshold": threshold}})
+        if self.leads:
+            self.report(step, self.total_steps, f"validation equal error rate {rate:.2%}")
         if self.progress.best_rate is None or rate < self.progress.best_rate:
             self.progress.best_rate = rate
             self.progress.unimproved = 0
             model.annotate(threshold=threshold, threshold_source=self.validation.name)
-            model.save(self.folder / MODEL)
+            self._save(model)
         else:
             self.progress.unimproved += 1
         patience = self.recipe.training.patience
         return patience is not None and self.progress.unimproved >= patience
 
+    def _save(self, model: Model) -> None:
+        if self.leads:
+            model.save(self.folder / MODEL)
+
     def _checkpoint(self) -> None:
-        save_checkpoint(self.folder, self.recipe, self.progress, self.system, self.optimiser)
+        states = random_states()
+        if self.leads:
+            save_checkpoint(
+                self.folder, self.recipe, self.progress, self.system, self.optimiser, states
+            )
 
 
 class _Requests(torch.utils.data.Sampler[list[SegmentRequest]]):
@@ -275,7 +312,12 @@ def training_labels(manifest: Manifest, recipe: Recipe) -> NDArray[np.int64]:
 
 def make_optimiser(system: System, settings: OptimiserSettings) -> Optimizer:
     """The optimiser of everything that trains."""
-    parameters = system.parameters()
+    # Decay would draw the balance towards equal weights.
+    balance = list(system.balance.parameters())
+    rest = [each for each in system.parameters() if all(each is not other for other in balance)]
+    parameters: list[dict[str, Any]] = [{"params": rest}]
+    if balance:
+        parameters.append({"params": balance, "weight_decay": 0.0})
     rate, decay = settings.learning_rate, settings.weight_decay
     if settings.name == "sgd":
         return SGD(parameters, rate, momentum=settings.momentum, weight_decay=decay)

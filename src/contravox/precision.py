@@ -1,4 +1,4 @@
-"""The precision that losses are computed in."""
+"""The precision that statistics and losses are computed in."""
 
 import functools
 from collections.abc import Callable
@@ -8,6 +8,11 @@ import torch
 from torch import Tensor
 
 P = ParamSpec("P")
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """Half precision to float32; float32 and float64 as they are."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def full_precision(loss: Callable[P, Tensor]) -> Callable[P, Tensor]:

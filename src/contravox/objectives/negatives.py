@@ -1,0 +1,169 @@
+"""The log-sum of an anchor's negatives, without ever holding a matrix of all pairs."""
+
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from contravox.objectives.shapes import check_positive
+
+AttentionForm = Literal["weight", "logit"]
+
+
+def tile_of(vectors: Tensor, tile: int | None) -> int:
+    """How many anchors are compared with all N vectors (N, ...) at a time: ``tile`` if given.
+
+    Raises ValueError for a tile that is not positive.
+    """
+    if tile is not None:
+        check_positive("tile", tile)
+        return tile
+    # On a CPU the similarities of a tile should stay in the cache; a GPU needs many at a time.
+    return 128 if vectors.device.type == "cpu" else max(128, 2**27 // len(vectors))
+
+
+def negative_log_sums(
+    vectors: Tensor,
+    labels: Tensor,
+    *,
+    attention: Tensor | None = None,
+    attention_form: AttentionForm = "weight",
+    tile: int,
+) -> Tensor:
+    """log Σ_{j: y_j ≠ y_i} exp(x_i·x_j) of vectors (N, d) with labels (N,): (N,), −inf without any.
+
+    attention (N,), from 0 to 1, attends a pair by A_ij = min(a_i, a_j): the form "weight" sums
+    A_ij·exp(x_i·x_j), the form "logit" exp(A_ij·x_i·x_j).
+
+    tile: anchors compared with all others at a time. Memory is O(N·d + tile·N), forwards and
+    backwards: the backward pass computes the similarities again and finds their exponentials from
+    the sums, as FlashAttention does (Dao et al. 2022, arXiv 2205.14135, section 3.1).
+    """
+    factors = attention
+    if attention is not None and attention_form == "weight":
+        factors = log_attention(attention)
+    return _NegativeLogSums.apply(vectors, labels, factors, attention_form, tile)
+
+
+def log_attention(attention: Tensor) -> Tensor:
+    """The logarithm of attention, finite for a pair that nobody attends."""
+    return attention.clamp(min=torch.finfo(torch.float32).tiny).log()
+
+
+class _Tile(NamedTuple):
+    """Some anchors, and the columns among which their negatives are.
+
+    anchors, columns: slices of the N sorted vectors. near: slice of the columns beyond which every
+    pair is negative; positive: (anchors, near) bool, the pairs in it that are not. logits, scratch:
+    (anchors, columns), overwritten by the next tile.
+    """
+
+    anchors: slice
+    columns: slice
+    near: slice
+    positive: Tensor
+    logits: Tensor
+    scratch: Tensor
+
+
+def _tiles(vectors: Tensor, labels: Tensor, size: int) -> Iterator[_Tile]:
+    """Tiles of x_i·x_j, of vectors (N, d) sorted by their labels (N,).
+
+    Sorted, an anchor's positives are its neighbours, and all other columns need no mask.
+    """
+    total = len(vectors)
+    first = torch.searchsorted(labels, labels).tolist()
+    after = torch.searchsorted(labels, labels, right=True).tolist()
+    memories = vectors.new_empty(2, min(size, total) * total)
+    for start in range(0, total, size):
+        stop = min(start + size, total)
+        low, high = first[start], after[stop - 1]
+        columns = slice(0, total)
+        if high == after[start]:
+            # Anchors of one label. If it is the first or the last, its own columns are left out.
+            columns = slice(high if low == 0 else 0, low if high == total else total)
+        width = columns.stop - columns.start
+        if width <= 0:
+            continue
+        near = slice(max(low - columns.start, 0), min(max(high - columns.start, 0), width))
+        logits, scratch = (
+            memory[: (stop - start) * width].view(stop - start, width) for memory in memories
+        )
+        torch.mm(vectors[start:stop], vectors[columns].T, out=logits)
+        positive = labels[start:stop, None] == labels[columns][near]
+        yield _Tile(slice(start, stop), columns, near, positive, logits, scratch)
+
+
+class _NegativeLogSums(torch.autograd.Function):
+    """``negative_log_sums``, with the logarithm of attention as factors in the form "weight".
+
+    Everything about a pair is symmetric. So the gradient of a vector in both its roles, as the
+    anchor and as a negative of others, comes from its own row: Σ_j W_ij ∂ℓ_ij/∂x_i with
+    W_ij = g_i exp(ℓ_ij − lse_i) + g_j exp(ℓ_ij − lse_j).
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, vectors: Tensor, labels: Tensor, factors: Tensor | None, form: str, size: int
+    ) -> Tensor:
+        order = labels.argsort(stable=True)
+        vectors, labels = vectors[order], labels[order]
+        factors = None if factors is None else factors[order]
+        sums = vectors.new_full((len(vectors),), -torch.inf)
+        for tile in _tiles(vectors, labels, size):
+            logits = _attend(tile, factors, form)
+            logits[:, tile.near].masked_fill_(tile.positive, -torch.inf)
+            # Finite even without a negative, since −inf − −inf is not a number.
+            largest = logits.amax(dim=1).clamp_(min=torch.finfo(logits.dtype).min)
+            exponentials = logits.sub_(largest[:, None]).exp_()
+            sums[tile.anchors] = exponentials.sum(dim=1).log_().add_(largest)
+        ctx.save_for_backward(order, vectors, labels, factors, sums)
+        ctx.form, ctx.size = form, size
+        return torch.empty_like(sums).index_copy_(0, order, sums)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        order, vectors, labels, factors, sums = ctx.saved_tensors
+        gradient = gradient[order]
+        by_logit = factors is not None and ctx.form == "logit"
+        of_vectors = torch.zeros_like(vectors)
+        of_factors = torch.zeros_like(sums) if ctx.needs_input_grad[2] else None
+        # A backward pass may be run under the autocast that the forward pass was not.
+        with torch.autocast(vectors.device.type, enabled=False):
+            for tile in _tiles(vectors, labels, ctx.size):
+                anchors, columns = tile.anchors, tile.columns
+                similarities = None
+                if by_logit and of_factors is not None:
+                    similarities = tile.logits.clone()
+                logits = _attend(tile, factors, ctx.form)
+                weights = torch.sub(logits, sums[columns], out=tile.scratch)
+                weights.exp_().mul_(gradient[columns])
+                as_anchor = logits.sub_(sums[anchors, None]).exp_().mul_(gradient[anchors, None])
+                weights.add_(as_anchor)[:, tile.near].masked_fill_(tile.positive, 0)
+                if of_factors is not None:
+                    of_pairs = weights if similarities is None else weights * similarities
+                    of_factors[anchors] = (of_pairs * _share(tile, factors)).sum(dim=1)
+                if by_logit:
+                    weights.mul_(torch.minimum(factors[anchors, None], factors[columns]))
+                torch.mm(weights, vectors[columns], out=of_vectors[anchors])
+        of_vectors = torch.empty_like(of_vectors).index_copy_(0, order, of_vectors)
+        if of_factors is not None:
+            of_factors = torch.empty_like(of_factors).index_copy_(0, order, of_factors)
+        return of_vectors, None, of_factors, None, None
+
+
+def _attend(tile: _Tile, factors: Tensor | None, form: str) -> Tensor:
+    """The tile's logits, changed in place by the smaller factor of either segment of a pair."""
+    if factors is None:
+        return tile.logits
+    smaller = torch.minimum(factors[tile.anchors, None], factors[tile.columns], out=tile.scratch)
+    return tile.logits.add_(smaller) if form == "weight" else tile.logits.mul_(smaller)
+
+
+def _share(tile: _Tile, factors: Tensor) -> Tensor:
+    """What the anchor's factor gets of a pair's gradient: all if it is smaller, half if equal."""
+    return torch.heaviside(
+        factors[tile.columns] - factors[tile.anchors, None], factors.new_tensor(0.5)
+    )

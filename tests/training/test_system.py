@@ -1,0 +1,186 @@
+"""The system in several processes, and in chunks, takes the step of one process with all rows."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from contravox.data.batch import Batch
+from contravox.training.recipe import Recipe
+from contravox.training.system import System
+from processes import run_processes
+
+AAM = {"name": "aam_softmax"}
+ATTENTION = {"attention": {"sigma": 0.2, "differentiate": True}}
+OBJECTIVES = {
+    "aam_softmax": {"one": AAM},
+    "supcon": {"one": {"name": "supcon", "margin": 0.2}},
+    "attended supcon": {"one": AAM, "two": {"name": "supcon", "margin": 0.2, **ATTENTION}},
+    "nt_xent": {"one": {"name": "nt_xent"}},
+    "triplet": {"one": {"name": "triplet", "margin": 1.0}},
+    "uniformity": {"one": {"name": "uniformity"}},
+    "uniformity of negatives": {"one": {"name": "uniformity", "pairs": "negatives"}},
+    "angular_contrastive": {"one": {"name": "angular_contrastive"}},
+    "angular_prototypical": {"one": {"name": "angular_prototypical"}},
+    "prototypical": {"one": {"name": "prototypical"}},
+    "ge2e": {"one": {"name": "ge2e"}},
+    "multiscale": {
+        "one": AAM,
+        "two": {"name": "multiscale", "head_size": 6, "contrast": {"name": "supcon", **ATTENTION}},
+    },
+}
+BALANCED = {
+    "mgda": {"one": AAM, "two": {"name": "supcon"}},
+    "mean": {
+        "one": AAM,
+        "two": {"name": "multiscale", "head_size": 6, "separate": True, "weight": 0.1},
+    },
+    "imtl_g": {
+        "one": AAM,
+        "two": {"name": "multiscale", "head_size": 6, "separate": True, "weight": 0.1},
+        "three": {"name": "uniformity"},
+    },
+}
+
+
+def make_recipe(objectives, balance="fixed"):
+    return Recipe.model_validate(
+        {
+            "data": {"manifest": "none.tsv"},
+            "features": {"bins": 20},
+            "encoder": {
+                "name": "ecapa_tdnn",
+                "channels": 16,
+                "scale": 2,
+                "aggregation": 16,
+                "bottleneck": 8,
+                "embedding_size": 8,
+            },
+            "objectives": objectives,
+            "balance": {"name": balance},
+        }
+    )
+
+
+RECIPES = {
+    **{name: make_recipe(objectives) for name, objectives in OBJECTIVES.items()},
+    **{name: make_recipe(objectives, name) for name, objectives in BALANCED.items()},
+}
+
+
+def make_batch():
+    """Two segments of each of four speakers, which different processes will hold."""
+    generator = torch.Generator().manual_seed(1)
+    return Batch(
+        waveforms=torch.randn(8, 3200, generator=generator),
+        lengths=torch.full((8,), 3200),
+        labels=torch.tensor([0, 3, 1, 2, 1, 0, 3, 2]),
+        utterances=torch.arange(8),
+        views=torch.tensor([0, 0, 0, 0, 1, 1, 1, 1]),
+    )
+
+
+class DoubleFeatures(nn.Module):
+    """The front-end's features in float64, so that rounding hides no mistake."""
+
+    def __init__(self, features):
+        super().__init__()
+        self.features = features
+
+    def forward(self, waveforms, lengths):
+        values, lengths = self.features(waveforms, lengths)
+        return values.double(), lengths
+
+
+def make_system(recipe, *, double=True):
+    torch.manual_seed(0)
+    system = System(recipe, classes=5)
+    if double:
+        system.double()
+        system.model.features = DoubleFeatures(system.model.features.float())
+    for layer in system.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            # Otherwise a process's statistics would be those of its own rows.
+            layer.eval()
+    return system
+
+
+def step(system, batch):
+    """Losses, weights and gradients of a step."""
+    result = system(batch)
+    result.loss.backward()
+    losses = {name: loss.item() for name, loss in result.losses.items()}
+    weights = {name: weight.item() for name, weight in result.weights.items()}
+    gradients = {
+        name.removeprefix("module."): parameter.grad
+        for name, parameter in system.named_parameters()
+        if parameter.grad is not None
+    }
+    return losses, weights, gradients
+
+
+def step_of_a_share(rank, count):
+    """The same in one of ``count`` processes, for every recipe."""
+    size = 8 // count
+    batch = Batch(*(tensor[rank * size : (rank + 1) * size] for tensor in make_batch()))
+    return {
+        name: step(DistributedDataParallel(make_system(recipe)), batch)
+        for name, recipe in RECIPES.items()
+    }
+
+
+def assert_same_gradients(given, expected, tolerance):
+    """Of every parameter, by the length of the difference; one beside which others are large
+    cannot be more exact than they are."""
+    assert given.keys() == expected.keys()
+    whole = torch.cat([gradient.flatten() for gradient in expected.values()]).norm()
+    assert whole > 1e-3
+    for name, gradient in expected.items():
+        difference = (given[name] - gradient).norm()
+        assert difference <= tolerance * max(gradient.norm(), 0.1 * whole), name
+
+
+@pytest.fixture(scope="module", params=[2, 4])
+def shares(request, tmp_path_factory):
+    return run_processes(step_of_a_share, request.param, tmp_path_factory.mktemp("shares"))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_losses_weights_and_gradients_are_those_of_one_process(name, shares):
+    losses, weights, gradients = step(make_system(RECIPES[name]), make_batch())
+    for share in shares:
+        assert share[name][1] == pytest.approx(weights, rel=1e-8)
+        assert_same_gradients(share[name][2], gradients, 1e-8)
+    for term, loss in losses.items():
+        # A classifier's loss is that of a process's own segments, any other that of all.
+        means = [share[name][0][term] for share in shares]
+        assert sum(means) / len(means) == pytest.approx(loss, rel=1e-8)
+        if term != "one" or name not in ("aam_softmax", "attended supcon", *BALANCED, "multiscale"):
+            assert means == pytest.approx([loss] * len(means), rel=1e-8)
+
+
+def chunked(recipe, size):
+    training = recipe.training.model_copy(update={"chunk_size": size})
+    return recipe.model_copy(update={"training": training})
+
+
+@pytest.mark.parametrize("size", [1, 3, 4])
+@pytest.mark.parametrize("name", RECIPES)
+def test_chunks_give_the_step_of_the_whole_batch(name, size):
+    losses, weights, gradients = step(make_system(RECIPES[name]), make_batch())
+    in_chunks = step(make_system(chunked(RECIPES[name], size)), make_batch())
+    assert in_chunks[0] == pytest.approx(losses, rel=1e-8)
+    assert in_chunks[1] == pytest.approx(weights, rel=1e-8)
+    assert_same_gradients(in_chunks[2], gradients, 1e-8)
+
+
+def test_mixed_precision_in_chunks_gives_the_step_of_the_whole_batch():
+    steps = []
+    for recipe in (RECIPES["mgda"], chunked(RECIPES["mgda"], 3)):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            steps.append(step(make_system(recipe, double=False), make_batch()))
+    (losses, weights, gradients), in_chunks = steps
+    assert in_chunks[0] == pytest.approx(losses, rel=1e-3)
+    assert in_chunks[1] == pytest.approx(weights, rel=1e-2)
+    # Half precision rounds the sums of other rows otherwise.
+    assert_same_gradients(in_chunks[2], gradients, 3e-2)
