@@ -20,7 +20,10 @@ def tile_of(vectors: Tensor, tile: int | None) -> int:
         check_positive("tile", tile)
         return tile
     # On a CPU the similarities of a tile should stay in the cache; a GPU needs many at a time.
-    return 128 if vectors.device.type == "cpu" else max(128, 2**27 // len(vectors))
+    total = len(vectors)
+    if vectors.device.type == "cpu":
+        return total if total <= 1024 else 256
+    return max(256, 2**27 // total)
 
 
 def negative_log_sums(
@@ -43,12 +46,54 @@ def negative_log_sums(
     factors = attention
     if attention is not None and attention_form == "weight":
         factors = log_attention(attention)
-    return _NegativeLogSums.apply(vectors, labels, factors, attention_form, tile)
+    if tile >= len(vectors) and not (factors is not None and factors.requires_grad):
+        return _AtOnce.apply(vectors, labels, factors, attention_form)
+    return _InTiles.apply(vectors, labels, factors, attention_form, tile)
 
 
 def log_attention(attention: Tensor) -> Tensor:
     """The logarithm of attention, finite for a pair that nobody attends."""
     return attention.clamp(min=torch.finfo(torch.float32).tiny).log()
+
+
+class _AtOnce(torch.autograd.Function):
+    """The sums of a batch that is one tile: its exponentials wait for the backward pass."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, vectors: Tensor, labels: Tensor, factors: Tensor | None, form: str
+    ) -> Tensor:
+        logits = vectors @ vectors.T
+        smaller = None if factors is None else torch.minimum(factors[:, None], factors)
+        if smaller is not None:
+            logits = logits.add_(smaller) if form == "weight" else logits.mul_(smaller)
+        logits.masked_fill_(labels[:, None] == labels, -torch.inf)
+        sums, log_sums = _exponentiate(logits)
+        ctx.save_for_backward(vectors, logits, sums, smaller if form == "logit" else None)
+        return log_sums
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        vectors, exponentials, sums, slopes = ctx.saved_tensors
+        with torch.autocast(vectors.device.type, enabled=False):
+            weights = exponentials * (gradient / sums.masked_fill(sums == 0, 1))[:, None]
+            # In both roles of a vector: see _InTiles.
+            weights = weights + weights.T
+            if slopes is not None:
+                weights.mul_(slopes)
+            return weights @ vectors, None, None, None
+
+
+def _exponentiate(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Replace logits (n, m) by their exponentials, each row divided by its largest.
+
+    Returns the sums (n,) of these, and the logarithms (n,) of the sums of the undivided.
+    """
+    # Finite even in a row of −inf alone, since −inf − −inf is not a number.
+    largest = logits.amax(dim=1).clamp_(min=torch.finfo(logits.dtype).min)
+    sums = logits.sub_(largest[:, None]).exp_().sum(dim=1)
+    return sums, sums.log().add_(largest)
 
 
 class _Tile(NamedTuple):
@@ -95,7 +140,7 @@ def _tiles(vectors: Tensor, labels: Tensor, size: int) -> Iterator[_Tile]:
         yield _Tile(slice(start, stop), columns, near, positive, logits, scratch)
 
 
-class _NegativeLogSums(torch.autograd.Function):
+class _InTiles(torch.autograd.Function):
     """``negative_log_sums``, with the logarithm of attention as factors in the form "weight".
 
     Everything about a pair is symmetric. So the gradient of a vector in both its roles, as the
@@ -114,10 +159,7 @@ class _NegativeLogSums(torch.autograd.Function):
         for tile in _tiles(vectors, labels, size):
             logits = _attend(tile, factors, form)
             logits[:, tile.near].masked_fill_(tile.positive, -torch.inf)
-            # Finite even without a negative, since −inf − −inf is not a number.
-            largest = logits.amax(dim=1).clamp_(min=torch.finfo(logits.dtype).min)
-            exponentials = logits.sub_(largest[:, None]).exp_()
-            sums[tile.anchors] = exponentials.sum(dim=1).log_().add_(largest)
+            _, sums[tile.anchors] = _exponentiate(logits)
         ctx.save_for_backward(order, vectors, labels, factors, sums)
         ctx.form, ctx.size = form, size
         return torch.empty_like(sums).index_copy_(0, order, sums)

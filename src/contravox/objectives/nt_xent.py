@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from contravox.objectives.negatives import negative_log_sums, tile_of
-from contravox.objectives.positives import over_blocks, positive_blocks, similarities
+from contravox.objectives.positives import over_blocks, positive_blocks, rows, similarities
 from contravox.objectives.segments import Segments
 from contravox.objectives.shapes import check_labelled, check_not_negative, check_positive
 from contravox.objectives.unit_vectors import unit_vectors
@@ -56,7 +56,11 @@ def nt_xent_loss(
         """The sum over p of anchors (B, r) with their own label's contrasts (B, s)."""
         logits = similarities(vectors, anchors, contrasts) - margin / temperature
         itself = anchors[:, :, None] == contrasts[:, None]
-        return F.softplus(negatives[anchors][:, :, None] - logits).masked_fill(itself, 0).sum(dim=2)
+        return (
+            F.softplus(rows(negatives, anchors)[:, :, None] - logits)
+            .masked_fill(itself, 0)
+            .sum(dim=2)
+        )
 
     pairs = sum(anchors.numel() * (contrasts.shape[1] - 1) for anchors, contrasts in blocks)
     return over_blocks(losses, blocks, most=tile * len(labels)).sum() / pairs

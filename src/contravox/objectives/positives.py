@@ -34,8 +34,11 @@ def positive_blocks(labels: Tensor, most: int) -> list[Block]:
         places = torch.arange(size, device=labels.device)
         groups = order[starts[counts == size, None] + places]
         for contrasts in groups.split(max(1, most // size**2)):
-            for anchors in contrasts.split(max(1, most // contrasts.numel()), dim=1):
-                blocks.append((anchors, contrasts))
+            if contrasts.numel() * size <= most:
+                blocks.append((contrasts, contrasts))
+            else:
+                parts = contrasts.split(max(1, most // contrasts.numel()), dim=1)
+                blocks.extend((anchors, contrasts) for anchors in parts)
     return blocks
 
 
@@ -54,11 +57,15 @@ def over_blocks(
 
 def similarities(vectors: Tensor, anchors: Tensor, contrasts: Tensor) -> Tensor:
     """x_i·x_j of a block's anchors (B, r) and contrasts (B, s): (B, r, s)."""
-    rows, columns = (
-        vectors.index_select(0, places.flatten()).view(*places.shape, -1)
-        for places in (anchors, contrasts)
-    )
-    return rows @ columns.transpose(1, 2)
+    others = rows(vectors, contrasts)
+    own = others if anchors is contrasts else rows(vectors, anchors)
+    return own @ others.transpose(1, 2)
+
+
+def rows(vectors: Tensor, places: Tensor) -> Tensor:
+    """The rows of vectors (N, ...) at places (B, r): (B, r, ...)."""
+    # The gradient of index_select is a sum by rows, a tenth of the time of that of indexing.
+    return vectors.index_select(0, places.flatten()).unflatten(0, places.shape)
 
 
 def positive_share(labels: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from contravox.objectives.negatives import (
     negative_log_sums,
     tile_of,
 )
-from contravox.objectives.positives import over_blocks, positive_blocks, similarities
+from contravox.objectives.positives import over_blocks, positive_blocks, rows, similarities
 from contravox.objectives.segments import Segments
 from contravox.objectives.shapes import check_angle, check_labelled, check_positive, shape
 from contravox.objectives.unit_vectors import unit_vectors
@@ -85,7 +85,7 @@ def supcon_loss(
         itself = anchors[:, :, None] == contrasts[:, None]
         log_sums = logits.masked_fill(itself, -torch.inf).logsumexp(dim=2)
         means = logits.masked_fill(itself, 0).sum(dim=2) / (contrasts.shape[1] - 1)
-        return torch.logaddexp(negatives[anchors], log_sums) - means
+        return torch.logaddexp(rows(negatives, anchors), log_sums) - means
 
     return over_blocks(losses, blocks, most=tile * len(labels)).mean()
 
