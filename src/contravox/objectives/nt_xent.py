@@ -49,7 +49,7 @@ def nt_xent_loss(
     if not blocks:
         return embeddings.sum() * 0
     # Of length 1/√temperature, so that an inner product is a logit.
-    vectors = unit_vectors(embeddings) / math.sqrt(temperature)
+    vectors = unit_vectors(embeddings, 1 / math.sqrt(temperature))
     negatives = negative_log_sums(vectors, labels, tile=tile)
 
     def losses(anchors: Tensor, contrasts: Tensor) -> Tensor:

@@ -66,7 +66,7 @@ def supcon_loss(
     if not blocks:
         return embeddings.sum() * 0
     # Of length 1/√temperature, so that an inner product is a logit.
-    vectors = unit_vectors(embeddings) / math.sqrt(temperature)
+    vectors = unit_vectors(embeddings, 1 / math.sqrt(temperature))
     negatives = negative_log_sums(
         vectors, labels, attention=attention, attention_form=attention_form, tile=tile
     )

@@ -45,7 +45,7 @@ def uniformity_loss(
     check_positive("t", t)
     samples, views, _ = embeddings.shape
     # ‖ẑ_i − ẑ_j‖² = 2 − 2cos θ_ij: with vectors of length √(2t), −t‖ẑ_i − ẑ_j‖² = x_i·x_j − 2t.
-    vectors = unit_vectors(embeddings) * math.sqrt(2 * t)
+    vectors = unit_vectors(embeddings, math.sqrt(2 * t))
     sample = torch.arange(samples, device=embeddings.device)
     if pairs == "within_views":
         sets = [(of_one_view, sample) for of_one_view in vectors.unbind(dim=1)]
