@@ -79,13 +79,26 @@ def test_half_precision_inputs_are_computed_in_float32(loss, dtype, vectors):
     assert embeddings.grad.dtype == dtype
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_autocast_changes_nothing(loss, vectors):
-    embeddings = vectors(6, 3).float()
-    expected = LOSSES[loss](embeddings)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        value = LOSSES[loss](embeddings)
-    torch.testing.assert_close(value, expected, rtol=0, atol=0)
+def test_autocast_changes_nothing(loss, dtype, vectors):
+    results = []
+    for enabled in (False, True):
+        embeddings = vectors(6, 3).float().requires_grad_()
+        with torch.autocast("cpu", dtype=dtype, enabled=enabled):
+            value = LOSSES[loss](embeddings)
+        value.backward()
+        results.append((value.detach(), embeddings.grad))
+    torch.testing.assert_close(results[1], results[0], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.uint8, torch.int16, torch.int32])
+@pytest.mark.parametrize("loss", [f.supcon_loss, f.nt_xent_loss, f.triplet_loss])
+def test_labels_are_any_integers(loss, kind, vectors):
+    embeddings, labels = vectors(6, 3), torch.tensor([3, 120, 3, 120, 7, 7])
+    for settings in [{}] if loss is f.triplet_loss else [{}, {"tile": 2}]:
+        value = loss(embeddings, labels.to(kind), **settings)
+        torch.testing.assert_close(value, loss(embeddings, labels), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -192,6 +192,10 @@ def test_refuses_wrong_arguments_by_name_and_shape():
             supcon_loss(embeddings, labels, temperature=temperature)
     with pytest.raises(ValueError, match=r"attention: \(4,\) expected, got \(4, 4\)"):
         supcon_loss(embeddings, labels, attention=torch.ones(4, 4))
+    with pytest.raises(ValueError, match=r"attention: 1 numbers of shape \(4,\) are not finite"):
+        supcon_loss(embeddings, labels, attention=torch.tensor([1.0, math.nan, 1, 1]))
+    with pytest.raises(ValueError, match="attention: must not be negative"):
+        supcon_loss(embeddings, labels, attention=torch.tensor([1.0, -0.5, 1, 1]))
     with pytest.raises(ValueError, match=r"labels: .*\(4, 3\), got \(5,\)"):
         supcon_loss(embeddings, torch.zeros(5, dtype=torch.int64))
     with pytest.raises(ValueError, match=r"embeddings: .*\(2, 4, 3\)"):

@@ -23,7 +23,7 @@ def tile_of(vectors: Tensor, tile: int | None) -> int:
     total = len(vectors)
     if vectors.device.type == "cpu":
         return total if total <= 1024 else 256
-    return max(256, 2**27 // total)
+    return max(256, 2**26 // total)
 
 
 def negative_log_sums(

@@ -40,6 +40,15 @@ def check_classes(labels: Tensor, name: str, vectors: Tensor) -> None:
         )
 
 
+def check_attention(attention: Tensor, labels: Tensor) -> None:
+    """Raise ValueError unless attention is (N,) as labels are, finite and not negative."""
+    if attention.shape != labels.shape:
+        raise ValueError(f"attention: {shape(labels)} expected, got {shape(attention)}")
+    check_finite("attention", attention)
+    if attention.min() < 0:
+        raise ValueError(f"attention: must not be negative, got {float(attention.min())}")
+
+
 def check_views(embeddings: Tensor, least: int) -> None:
     """Raise ValueError unless embeddings are (N, views, d), N > 0, finite, of so many views."""
     if embeddings.ndim != 3 or len(embeddings) == 0 or embeddings.shape[1] < least:

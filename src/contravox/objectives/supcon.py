@@ -20,7 +20,7 @@ from contravox.objectives.negatives import (
 )
 from contravox.objectives.positives import over_blocks, positive_blocks, rows, similarities
 from contravox.objectives.segments import Segments
-from contravox.objectives.shapes import check_angle, check_labelled, check_positive, shape
+from contravox.objectives.shapes import check_angle, check_attention, check_labelled, check_positive
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.precision import full_precision
 from contravox.settings import Settings
@@ -59,8 +59,8 @@ def supcon_loss(
     check_labelled(embeddings, labels)
     check_positive("temperature", temperature)
     check_angle("margin", margin)
-    if attention is not None and attention.shape != labels.shape:
-        raise ValueError(f"attention: {shape(labels)} expected, got {shape(attention)}")
+    if attention is not None:
+        check_attention(attention, labels)
     tile = tile_of(embeddings, tile)
     blocks = positive_blocks(labels, most=tile * len(labels))
     if not blocks:
