@@ -95,6 +95,20 @@ def test_in_training_padding_changes_neither_outputs_nor_gradients(
 
 
 @each_encoder
+def test_the_input_reaches_the_outputs_by_the_stem_alone(settings: EncoderSettings) -> None:
+    features = padded([33, 20], 33).requires_grad_()
+    output = build(settings).train()(features, torch.tensor([33, 20]))
+    for values in (output.embedding, *(each.values for each in output.maps)):
+        # Weighed, as normalisation takes the plain sum's gradient away.
+        loss = (values * torch.linspace(-1, 1, values.numel()).view_as(values)).sum()
+        [of_stem] = torch.autograd.grad(loss, output.stem, retain_graph=True)
+        [direct] = torch.autograd.grad(loss, features, retain_graph=True)
+        [by_stem] = torch.autograd.grad(output.stem, features, of_stem, retain_graph=True)
+        assert direct.abs().max() > 0
+        torch.testing.assert_close(by_stem, direct)
+
+
+@each_encoder
 def test_sizes_are_what_the_encoder_says(settings: EncoderSettings) -> None:
     encoder = build(settings)
     output = encoder(torch.randn(2, BINS, 33), torch.tensor([33, 33]))

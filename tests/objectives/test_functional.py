@@ -93,6 +93,17 @@ def test_autocast_changes_nothing(loss, dtype, vectors):
 
 
 @pytest.mark.parametrize("kind", [torch.int8, torch.uint8, torch.int16, torch.int32])
+@pytest.mark.parametrize(
+    "loss", [f.aam_softmax_loss, f.am_softmax_loss, f.adacos_loss, f.class_attention]
+)
+def test_classes_are_any_integers(loss, kind, vectors):
+    settings = {"scale": 5.0} if loss is f.adacos_loss else {}
+    embeddings, prototypes = vectors(6, 3), vectors(3, 3, seed=1)
+    value = loss(embeddings, LABELS.to(kind), prototypes, **settings)
+    torch.testing.assert_close(value, loss(embeddings, LABELS, prototypes, **settings))
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.uint8, torch.int16, torch.int32])
 @pytest.mark.parametrize("loss", [f.supcon_loss, f.nt_xent_loss, f.triplet_loss])
 def test_labels_are_any_integers(loss, kind, vectors):
     embeddings, labels = vectors(6, 3), torch.tensor([3, 120, 3, 120, 7, 7])

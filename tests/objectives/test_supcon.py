@@ -196,6 +196,10 @@ def test_refuses_wrong_arguments_by_name_and_shape():
         supcon_loss(embeddings, labels, attention=torch.tensor([1.0, math.nan, 1, 1]))
     with pytest.raises(ValueError, match="attention: must not be negative"):
         supcon_loss(embeddings, labels, attention=torch.tensor([1.0, -0.5, 1, 1]))
+    with pytest.raises(ValueError, match="attention_form: must be one of weight, logit, got 'log'"):
+        supcon_loss(embeddings, labels, attention_form="log")
+    with pytest.raises(ValueError, match="attention_on: must be one of negatives, all, got 'x'"):
+        supcon_loss(embeddings, labels, attention_on="x")
     with pytest.raises(ValueError, match=r"labels: .*\(4, 3\), got \(5,\)"):
         supcon_loss(embeddings, torch.zeros(5, dtype=torch.int64))
     with pytest.raises(ValueError, match=r"embeddings: .*\(2, 4, 3\)"):

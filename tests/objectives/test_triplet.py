@@ -42,3 +42,8 @@ def test_module(vectors, segments_of):
     torch.testing.assert_close(module(segments), expected)
     expected = triplet_loss(other, LABELS, margin=0.7)
     torch.testing.assert_close(module(segments, other), expected)
+
+
+def test_refuses_a_negative_margin():
+    with pytest.raises(ValueError, match="margin: must not be negative"):
+        triplet_loss(torch.ones(2, 3), torch.tensor([0, 0]), margin=-0.1)

@@ -70,6 +70,8 @@ def test_refuses_wrong_arguments():
         uniformity_loss(torch.ones(4, 3))
     with pytest.raises(ValueError, match="t: must be positive"):
         uniformity_loss(torch.ones(4, 2, 3), t=0.0)
+    with pytest.raises(ValueError, match=r"pairs: must be one of within_views, .* got 'views'"):
+        uniformity_loss(torch.ones(4, 2, 3), pairs="views")
 
 
 def test_module_groups_views(vectors, segments_of):

@@ -191,3 +191,18 @@ def test_mixed_precision_in_chunks_gives_the_step_of_the_whole_batch():
     assert in_chunks[1] == pytest.approx(weights, rel=1e-2)
     # Half precision rounds the sums of other rows otherwise.
     assert_same_gradients(in_chunks[2], gradients, 3e-2)
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        {"name": "mfa_conformer", "blocks": 2, "size": 16, "heads": 2, "feed_forward": 16},
+        {"name": "fast_resnet34", "channels": 8, "blocks": [1, 1, 1, 1]},
+    ],
+)
+def test_maps_of_every_encoder_are_weighed_by_their_gradients(encoder):
+    recipe = make_recipe(BALANCED["mean"], "mean").model_dump() | {"encoder": encoder}
+    weights = step(make_system(Recipe.model_validate(recipe)), make_batch())[1]
+    # An objective that does not depend on what is shared would get 0.
+    assert len(weights) > 2
+    assert all(weight > 0 for weight in weights.values())

@@ -62,7 +62,7 @@ class EcapaTdnn(Encoder):
 
     def forward(self, features: Tensor, lengths: Tensor) -> EncoderOutput:
         mask = frame_mask(lengths, features.shape[-1])
-        total = self.first(zero_padding(features, mask), mask)
+        stem = total = self.first(zero_padding(features, mask), mask)
         outputs: list[Tensor] = []
         for block in self.blocks:
             if outputs:
@@ -71,7 +71,8 @@ class EcapaTdnn(Encoder):
         aggregated = self.aggregate(torch.cat(outputs, dim=1)).relu()
         pooled = self.pooling(aggregated, lengths)
         embedding = self.embedding(self.norm(pooled))
-        return EncoderOutput(embedding, tuple(FeatureMap(values, lengths) for values in outputs))
+        maps = tuple(FeatureMap(values, lengths) for values in outputs)
+        return EncoderOutput(embedding, maps, stem)
 
 
 class FrameLayer(nn.Module):

@@ -19,10 +19,14 @@ class FeatureMap:
 
 @dataclass(frozen=True)
 class EncoderOutput:
-    """embedding: (N, d), not normalised; maps: the feature maps from shallow to deep."""
+    """embedding: (N, d), not normalised; maps: the feature maps from shallow to deep.
+
+    stem: (N, ...), what the first layers put out, by which alone the input reaches all of these.
+    """
 
     embedding: Tensor
     maps: tuple[FeatureMap, ...]
+    stem: Tensor
 
 
 class Encoder(nn.Module):

@@ -61,13 +61,13 @@ class FastResNet34(Encoder):
     def forward(self, features: Tensor, lengths: Tensor) -> EncoderOutput:
         mask = frame_mask(lengths, features.shape[-1])
         image = zero_padding(features, mask)[:, None]
-        values = masked_batch_norm(self.norm, self.convolution(image), mask).relu_()
+        stem = values = masked_batch_norm(self.norm, self.convolution(image), mask).relu_()
         maps: list[FeatureMap] = []
         for stage in self.stages:
             values, lengths = stage(values, lengths)
             maps.append(FeatureMap(values.flatten(1, 2), lengths))
         embedding = self.embedding(self.pooling(values.mean(dim=2), lengths))
-        return EncoderOutput(embedding, tuple(maps))
+        return EncoderOutput(embedding, tuple(maps), stem)
 
 
 class Stage(nn.Module):

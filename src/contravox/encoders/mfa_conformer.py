@@ -77,7 +77,8 @@ class MfaConformer(Encoder):
 
     def forward(self, features: Tensor, lengths: Tensor) -> EncoderOutput:
         features = zero_padding(features, frame_mask(lengths, features.shape[-1]))
-        values, lengths = self.dropout(self.subsampling(features)), (lengths - 1) // 2 + 1
+        stem = values = self.dropout(self.subsampling(features))
+        lengths = (lengths - 1) // 2 + 1
         mask = frame_mask(lengths, values.shape[1])
         positions = relative_positions(values.shape[1], values.shape[2], like=values)
         outputs: list[Tensor] = []
@@ -87,7 +88,7 @@ class MfaConformer(Encoder):
         aggregated = self.aggregation_norm(torch.cat(outputs, dim=2)).transpose(1, 2)
         embedding = self.embedding(self.norm(self.pooling(aggregated, lengths)))
         maps = (zero_padding(values.transpose(1, 2), mask) for values in outputs)
-        return EncoderOutput(embedding, tuple(FeatureMap(values, lengths) for values in maps))
+        return EncoderOutput(embedding, tuple(FeatureMap(each, lengths) for each in maps), stem)
 
 
 class ConvolutionSubsampling(nn.Module):

@@ -38,8 +38,9 @@ def aam_softmax_loss(
     cosine c_ik = cos(θ_ik − hard_negative_margin), in radians: inter-topK, Zhao et al. 2021 (arXiv
     2110.05042).
 
-    Raises ValueError for shapes that disagree, a label outside the prototypes, a scale that is not
-    positive, a margin outside 0 to π/2, or more hard negatives than there are other classes.
+    Raises ValueError for shapes that disagree, vectors that are not finite, a label outside the
+    prototypes, a scale that is not positive, a margin outside 0 to π/2, or more hard negatives than
+    there are other classes.
     """
     check_angle("hard_negative_margin", hard_negative_margin)
     return margin_softmax_loss(

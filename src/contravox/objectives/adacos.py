@@ -28,8 +28,8 @@ def adacos_loss(
     The mean over i of −log softmax_k(scale·cos θ_ik) at k = y_i: Zhang et al. 2019 (AdaCos, arXiv
     1905.00292), equation 1, with the scale of ``fixed_adacos_scale`` or ``adacos_scale``.
 
-    Raises ValueError for shapes that disagree, a label outside the prototypes, or a scale that is
-    not positive.
+    Raises ValueError for shapes that disagree, vectors that are not finite, a label outside the
+    prototypes, or a scale that is not positive.
     """
     check_prototypes(embeddings, labels, prototypes)
     check_positive("scale", scale)

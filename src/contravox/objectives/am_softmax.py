@@ -34,8 +34,9 @@ def am_softmax_loss(
     et al. 2020 (Sub-center ArcFace, ECCV). For the hard_negatives other classes of the highest
     cosine c_ik = cos θ_ik + hard_negative_margin: inter-topK, Zhao et al. 2021 (arXiv 2110.05042).
 
-    Raises ValueError for shapes that disagree, a label outside the prototypes, a scale that is not
-    positive, a negative margin, or more hard negatives than there are other classes.
+    Raises ValueError for shapes that disagree, vectors that are not finite, a label outside the
+    prototypes, a scale that is not positive, a negative margin, or more hard negatives than there
+    are other classes.
     """
     check_not_negative("margin", margin)
     check_not_negative("hard_negative_margin", hard_negative_margin)

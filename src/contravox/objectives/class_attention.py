@@ -10,6 +10,9 @@ from contravox.objectives.shapes import check_positive, check_prototypes
 from contravox.precision import full_precision
 from contravox.settings import Settings
 
+AttentionForm = Literal["weight", "logit"]
+AttentionOn = Literal["negatives", "all"]
+
 
 @full_precision
 def class_attention(
@@ -27,15 +30,15 @@ def class_attention(
     otherwise attention could be lowered to lower the loss. Of sub-centres (K, C, d) the nearest
     counts.
 
-    Raises ValueError for shapes that disagree, a label outside the prototypes, or a sigma that is
-    not positive.
+    Raises ValueError for shapes that disagree, vectors that are not finite, a label outside the
+    prototypes, or a sigma that is not positive.
     """
     check_prototypes(embeddings, labels, prototypes)
     check_positive("sigma", sigma)
     if not differentiate:
         embeddings, prototypes = embeddings.detach(), prototypes.detach()
     logits = class_logits(embeddings, prototypes, 1 / sigma)
-    return logits.softmax(dim=1).gather(1, labels[:, None]).squeeze(1)
+    return logits.softmax(dim=1).gather(1, labels.long()[:, None]).squeeze(1)
 
 
 class ClassAttentionSettings(Settings):
@@ -47,6 +50,6 @@ class ClassAttentionSettings(Settings):
     """
 
     sigma: float = Field(default=1.0, gt=0)
-    form: Literal["weight", "logit"] = "weight"
-    on: Literal["negatives", "all"] = "negatives"
+    form: AttentionForm = "weight"
+    on: AttentionOn = "negatives"
     differentiate: bool = False

@@ -25,7 +25,8 @@ def ge2e_loss(embeddings: Tensor, w: Tensor | float, b: Tensor | float) -> Tenso
     and 9). The mean over segments stands for the paper's sum, so that the loss does not grow with
     the batch.
 
-    Raises ValueError for another shape, fewer than two views or a w that is not positive.
+    Raises ValueError for another shape, fewer than two views, embeddings that are not finite, or a
+    w that is not positive.
     """
     check_views(embeddings, least=2)
     check_positive("w", w)

@@ -33,8 +33,8 @@ def margin_softmax_loss(
     cosine with prototypes (K, d), or with the nearest of each class's C of prototypes (K, C, d).
     lower_own and raise_hard take cosines of any shape.
 
-    Raises ValueError for shapes that disagree, a label outside the prototypes, a scale that is not
-    positive, or more hard negatives than there are other classes.
+    Raises ValueError for shapes that disagree, vectors that are not finite, a label outside the
+    prototypes, a scale that is not positive, or more hard negatives than there are other classes.
     """
     check_prototypes(embeddings, labels, prototypes)
     check_positive("scale", scale)

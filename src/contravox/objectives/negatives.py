@@ -1,14 +1,13 @@
 """The log-sum of an anchor's negatives, without ever holding a matrix of all pairs."""
 
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from contravox.objectives.class_attention import AttentionForm
 from contravox.objectives.shapes import check_positive
-
-AttentionForm = Literal["weight", "logit"]
 
 
 def tile_of(vectors: Tensor, tile: int | None) -> int:

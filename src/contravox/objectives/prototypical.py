@@ -24,7 +24,7 @@ def prototypical_loss(embeddings: Tensor) -> Tensor:
     over i of −log softmax_j(−‖q_i − c_j‖²) at j = i: Snell et al. 2017 (arXiv 1703.05175,
     equation 2), with query and support as in Chung et al. 2020 (arXiv 2003.11982).
 
-    Raises ValueError for another shape or fewer than two views.
+    Raises ValueError for another shape, fewer than two views, or embeddings that are not finite.
     """
     queries, prototypes = _queries_and_prototypes(embeddings)
     # The term ‖q_i‖² is left out: it is the same for all j, and the softmax takes it out.
@@ -40,7 +40,8 @@ def angular_prototypical_loss(embeddings: Tensor, w: Tensor | float, b: Tensor |
     c_i; the mean over i of −log softmax_j(w·cos(q_i, c_j) + b) at j = i: Chung et al. 2020 (arXiv
     2003.11982). The offset b cancels in the softmax.
 
-    Raises ValueError for another shape, fewer than two views or a w that is not positive.
+    Raises ValueError for another shape, fewer than two views, embeddings that are not finite, or a
+    w that is not positive.
     """
     check_positive("w", w)
     queries, prototypes = _queries_and_prototypes(embeddings)

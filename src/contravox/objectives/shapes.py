@@ -1,6 +1,7 @@
 """Checks of the arguments of losses: each ValueError names the argument and its shape."""
 
 import math
+from collections.abc import Iterable
 
 from torch import Tensor
 
@@ -90,6 +91,12 @@ def check_not_negative(name: str, value: float) -> None:
     """Raise ValueError unless the value is zero or above."""
     if not value >= 0:
         raise ValueError(f"{name}: must not be negative, got {value}")
+
+
+def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
+    """Raise ValueError unless the value is one of the choices."""
+    if value not in choices:
+        raise ValueError(f"{name}: must be one of {', '.join(choices)}, got {value!r}")
 
 
 def shape(tensor: Tensor) -> tuple[int, ...]:

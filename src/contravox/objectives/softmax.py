@@ -21,7 +21,8 @@ def softmax_loss(embeddings: Tensor, labels: Tensor, weights: Tensor, bias: Tens
     The mean over i of −log softmax_k(z_i·w_k + b_k) at k = y_i. Nothing is normalised: lengths
     count, as in the softmax that Mun et al. 2020 (arXiv 2010.11433) fine-tune with.
 
-    Raises ValueError for shapes that disagree or a label outside the weights.
+    Raises ValueError for shapes that disagree, numbers that are not finite, or a label outside the
+    weights.
     """
     check_labelled(embeddings, labels)
     if weights.ndim != 2 or weights.shape[1] != embeddings.shape[1]:

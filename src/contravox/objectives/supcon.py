@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from pydantic import Field
@@ -11,16 +11,22 @@ from torch import Tensor, nn
 
 from contravox.errors import RecipeError
 from contravox.objectives.angular_margin import add_angular_margin
-from contravox.objectives.class_attention import ClassAttentionSettings, class_attention
-from contravox.objectives.negatives import (
+from contravox.objectives.class_attention import (
     AttentionForm,
-    log_attention,
-    negative_log_sums,
-    tile_of,
+    AttentionOn,
+    ClassAttentionSettings,
+    class_attention,
 )
+from contravox.objectives.negatives import log_attention, negative_log_sums, tile_of
 from contravox.objectives.positives import over_blocks, positive_blocks, rows, similarities
 from contravox.objectives.segments import Segments
-from contravox.objectives.shapes import check_angle, check_attention, check_labelled, check_positive
+from contravox.objectives.shapes import (
+    check_angle,
+    check_attention,
+    check_choice,
+    check_labelled,
+    check_positive,
+)
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.precision import full_precision
 from contravox.settings import Settings
@@ -35,7 +41,7 @@ def supcon_loss(
     margin: float = 0.0,
     attention: Tensor | None = None,
     attention_form: AttentionForm = "weight",
-    attention_on: Literal["negatives", "all"] = "negatives",
+    attention_on: AttentionOn = "negatives",
     tile: int | None = None,
 ) -> Tensor:
     """Supervised contrastive loss of embeddings (N, d) with labels (N,): a scalar.
@@ -53,14 +59,17 @@ def supcon_loss(
     tile: anchors compared with all segments at a time, chosen by N unless given; the loss is the
     same, the memory O(N·d + tile·N).
 
-    Raises ValueError for shapes that disagree, embeddings that are not finite, a temperature or a
-    tile that is not positive, or a margin outside 0 to π/2.
+    Raises ValueError for shapes that disagree, embeddings that are not finite, attention that is
+    negative or not finite, a temperature or a tile that is not positive, or a margin outside 0 to
+    π/2.
     """
     check_labelled(embeddings, labels)
     check_positive("temperature", temperature)
     check_angle("margin", margin)
     if attention is not None:
         check_attention(attention, labels)
+    check_choice("attention_form", attention_form, get_args(AttentionForm))
+    check_choice("attention_on", attention_on, get_args(AttentionOn))
     tile = tile_of(embeddings, tile)
     blocks = positive_blocks(labels, most=tile * len(labels))
     if not blocks:

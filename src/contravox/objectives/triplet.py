@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from contravox.objectives.positives import mean_over_anchors, positive_pairs
 from contravox.objectives.segments import Segments
-from contravox.objectives.shapes import check_labelled
+from contravox.objectives.shapes import check_labelled, check_not_negative
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.precision import full_precision
 from contravox.settings import Settings
@@ -22,9 +22,10 @@ def triplet_loss(embeddings: Tensor, labels: Tensor, *, margin: float = 0.2) -> 
     (arXiv 1503.03832, equation 3), the hardest of each as in Hermans et al. 2017 (arXiv
     1703.07737, equation 5). Zero if there is no such anchor.
 
-    Raises ValueError for shapes that disagree.
+    Raises ValueError for shapes that disagree, embeddings that are not finite or a negative margin.
     """
     check_labelled(embeddings, labels)
+    check_not_negative("margin", margin)
     units = unit_vectors(embeddings)
     distances = 2 - 2 * (units @ units.T)
     positive = positive_pairs(labels)

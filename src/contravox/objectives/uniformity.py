@@ -1,7 +1,7 @@
 """Uniformity: embeddings of different samples spread evenly over the sphere."""
 
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from pydantic import Field
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from contravox.objectives.negatives import negative_log_sums, tile_of
 from contravox.objectives.segments import Segments
-from contravox.objectives.shapes import check_positive, check_views
+from contravox.objectives.shapes import check_choice, check_positive, check_views
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.objectives.views import group_views
 from contravox.precision import full_precision
@@ -43,6 +43,7 @@ def uniformity_loss(
     """
     check_views(embeddings, least=1)
     check_positive("t", t)
+    check_choice("pairs", pairs, get_args(Pairs))
     samples, views, _ = embeddings.shape
     # ‖ẑ_i − ẑ_j‖² = 2 − 2cos θ_ij: with vectors of length √(2t), −t‖ẑ_i − ẑ_j‖² = x_i·x_j − 2t.
     vectors = unit_vectors(embeddings, math.sqrt(2 * t))

@@ -88,8 +88,7 @@ class System(nn.Module):
         output = self.model.encoder(features, lengths)
         # Half precision would lose the small gradients of a large batch between the losses.
         embeddings = at_least_float32(output.embedding)
-        # Objectives on the feature maps never see the embedding: what all of them share is then
-        # the first map, of which everything deeper is a function.
-        by_first_map = self.balance.weighting is not None and self.objectives.reads_maps
-        shared = output.maps[0].values if by_first_map else embeddings
+        # Objectives on the feature maps never see the embedding: what they share is the stem.
+        by_stem = self.balance.weighting is not None and self.objectives.reads_maps
+        shared = output.stem if by_stem else embeddings
         return _Encoded(embeddings, self.objectives.map_vectors(output.maps), shared)
