@@ -1,6 +1,7 @@
 """Every verb as a user types it, with good input and bad."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -153,6 +154,32 @@ def test_a_speaker_with_one_utterance_is_trained_on_but_is_no_target(
     assert done.status == 0, done.stderr
 
 
+def test_training_in_two_processes_speaks_with_one_voice(work):
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    command = [*torchrun, "-m", "contravox", "train", "run/recipe.yaml", "-o", "two", "--json"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=work, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["steps"] == 12
+    # On a slow machine, how far it has come.
+    assert all(line.startswith("training: ") for line in done.stderr.splitlines())
+    assert len((work / "two" / "log.jsonl").read_text().splitlines()) == 12 + 1
+
+
+def test_training_in_chunks_logs_the_weights_of_every_step(contravox, work):
+    recipe = work / "chunks.yaml"
+    recipe.write_text((work / "run" / "recipe.yaml").read_text())
+    settings = ("training.chunk_size=3", "training.precision=bf16-mixed", "balance.name=upgrad")
+    done = contravox("train", recipe, *settings, "-o", "chunks", "--json")
+    assert done.status == 0, done.stderr
+    entries = [json.loads(line) for line in (work / "chunks" / "log.jsonl").open()]
+    steps = [entry for entry in entries if "losses" in entry]
+    assert len(steps) == json.loads(done.stdout)["steps"] == 12
+    for entry in steps:
+        assert entry["weights"].keys() == entry["losses"].keys() == {"classification", "contrast"}
+        assert any(weight > 0 for weight in entry["weights"].values())
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -202,8 +229,8 @@ def test_training_interrupted_and_resumed(contravox, fails, work):
         "train",
         "small/aamsupcon",
         *TINY,
-        "training.epochs=60",
-        "training.validate_every=60",
+        "training.epochs=30",
+        "training.validate_every=30",
         "-o",
         "cut",
     ]

@@ -113,11 +113,19 @@ def train(
 ) -> None:
     """Train a recipe; writes model.safetensors."""
     from contravox.progress import progress_bar
+    from contravox.training.processes import leads
     from contravox.training.recipe import Recipe
     from contravox.training.trainer import MODEL, Trainer
 
     read = Recipe.read(recipe, overrides or [])
     folder = output or Path("runs") / Path(recipe).stem
+    if not leads():
+        try:
+            Trainer(read, folder).fit(resume=resume)
+        except ContravoxError:
+            # It is raised in every process, and the first one says it.
+            raise typer.Exit(2) from None
+        return
     with progress_bar("training") as report:
         trainer = Trainer(read, folder, progress=report)
         try:
@@ -125,8 +133,6 @@ def train(
         except KeyboardInterrupt:
             _note(f"stopped after step {trainer.progress.step}: go on with --resume")
             raise
-    if not trainer.leads:
-        return
     rate = trainer.progress.best_rate
     result = {
         "model": str(folder / MODEL),

@@ -5,6 +5,8 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision
 
 from contravox.errors import CheckpointError, ManifestError, ModelError, RecipeError, TrainingError
 from contravox.evaluation import validate
@@ -142,6 +144,54 @@ def test_resuming_gives_the_weights_of_an_uninterrupted_run(make_recipe, tmp_pat
         assert torch.equal(value, model.state_dict()[name])
     logs = [read_log(tmp_path / name) for name in ("whole", "cut")]
     assert logs[0] == logs[1]
+
+
+def test_resuming_in_float16_goes_on_with_the_scale_of_the_loss(make_recipe, tmp_path, monkeypatch):
+    def on_cpu(recipe):
+        # Far too large a scale: the first steps are left out.
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0**22)
+        return Fabric(
+            accelerator="cpu", devices=1, plugins=MixedPrecision("16-mixed", "cpu", scaler)
+        )
+
+    monkeypatch.setattr("contravox.training.trainer.join_processes", on_cpu)
+    recipe = make_recipe(checkpoint_steps=1, epochs=3, precision="16-mixed")
+    whole = Trainer(recipe, tmp_path / "whole")
+    whole.fit()
+
+    def stop(done, total, text):
+        if done == 8:
+            raise _StopError
+
+    with pytest.raises(_StopError):
+        Trainer(recipe, tmp_path / "cut", progress=stop).fit()
+    cut = Trainer(recipe, tmp_path / "cut")
+    cut.fit(resume=True)
+    assert cut.precision.state_dict() == whole.precision.state_dict()
+    norms = [entry["gradient_norm"] for entry in read_log(tmp_path / "cut") if "losses" in entry]
+    finite = [math.isfinite(norm) for norm in norms]
+    assert finite == sorted(finite)
+    assert not finite[0]
+    assert finite[-1]
+    ends = [weights(tmp_path / name) for name in ("whole", "cut")]
+    assert all(value.equal(ends[1][name]) for name, value in ends[0].items())
+
+
+def test_a_gradient_that_is_not_finite_leaves_the_weights_as_they_are(make_recipe, tmp_path):
+    trainer = Trainer(make_recipe(checkpoint_steps=1), tmp_path)
+    weight = next(trainer.system.model.encoder.parameters())
+    steps = []
+
+    def overflow(gradient):
+        steps.append(trainer.progress.step)
+        return gradient * float("inf") if trainer.progress.step == 2 else gradient
+
+    weight.register_hook(overflow)
+    with pytest.raises(TrainingError, match=r"step 2: the gradient's norm is (nan|inf) on s\d+/"):
+        trainer.fit()
+    assert steps == [0, 1, 2]
+    assert all(value.isfinite().all() for value in trainer.system.parameters())
+    assert [entry["step"] for entry in read_log(tmp_path)] == [0, 1]
 
 
 def test_the_number_of_workers_changes_nothing(make_recipe, tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric.plugins import Precision
 from torch import nn
 from torch.optim import Optimizer
 
@@ -40,6 +41,7 @@ def save_checkpoint(
     progress: Progress,
     system: nn.Module,
     optimiser: Optimizer,
+    precision: Precision,
     states: Sequence[RandomState],
 ) -> None:
     """Write ``checkpoint.pt``, whole or not at all; states are every process's random numbers'.
@@ -51,6 +53,7 @@ def save_checkpoint(
         "progress": asdict(progress),
         "system": system.state_dict(),
         "optimiser": optimiser.state_dict(),
+        "precision": precision.state_dict(),
         "random_states": list(states),
     }
     data = BytesIO()
@@ -83,10 +86,15 @@ def read_checkpoint(folder: Path, recipe: Recipe) -> dict[str, Any]:
     return state
 
 
-def restore(state: dict[str, Any], system: nn.Module, optimiser: Optimizer) -> Progress:
-    """Put a checkpoint's weights, optimiser and random state back."""
+def restore(
+    state: dict[str, Any], system: nn.Module, optimiser: Optimizer, precision: Precision
+) -> Progress:
+    """Put a checkpoint's weights, optimiser, scale of the loss and random state back."""
     system.load_state_dict(state["system"])
     optimiser.load_state_dict(state["optimiser"])
+    # A CPU has no float16, and nothing to scale.
+    if state["precision"]:
+        precision.load_state_dict(state["precision"])
     restore_random_state(state["random_states"])
     return Progress(**state["progress"])
 

@@ -1,10 +1,10 @@
 """What happened in training: one JSON object a line, and TensorBoard."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from torch.utils.tensorboard import SummaryWriter
 
@@ -14,21 +14,24 @@ from contravox.writing import write_text
 NAME = "log.jsonl"
 
 
-Log = Callable[[int, dict[str, Any]], None]
-"""(step, numbers, or groups of numbers by name)"""
+class Log(Protocol):
+    """What training writes to as it goes."""
+
+    def write(self, step: int, entry: dict[str, Any]) -> None:
+        """Log numbers, or groups of numbers by name, of a step."""
+
+    def close(self) -> None:
+        """Nothing is written afterwards."""
 
 
-@contextmanager
-def training_log(folder: Path, first_step: int, leads: bool) -> Iterator[Log]:
-    """The log in ``folder``; of several processes only the leading one writes any."""
-    if not leads:
-        yield lambda step, entry: None
-        return
-    log = TrainingLog(folder, first_step=first_step)
-    try:
-        yield log.write
-    finally:
-        log.close()
+class NoLog:
+    """Keeps nothing: of several processes only the leading one writes a log."""
+
+    def write(self, step: int, entry: dict[str, Any]) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 class TrainingLog:
@@ -47,7 +50,7 @@ class TrainingLog:
             self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step)
 
     def write(self, step: int, entry: dict[str, Any]) -> None:
-        """Log numbers, or groups of numbers by name, of a step."""
+        """Log numbers, or groups of numbers by name, of a step. Raises OutputError."""
         with _output_errors(self.folder):
             self.file.write(json.dumps({"step": step, **entry}) + "\n")
             for name, value in entry.items():

@@ -1,49 +1,88 @@
 """The processes of a training run, one for each device."""
 
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, distributed, nn
 
-from contravox.errors import RecipeError
+from contravox.errors import ContravoxError, RecipeError
+from contravox.objectives.multiscale import MultiscaleSettings
 from contravox.training.recipe import Recipe
 
 Request = TypeVar("Request")
 
 
-def join_processes(recipe: Recipe) -> Fabric:
-    """The processes that torchrun started, or this one alone, on GPUs where there are any.
+def leads() -> bool:
+    """Whether this is the process that writes and reports: of those torchrun started, the first."""
+    return _from_torchrun("RANK", "0") == "0"
 
-    Raises RecipeError where they cannot train this recipe together.
-    """
+
+def join_processes(recipe: Recipe) -> Fabric:
+    """The processes that torchrun started, or this one alone, on GPUs where there are any."""
+    # It greets from every process.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     precision = recipe.training.precision
-    count = int(os.environ.get("WORLD_SIZE", "1"))
+    count = int(_from_torchrun("WORLD_SIZE", "1"))
     if count == 1:
         return Fabric(accelerator="auto", devices=1, precision=precision)
-    size = recipe.sampler.batch_size
+    devices = int(os.environ["LOCAL_WORLD_SIZE"])
+    # What the encoder does after its maps has then no gradient, for which others would wait.
+    on_maps_alone = all(isinstance(each, MultiscaleSettings) for each in recipe.objectives.values())
+    fabric = Fabric(
+        accelerator="auto",
+        strategy=DDPStrategy(find_unused_parameters=on_maps_alone),
+        devices=devices,
+        num_nodes=count // devices,
+        precision=precision,
+    )
+    fabric.launch()
+    return fabric
+
+
+def _from_torchrun(name: str, alone: str) -> str:
+    """A variable that torchrun sets; clusters set the same ones for ends of their own."""
+    return os.environ[name] if distributed.is_torchelastic_launched() else alone
+
+
+def check_recipe_of_processes(recipe: Recipe, fabric: Fabric) -> None:
+    """Raise RecipeError where the processes cannot train this recipe together."""
+    count, size = fabric.world_size, recipe.sampler.batch_size
     if size % count:
         raise RecipeError(
             f"sampler: {count} processes cannot share a batch of {size} segments equally: "
             f"set it so that {count} divides it"
         )
-    devices = int(os.environ["LOCAL_WORLD_SIZE"])
-    fabric = Fabric(
-        accelerator="auto",
-        strategy="ddp",
-        devices=devices,
-        num_nodes=count // devices,
-        precision=precision,
-    )
-    if recipe.training.sync_batchnorm and fabric.device.type == "cpu":
+    if recipe.training.sync_batchnorm and count > 1 and fabric.device.type == "cpu":
         raise RecipeError(
             "training.sync_batchnorm: torch synchronises batch normalisation on GPUs only: "
             "set it to false"
         )
-    fabric.launch()
-    return fabric
+
+
+@contextmanager
+def errors_of_any(fabric: Fabric) -> Iterator[None]:
+    """What a process does by itself: an error of one is raised in all, once all are done.
+
+    All must enter. Otherwise those without the error would wait for the one that left, and
+    torchrun would end the one that still says why.
+    """
+    own: ContravoxError | None = None
+    try:
+        yield
+    except ContravoxError as error:
+        if fabric.world_size == 1:
+            raise
+        own = error
+    if any_of(own is not None, fabric):
+        errors: list[ContravoxError | None] = [None] * fabric.world_size
+        distributed.all_gather_object(errors, own)
+        raise own or next(error for error in errors if error is not None)
 
 
 def share_of(batch: Sequence[Request], fabric: Fabric) -> list[Request]:
@@ -60,13 +99,17 @@ def synchronise_batchnorm(system: nn.Module) -> None:
 
 def mean_of(numbers: Tensor, fabric: Fabric) -> Tensor:
     """The mean of the numbers over processes, the same in all."""
-    if fabric.world_size > 1:
-        distributed.all_reduce(numbers)
-    return numbers / fabric.world_size
+    if fabric.world_size == 1:
+        return numbers
+    total = numbers.clone()
+    distributed.all_reduce(total)
+    return total / fabric.world_size
 
 
 def any_of(flag: bool, fabric: Fabric) -> bool:
     """Whether the flag is set in any process; the same answer in all."""
+    if fabric.world_size == 1:
+        return flag
     return bool(mean_of(torch.tensor(float(flag), device=fabric.device), fabric) > 0)
 
 

@@ -3,12 +3,14 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
+from lightning_fabric.plugins import Precision
 from numpy.typing import NDArray
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.utils.data import DataLoader
@@ -25,10 +27,13 @@ from contravox.objectives.gathering import gather
 from contravox.training.checkpoint import NAME as CHECKPOINT
 from contravox.training.checkpoint import Progress, read_checkpoint, restore, save_checkpoint
 from contravox.training.interrupt import Interrupt, deferred_interrupt, ignore_interrupts
-from contravox.training.log import Log, training_log
+from contravox.training.log import Log, NoLog, TrainingLog
 from contravox.training.processes import (
     any_of,
+    check_recipe_of_processes,
+    errors_of_any,
     join_processes,
+    leads,
     mean_of,
     random_states,
     share_of,
@@ -51,6 +56,9 @@ class Trainer:
 
     progress: called after each step with the steps done, those in all, and a line about the last.
 
+    Of several processes, each reads its equal share of a batch, and the first writes, reports and
+    validates; the folder must be one that all of them see. An error in one is raised in all.
+
     Raises RecipeError, ManifestError or TrialsError where recipe and corpus do not fit.
     """
 
@@ -66,36 +74,38 @@ class Trainer:
         self.report = progress
         settings = recipe.training
         self.fabric = join_processes(recipe)
-        manifest = Manifest.read(recipe.data.manifest)
-        self.utterances = manifest.table["utterance"]
-        labels = training_labels(manifest, recipe)
-        self.sampler = Sampler(recipe.sampler, labels, seed=settings.seed)
-        self.dataset = SegmentDataset(
-            manifest,
-            labels,
-            seconds=recipe.data.segment_seconds,
-            segments=recipe.sampler.segments,
-            augmentation=recipe.augmentation,
-            clean_first=recipe.clean_first,
-        )
-        self.validation = None
-        if recipe.data.validation_trials is not None:
-            self.validation = TrialSet.read(
-                recipe.data.validation_trials, recipe.data.validation_manifest
+        with errors_of_any(self.fabric):
+            check_recipe_of_processes(recipe, self.fabric)
+            manifest = Manifest.read(recipe.data.manifest)
+            self.utterances = manifest.table["utterance"]
+            labels = training_labels(manifest, recipe)
+            self.sampler = Sampler(recipe.sampler, labels, seed=settings.seed)
+            self.dataset = SegmentDataset(
+                manifest,
+                labels,
+                seconds=recipe.data.segment_seconds,
+                segments=recipe.sampler.segments,
+                augmentation=recipe.augmentation,
+                clean_first=recipe.clean_first,
             )
-        self.steps_per_epoch = len(self.sampler.batches(0))
-        self.total_steps = self.steps_per_epoch * settings.epochs
-        torch.manual_seed(settings.seed)
-        system = System(recipe, classes=int(labels.max()) + 1)
-        labelled = recipe.data.labels == "speaker"
-        self.initial_seconds = 0.0
-        if settings.initial_model is not None:
-            initial = load_initial_weights(system.model, settings.initial_model, recipe)
-            self.initial_seconds = initial.training_seconds
-            labelled = labelled or initial.labels_used
-        system.model.annotate(labels_used=labelled)
-        if settings.sync_batchnorm:
-            synchronise_batchnorm(system)
+            self.validation = None
+            if recipe.data.validation_trials is not None:
+                self.validation = TrialSet.read(
+                    recipe.data.validation_trials, recipe.data.validation_manifest
+                )
+            self.steps_per_epoch = len(self.sampler.batches(0))
+            self.total_steps = self.steps_per_epoch * settings.epochs
+            torch.manual_seed(settings.seed)
+            system = System(recipe, classes=int(labels.max()) + 1)
+            labelled = recipe.data.labels == "speaker"
+            self.initial_seconds = 0.0
+            if settings.initial_model is not None:
+                initial = load_initial_weights(system.model, settings.initial_model, recipe)
+                self.initial_seconds = initial.training_seconds
+                labelled = labelled or initial.labels_used
+            system.model.annotate(labels_used=labelled)
+            if settings.sync_batchnorm:
+                synchronise_batchnorm(system)
         self.system, self.optimiser = self.fabric.setup(
             system, make_optimiser(system, settings.optimiser)
         )
@@ -113,29 +123,30 @@ class Trainer:
         Raises TrainingError where a loss is not finite, and where the folder holds another
         training; KeyboardInterrupt after writing a checkpoint.
         """
-        if (self.folder / CHECKPOINT).exists():
-            if not resume:
-                raise TrainingError(
-                    f"{self.folder}: holds a training already: continue it with --resume, "
-                    "or choose another --output"
-                )
-            state = read_checkpoint(self.folder, self.recipe)
-            self.progress = restore(state, self.system, self.optimiser)
+        with errors_of_any(self.fabric):
+            if (self.folder / CHECKPOINT).exists():
+                if not resume:
+                    raise TrainingError(
+                        f"{self.folder}: holds a training already: continue it with --resume, "
+                        "or choose another --output"
+                    )
+                state = read_checkpoint(self.folder, self.recipe)
+                self.progress = restore(state, self.system, self.optimiser, self.precision)
         if not self.progress.finished:
-            if self.leads:
-                write_text(self.folder / "recipe.yaml", self.recipe.to_yaml())
-            with (
-                training_log(self.folder, self.progress.step, self.leads) as log,
-                deferred_interrupt() as interrupt,
-            ):
+            with errors_of_any(self.fabric):
+                log: Log = NoLog()
+                if leads():
+                    write_text(self.folder / "recipe.yaml", self.recipe.to_yaml())
+                    log = TrainingLog(self.folder, first_step=self.progress.step)
+            with closing(log), deferred_interrupt() as interrupt:
                 self._train(log, interrupt)
-        self.fabric.barrier()
-        return Model.load(self.folder / MODEL)
+        with errors_of_any(self.fabric):
+            return Model.load(self.folder / MODEL)
 
     @property
-    def leads(self) -> bool:
-        """Whether this is the process that writes and reports."""
-        return self.fabric.is_global_zero
+    def precision(self) -> Precision:
+        """What mixed precision remembers from step to step: float16's scale of the loss."""
+        return self.fabric.strategy.precision
 
     def _train(self, log: Log, interrupt: Interrupt) -> None:
         started = time.perf_counter() - self.progress.seconds
@@ -175,13 +186,11 @@ class Trainer:
             generator=torch.Generator(),
             prefetch_factor=4 if workers else None,
         )
-        try:
-            yield from loader
-        except ContravoxError as error:
-            # A worker wraps its error in the whole traceback, whose last line is the error's own.
-            if "Traceback" not in str(error):
-                raise
-            raise type(error)(str(error).strip().splitlines()[-1].partition(": ")[2]) from None
+        read = iter(loader)
+        for _ in batches:
+            with errors_of_any(self.fabric), _plain_worker_errors():
+                batch = next(read)
+            yield batch
 
     def _step(self, batch: Batch, log: Log) -> None:
         settings, step = self.recipe.training, self.progress.step
@@ -211,20 +220,25 @@ class Trainer:
             max_norm=settings.gradient_clip or float("inf"),
             error_if_nonfinite=False,
         )
+        gradient_norm = 0.0 if norm is None else float(norm)
+        # In float16 a gradient may be: that step is left out, and the next loss scaled less.
+        if settings.precision != "16-mixed" and not math.isfinite(gradient_norm):
+            raise self._not_finite(f"the gradient's norm is {gradient_norm}", batch)
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.progress.step = step + 1
-        log(
-            step,
-            {
-                "losses": values,
-                "weights": {name: float(weight) for name, weight in weights.items()},
-                "learning_rate": learning_rate,
-                "gradient_norm": 0.0 if norm is None else float(norm),
-                "positive_share": float(positive_share(labels)),
-            },
-        )
-        if self.leads:
+        with errors_of_any(self.fabric):
+            log.write(
+                step,
+                {
+                    "losses": values,
+                    "weights": {name: float(weight) for name, weight in weights.items()},
+                    "learning_rate": learning_rate,
+                    "gradient_norm": gradient_norm,
+                    "positive_share": float(positive_share(labels)),
+                },
+            )
+        if leads():
             line = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
             self.report(self.progress.step, self.total_steps, line)
 
@@ -233,8 +247,9 @@ class Trainer:
         rows = gather(batch.utterances).tolist()
         names = self.utterances.gather(pl.Series(rows)).unique().sort()
         listed = self.folder / "not_finite.txt"
-        if self.leads:
-            write_text(listed, "\n".join(names) + "\n")
+        with errors_of_any(self.fabric):
+            if leads():
+                write_text(listed, "\n".join(names) + "\n")
         return TrainingError(
             f"step {self.progress.step}: {reason} on {', '.join(names[:3])} and "
             f"{max(len(names) - 3, 0)} more (all in {listed}): lower "
@@ -249,11 +264,14 @@ class Trainer:
         if self.validation is None:
             self._save(model)
             return False
-        result = validate(model, self.validation) if self.leads else (0.0, 0.0)
+        step, result = self.progress.step, (0.0, 0.0)
+        with errors_of_any(self.fabric):
+            if leads():
+                result = validate(model, self.validation)
         rate, threshold = self.fabric.broadcast(result)
-        step = self.progress.step
-        log(step - 1, {"validation": {"equal_error_rate": rate, "threshold": threshold}})
-        if self.leads:
+        with errors_of_any(self.fabric):
+            log.write(step - 1, {"validation": {"equal_error_rate": rate, "threshold": threshold}})
+        if leads():
             self.report(step, self.total_steps, f"validation equal error rate {rate:.2%}")
         if self.progress.best_rate is None or rate < self.progress.best_rate:
             self.progress.best_rate = rate
@@ -266,15 +284,34 @@ class Trainer:
         return patience is not None and self.progress.unimproved >= patience
 
     def _save(self, model: Model) -> None:
-        if self.leads:
-            model.save(self.folder / MODEL)
+        with errors_of_any(self.fabric):
+            if leads():
+                model.save(self.folder / MODEL)
 
     def _checkpoint(self) -> None:
         states = random_states()
-        if self.leads:
-            save_checkpoint(
-                self.folder, self.recipe, self.progress, self.system, self.optimiser, states
-            )
+        with errors_of_any(self.fabric):
+            if leads():
+                save_checkpoint(
+                    self.folder,
+                    self.recipe,
+                    self.progress,
+                    self.system,
+                    self.optimiser,
+                    self.precision,
+                    states,
+                )
+
+
+@contextmanager
+def _plain_worker_errors() -> Iterator[None]:
+    """A worker wraps its error in the whole traceback, whose last line is the error's own."""
+    try:
+        yield
+    except ContravoxError as error:
+        if "Traceback" not in str(error):
+            raise
+        raise type(error)(str(error).strip().splitlines()[-1].partition(": ")[2]) from None
 
 
 class _Requests(torch.utils.data.Sampler[list[SegmentRequest]]):
