@@ -76,3 +76,13 @@ def test_everything_that_was_saved_is_restored(saved, restored, scale, tmp_path)
     assert optimiser.param_groups[0]["lr"] == 0.1
     assert torch.rand(2).equal(drawn)
     assert scale is None or scale_of(restored) == scale
+
+
+def test_a_checkpoint_of_another_version_is_named(tmp_path):
+    recipe = make_recipe(one=FIRST)
+    save(tmp_path, recipe, Precision())
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    del state["random_states"]
+    torch.save(state, tmp_path / "checkpoint.pt")
+    with pytest.raises(CheckpointError, match="of another version of contravox: delete it"):
+        read_checkpoint(tmp_path, recipe)

@@ -42,7 +42,9 @@ def angular_contrastive_loss(
     samples = len(embeddings)
     views = torch.arange(2, device=embeddings.device).repeat_interleave(samples)
     vectors = torch.cat([first, second]) * torch.as_tensor(w).sqrt()
-    log_sums = negative_log_sums(vectors, views, tile=tile_of(vectors, tile)) + b
+    # In tiles of one view, so that no similarity within a view is computed.
+    tile = min(tile_of(vectors, tile), samples)
+    log_sums = negative_log_sums(vectors, views, tile=tile) + b
     return log_sums.mean() - own.mean()
 
 

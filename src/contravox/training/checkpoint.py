@@ -83,6 +83,11 @@ def read_checkpoint(folder: Path, recipe: Recipe) -> dict[str, Any]:
             f"{path}: was trained with {key}={old}, this recipe says {new}: "
             "set it back, or train into another folder"
         )
+    if not state.keys() >= {"progress", "system", "optimiser", "precision", "random_states"}:
+        raise CheckpointError(
+            f"{path}: of another version of contravox: delete it and train again from the start, "
+            "or resume with that version"
+        )
     return state
 
 

@@ -3,22 +3,19 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
 from lightning_fabric.plugins import Precision
 from numpy.typing import NDArray
-from torch.optim import SGD, Adam, AdamW, Optimizer
-from torch.utils.data import DataLoader
 
 from contravox.data.batch import Batch
-from contravox.data.dataset import Segment, SegmentDataset, collate
-from contravox.data.sampling import Sampler, SegmentRequest
-from contravox.errors import ContravoxError, ManifestError, RecipeError, TrainingError
+from contravox.data.dataset import SegmentDataset
+from contravox.data.sampling import Sampler
+from contravox.errors import ManifestError, RecipeError, TrainingError
 from contravox.evaluation import validate
 from contravox.manifest import Manifest
 from contravox.model import Model, ModelSettings
@@ -26,8 +23,9 @@ from contravox.objectives import positive_share
 from contravox.objectives.gathering import gather
 from contravox.training.checkpoint import NAME as CHECKPOINT
 from contravox.training.checkpoint import Progress, read_checkpoint, restore, save_checkpoint
-from contravox.training.interrupt import Interrupt, deferred_interrupt, ignore_interrupts
+from contravox.training.interrupt import Interrupt, deferred_interrupt
 from contravox.training.log import Log, NoLog, TrainingLog
+from contravox.training.optimiser import make_optimiser
 from contravox.training.processes import (
     any_of,
     check_recipe_of_processes,
@@ -36,10 +34,10 @@ from contravox.training.processes import (
     leads,
     mean_of,
     random_states,
-    share_of,
     synchronise_batchnorm,
 )
-from contravox.training.recipe import OptimiserSettings, Recipe
+from contravox.training.reading import read_batches
+from contravox.training.recipe import Recipe
 from contravox.training.system import System
 from contravox.trials import TrialSet
 from contravox.writing import write_text
@@ -174,23 +172,7 @@ class Trainer:
     def _batches(self, epoch: int) -> Iterator[Batch]:
         """The epoch's batches from the next step on."""
         batches = self.sampler.batches(epoch)[self.progress.step - epoch * self.steps_per_epoch :]
-        workers = self.recipe.data.workers
-        loader: DataLoader[Segment] = DataLoader(
-            self.dataset,
-            batch_sampler=_Requests([share_of(batch, self.fabric) for batch in batches]),
-            collate_fn=collate,
-            num_workers=workers,
-            worker_init_fn=ignore_interrupts,
-            # Without its own, the loader would draw from the generator that dropout uses, and a
-            # resumed epoch would draw once more than an uninterrupted one.
-            generator=torch.Generator(),
-            prefetch_factor=4 if workers else None,
-        )
-        read = iter(loader)
-        for _ in batches:
-            with errors_of_any(self.fabric), _plain_worker_errors():
-                batch = next(read)
-            yield batch
+        return read_batches(self.dataset, batches, self.recipe.data.workers, self.fabric)
 
     def _step(self, batch: Batch, log: Log) -> None:
         settings, step = self.recipe.training, self.progress.step
@@ -221,8 +203,9 @@ class Trainer:
             error_if_nonfinite=False,
         )
         gradient_norm = 0.0 if norm is None else float(norm)
+        finite = math.isfinite(gradient_norm)
         # In float16 a gradient may be: that step is left out, and the next loss scaled less.
-        if settings.precision != "16-mixed" and not math.isfinite(gradient_norm):
+        if settings.precision != "16-mixed" and not finite:
             raise self._not_finite(f"the gradient's norm is {gradient_norm}", batch)
         self.optimiser.step()
         self.optimiser.zero_grad()
@@ -234,7 +217,7 @@ class Trainer:
                     "losses": values,
                     "weights": {name: float(weight) for name, weight in weights.items()},
                     "learning_rate": learning_rate,
-                    "gradient_norm": gradient_norm,
+                    **({"gradient_norm": gradient_norm} if finite else {}),
                     "positive_share": float(positive_share(labels)),
                 },
             )
@@ -303,30 +286,6 @@ class Trainer:
                 )
 
 
-@contextmanager
-def _plain_worker_errors() -> Iterator[None]:
-    """A worker wraps its error in the whole traceback, whose last line is the error's own."""
-    try:
-        yield
-    except ContravoxError as error:
-        if "Traceback" not in str(error):
-            raise
-        raise type(error)(str(error).strip().splitlines()[-1].partition(": ")[2]) from None
-
-
-class _Requests(torch.utils.data.Sampler[list[SegmentRequest]]):
-    """Batches already drawn, as a DataLoader takes them."""
-
-    def __init__(self, requests: list[list[SegmentRequest]]) -> None:
-        self.requests = requests
-
-    def __iter__(self) -> Iterator[list[SegmentRequest]]:
-        return iter(self.requests)
-
-    def __len__(self) -> int:
-        return len(self.requests)
-
-
 def training_labels(manifest: Manifest, recipe: Recipe) -> NDArray[np.int64]:
     """(n,) labels 0, 1, ... of a manifest's utterances: speakers, or without labels themselves.
 
@@ -345,21 +304,6 @@ def training_labels(manifest: Manifest, recipe: Recipe) -> NDArray[np.int64]:
             f"{recipe.data.manifest}: holds one speaker only: training needs at least two"
         )
     return speakers.rank("dense").to_numpy().astype(np.int64) - 1
-
-
-def make_optimiser(system: System, settings: OptimiserSettings) -> Optimizer:
-    """The optimiser of everything that trains."""
-    # Decay would draw the balance towards equal weights.
-    balance = list(system.balance.parameters())
-    rest = [each for each in system.parameters() if all(each is not other for other in balance)]
-    parameters: list[dict[str, Any]] = [{"params": rest}]
-    if balance:
-        parameters.append({"params": balance, "weight_decay": 0.0})
-    rate, decay = settings.learning_rate, settings.weight_decay
-    if settings.name == "sgd":
-        return SGD(parameters, rate, momentum=settings.momentum, weight_decay=decay)
-    optimiser = {"adam": Adam, "adamw": AdamW}[settings.name]
-    return optimiser(parameters, rate, weight_decay=decay)
 
 
 def load_initial_weights(model: Model, path: Path, recipe: Recipe) -> ModelSettings:
