@@ -168,8 +168,8 @@ def test_resuming_in_float16_goes_on_with_the_scale_of_the_loss(make_recipe, tmp
     cut = Trainer(recipe, tmp_path / "cut")
     cut.fit(resume=True)
     assert cut.precision.state_dict() == whole.precision.state_dict()
-    norms = [entry["gradient_norm"] for entry in read_log(tmp_path / "cut") if "losses" in entry]
-    finite = [math.isfinite(norm) for norm in norms]
+    # JSON has no word for a norm that is not finite: the step has none.
+    finite = ["gradient_norm" in entry for entry in read_log(tmp_path / "cut") if "losses" in entry]
     assert finite == sorted(finite)
     assert not finite[0]
     assert finite[-1]
