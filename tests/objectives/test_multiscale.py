@@ -106,6 +106,12 @@ def test_frames_past_a_row_s_length_change_nothing(vectors):
     )
 
 
+def test_vectors_of_half_precision_heads_are_contrasted_in_float32(maps):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        vectors = build(MultiscaleSettings()).head_vectors(maps)
+    assert [each.dtype for each in vectors] == [torch.float32] * 3
+
+
 def test_refuses_what_the_encoder_lacks():
     with pytest.raises(RecipeError, match=r"maps: \[1, 3\] given, but .* 0 to 2"):
         build(MultiscaleSettings(maps=(1, 3)))

@@ -13,6 +13,7 @@ from contravox.errors import RecipeError
 from contravox.objectives.contrast import ContrastSettings, build_contrast
 from contravox.objectives.segments import Segments
 from contravox.objectives.supcon import SupConSettings
+from contravox.precision import at_least_float32
 from contravox.settings import Settings
 
 
@@ -85,8 +86,9 @@ class Multiscale(nn.Module):
         self.contrast = build_contrast(settings.contrast, class_vectors)
 
     def head_vectors(self, maps: Sequence[FeatureMap]) -> tuple[Tensor, ...]:
-        """A vector (N, head_size) of each chosen one of the encoder's maps."""
-        return tuple(head(maps[index]) for index, head in zip(self.chosen, self.heads, strict=True))
+        """A vector (N, head_size) of each chosen one of the encoder's maps, at least float32."""
+        chosen = zip(self.chosen, self.heads, strict=True)
+        return tuple(at_least_float32(head(maps[index])) for index, head in chosen)
 
     def map_losses(self, segments: Segments, vectors: Sequence[Tensor]) -> list[Tensor]:
         """The loss of each chosen map, a scalar, not weighted, from what its head made of it."""
