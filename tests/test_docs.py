@@ -150,7 +150,8 @@ def test_python_runs_as_written(capsys):
 def test_parts_of_recipes_can_be_trained(shown):
     recipe = Recipe.validate_keys(REST | shown, "docs/objectives.md")
     objectives = Objectives(recipe.objectives, embedding_size=4, map_channels=(4, 4), classes=3)
-    Balance(recipe.balance, objectives.weights)
+    balance = Balance(recipe.balance, objectives.weights)
+    assert set(balance.fixed) == set(REST["objectives"] | shown.get("objectives", {}))
 
 
 def test_every_key_in_a_sentence_is_one_of_a_recipe():

@@ -80,8 +80,3 @@ def test_make_knows_its_commands():
     assert makes == [["make", "demo"], ["make", "test"]]
     for command in makes:
         subprocess.run([*command, "--dry-run"], cwd=ROOT, check=True, capture_output=True)
-
-
-def test_every_file_linked_is_there():
-    for link in re.findall(r"\]\(([^)]+)\)", README):
-        assert link.startswith("https://arxiv.org/") or (ROOT / link).exists(), link
