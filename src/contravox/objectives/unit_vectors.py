@@ -16,7 +16,7 @@ def unit_vectors(vectors: Tensor, length: float = 1.0) -> Tensor:
 
 
 class _UnitVectors(torch.autograd.Function):
-    """With its gradient (g − ẑ(ẑ·g))/‖z‖ written out: half the passes of an automatic one."""
+    """With its gradient (g − ẑ(ẑ·g))/‖z‖ written out: fewer passes than an automatic one."""
 
     @staticmethod
     def forward(ctx: Any, vectors: Tensor, length: float) -> Tensor:
