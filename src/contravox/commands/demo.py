@@ -1,0 +1,35 @@
+"""``contravox demo``."""
+
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from contravox.commands.console import Json, Output, note, print_json
+
+
+def demo(
+    corpus: Annotated[
+        Path | None, typer.Option(help="A folder per speaker. Default: synthetic voices.")
+    ] = None,
+    output: Annotated[Path, Output] = Path("runs/demo"),
+    seed: Annotated[int, typer.Option(help="Of the split and the training.")] = 0,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Train each system so long; for a quick look.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train and compare the three systems in about five minutes."""
+    from contravox.demo import run_demo
+
+    try:
+        # What people read goes to the error stream where a program reads the output.
+        with redirect_stdout(sys.stderr if as_json else sys.stdout):
+            table = run_demo(corpus, output, seed=seed, epochs=epochs)
+    except KeyboardInterrupt:
+        note("stopped: the same command goes on from here")
+        raise
+    if as_json:
+        print_json(table)
