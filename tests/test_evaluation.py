@@ -3,23 +3,24 @@ import polars as pl
 import pytest
 
 from contravox.embeddings import Embeddings
-from contravox.errors import ManifestError
-from contravox.evaluation import evaluate, trial_speakers, write_scores
-from contravox.manifest import Manifest
-from contravox.trials import make_trials
+from contravox.enrolments import Enrolments
+from contravox.evaluation import evaluate, score_trials, write_scores
+from contravox.protocol import Protocol
+from contravox.trials import Trials, TrialSet, make_trials
 from test_manifest import manifest
 
 
 def test_a_system_that_tells_speakers_apart_and_one_that_does_not(tmp_path):
     corpus = manifest(speakers=8, utterances=4)
     trials = make_trials(corpus)
+    trial_set = TrialSet.of(trials, corpus, Protocol("list"))
     names = corpus.table["utterance"].to_list()
     centres = np.repeat(np.eye(8, dtype=np.float32), 4, axis=0)
     noise = np.random.default_rng(0).standard_normal((32, 8)).astype(np.float32)
     good = Embeddings(names, centres + 0.01 * noise)
     bad = Embeddings(names, noise)
     results = [
-        evaluate("x", each, trials, corpus, labels_used=True, parameters=1) for each in (good, bad)
+        evaluate("x", each, trial_set, labels_used=True, parameters=1) for each in (good, bad)
     ]
     assert results[0].equal_error_rate == 0
     assert results[0].interval == (0, 0)
@@ -34,10 +35,28 @@ def test_a_system_that_tells_speakers_apart_and_one_that_does_not(tmp_path):
     assert row["score"] == pytest.approx(a @ b / np.linalg.norm(a) / np.linalg.norm(b), abs=1e-5)
 
 
-def test_intervals_need_speakers():
-    corpus = manifest(speakers=2, utterances=2)
-    unnamed = Manifest(corpus.table.with_columns(speaker=pl.lit(None, dtype=pl.String)))
-    with pytest.raises(ManifestError, match="'s0/u0' has no speaker"):
-        trial_speakers(pl.Series(["s0/u0"]), unnamed)
-    speakers = trial_speakers(pl.Series(["s1/u0", "s0/u1", "s1/u0"]), corpus)
-    assert speakers.tolist() == ["s1", "s0", "s1"]
+def test_enrolments_of_several_utterances_score_as_their_mean():
+    corpus = manifest(speakers=3, utterances=3)
+    names = corpus.table["utterance"].to_list()
+    vectors = np.random.default_rng(0).standard_normal((9, 4)).astype(np.float32)
+    rows = [("first", "s0/u0"), ("first", "s0/u1"), ("second", "s1/u0")]
+    trial_set = TrialSet.of(
+        Trials(
+            pl.DataFrame(
+                [("second", "s0/u2", False), ("first", "s0/u2", True), ("first", "s2/u2", False)],
+                schema=["enrolment", "test", "target"],
+                orient="row",
+            )
+        ),
+        corpus,
+        Protocol("list"),
+        Enrolments(pl.DataFrame(rows, schema=["enrolment", "utterance"], orient="row")),
+    )
+    scores = score_trials(Embeddings(names, vectors), trial_set)
+    units = dict(zip(names, vectors / np.linalg.norm(vectors, axis=1, keepdims=True), strict=True))
+    first = (units["s0/u0"] + units["s0/u1"]) / 2
+    first /= np.linalg.norm(first)
+    expected = [units["s1/u0"] @ units["s0/u2"], first @ units["s0/u2"], first @ units["s2/u2"]]
+    np.testing.assert_allclose(scores, expected, atol=1e-6)
+    result = evaluate("x", Embeddings(names, vectors), trial_set, labels_used=True, parameters=1)
+    assert 0 <= result.interval[0] <= result.interval[1] <= 1

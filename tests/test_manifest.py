@@ -31,6 +31,24 @@ def test_relative_paths_are_from_the_manifests_folder(tmp_path):
     assert read.table.row(0)[4:] == (0.0, 1.0, 16_000)
 
 
+def test_urls_and_shards_keep_their_place(tmp_path):
+    paths = ["s3://bucket/a.tar#bytes=0-9", "/data/a.wav", "a.tar#bytes=0-9"]
+    lines = "".join(f"{name}\t{path}\t1\n" for name, path in zip("abc", paths, strict=True))
+    (tmp_path / "m.tsv").write_text("utterance\tpath\tduration\n" + lines)
+    read = Manifest.read(tmp_path / "m.tsv").table["path"].to_list()
+    assert read == [*paths[:2], str(tmp_path / paths[2])]
+
+
+def test_manifests_together():
+    one, other = manifest().of_speakers(["s3"]), manifest().of_speakers(["s1"])
+    other = Manifest(other.table.with_columns(sex=pl.lit("F")))
+    joined = Manifest.joined([one, other])
+    assert joined.table["utterance"].to_list() == [f"s{s}/u{u}" for s in (1, 3) for u in range(3)]
+    assert joined.table["sex"].to_list() == ["F"] * 3 + [None] * 3
+    with pytest.raises(ManifestError, match="'s3/u0' is in two"):
+        Manifest.joined([one, one])
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

@@ -53,17 +53,6 @@ def test_mistakes_name_the_file_and_line(tmp_path, text, reason):
     assert str(path) in str(caught.value)
 
 
-def test_an_utterance_that_the_manifest_lacks():
-    trials = Trials(pl.DataFrame({"enrolment": ["s0/u0"], "test": ["x"], "target": [False]}))
-    with pytest.raises(TrialsError, match=r"list\.tsv: 1 of 2 utterances .* such as 'x'"):
-        trials.utterances_in(manifest(), "list.tsv")
-
-
-def test_only_the_utterances_named_are_taken():
-    trials = Trials(pl.DataFrame({"enrolment": ["s0/u0"], "test": ["s3/u1"], "target": [False]}))
-    assert trials.utterances_in(manifest(), "t").table["utterance"].to_list() == ["s0/u0", "s3/u1"]
-
-
 def test_all_pairs_of_a_small_corpus():
     small = manifest(speakers=4, utterances=3)
     trials = make_trials(small)

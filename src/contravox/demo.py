@@ -138,8 +138,7 @@ def _train_and_evaluate(
     result = evaluate(
         system.title,
         embeddings,
-        test.trials,
-        test.manifest,
+        test,
         labels_used=model.settings.labels_used,
         parameters=model.parameter_count,
         training_seconds=model.settings.training_seconds,
@@ -200,8 +199,7 @@ def _untrained(test: TrialSet) -> SystemResult:
     return evaluate(
         "Untrained log-Mel",
         embeddings,
-        test.trials,
-        test.manifest,
+        test,
         labels_used=False,
         parameters=0,
     )

@@ -22,6 +22,10 @@ class TrialsError(ContravoxError):
     """A trial list that is malformed, or names an utterance that is not there."""
 
 
+class OverlapError(ContravoxError):
+    """A test with speakers or recordings that were trained on."""
+
+
 class RecipeError(ContravoxError):
     """A recipe with an unknown key, a wrong type or an impossible combination."""
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +12,30 @@ from numpy.typing import NDArray
 
 from contravox.embedding import embed_manifest
 from contravox.embeddings import Embeddings
-from contravox.errors import ManifestError
-from contravox.manifest import Manifest
 from contravox.metrics.bootstrap import bootstrap_speakers, percentile_interval
 from contravox.metrics.detection_cost import minimum_detection_cost
 from contravox.metrics.error_rates import equal_error_rate
 from contravox.metrics.system_result import SystemResult
 from contravox.model import Model
+from contravox.overlap import recordings_trained_on, refuse_overlap
 from contravox.report import write_report
 from contravox.scoring.cosine import cosine_scores
+from contravox.scoring.enrolment import enrol
 from contravox.trials import Trials, TrialSet
 from contravox.writing import atomic_path, write_text
 
 
-def score_trials(embeddings: Embeddings, trials: Trials) -> NDArray[np.float32]:
-    """Cosine score of each trial, (k,). Raises TrialsError for an utterance without embedding."""
-    return cosine_scores(embeddings.vectors, embeddings.vectors, embeddings.pairs(trials))
+def score_trials(embeddings: Embeddings, trial_set: TrialSet) -> NDArray[np.float32]:
+    """Cosine score of each trial, (k,). Raises TrialsError for an utterance without embedding.
+
+    An enrolment of several utterances is the mean of their embeddings, each of length 1.
+    """
+    enrolled = embeddings
+    if trial_set.enrolments is not None:
+        enrolled = enrol(embeddings, trial_set.enrolments)
+    table = trial_set.trials.table
+    pairs = np.stack([enrolled.rows(table["enrolment"]), embeddings.rows(table["test"])], axis=1)
+    return cosine_scores(enrolled.vectors, embeddings.vectors, pairs)
 
 
 def validate(model: Model, trial_set: TrialSet) -> tuple[float, float]:
@@ -35,14 +44,13 @@ def validate(model: Model, trial_set: TrialSet) -> tuple[float, float]:
     Raises AudioError, MetricError.
     """
     embeddings = embed_manifest(model, trial_set.manifest)
-    return equal_error_rate(score_trials(embeddings, trial_set.trials), trial_set.trials.targets)
+    return equal_error_rate(score_trials(embeddings, trial_set), trial_set.trials.targets)
 
 
 def evaluate(
     name: str,
     embeddings: Embeddings,
-    trials: Trials,
-    manifest: Manifest,
+    trial_set: TrialSet,
     *,
     labels_used: bool,
     parameters: int,
@@ -52,18 +60,18 @@ def evaluate(
 ) -> SystemResult:
     """Score trials by the cosine of whole-utterance embeddings and measure the scores.
 
-    The interval is by bootstrap over the speakers of ``manifest``.
+    The interval is by bootstrap over the speakers of the trials.
 
     Raises TrialsError, ManifestError, MetricError.
     """
-    scores = score_trials(embeddings, trials)
+    scores, trials = score_trials(embeddings, trial_set), trial_set.trials
     rate, eer_threshold = equal_error_rate(scores, trials.targets)
     cost, _ = minimum_detection_cost(scores, trials.targets)
     replicates = bootstrap_speakers(
         scores,
         trials.targets,
-        trial_speakers(trials.table["enrolment"], manifest),
-        trial_speakers(trials.table["test"], manifest),
+        trial_set.enrolment_speakers,
+        trial_set.test_speakers,
     )
     return SystemResult(
         name=name,
@@ -81,24 +89,6 @@ def evaluate(
     )
 
 
-def trial_speakers(utterances: pl.Series, manifest: Manifest) -> NDArray:
-    """(k,) speaker of each utterance. Raises ManifestError where one is unknown."""
-    named = utterances.alias("utterance").to_frame()
-    speakers = named.join(
-        manifest.table.select("utterance", "speaker"),
-        on="utterance",
-        how="left",
-        maintain_order="left",
-    )["speaker"]
-    missing = speakers.is_null().arg_true()
-    if len(missing):
-        raise ManifestError(
-            f"utterance {utterances[int(missing[0])]!r} has no speaker in the manifest: intervals "
-            "are over speakers, so fill the speaker column in"
-        )
-    return speakers.to_numpy()
-
-
 def write_scores(path: Path, trials: Trials, scores: NDArray[np.float32]) -> None:
     """Write ``enrolment test target score``, tab-separated. Raises OutputError."""
     table = trials.table.with_columns(
@@ -114,40 +104,52 @@ def evaluate_model(
     manifest: Path | None = None,
     *,
     output: Path | None = None,
+    allow_overlap: bool = False,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> tuple[SystemResult, dict[str, Any]]:
     """Evaluate a model file on a trial list.
 
-    manifest: of the trials' utterances; ``manifest.tsv`` beside the trials by default.
+    trials: a list, or the folder of one that ``contravox prepare`` made. manifest: of its
+    utterances; ``manifest.tsv`` beside the list by default.
     output: folder for ``scores.tsv``, ``metrics.json`` and ``report.html``.
+    allow_overlap: score speakers and recordings that the model was trained on.
     progress: called with the utterances embedded and in all.
 
     Returns the result, and its numbers with the protocol that they belong to.
 
-    Raises ModelError, TrialsError, ManifestError, AudioError, MetricError, OutputError.
+    Raises ModelError, TrialsError, ManifestError, OverlapError, AudioError, MetricError,
+    OutputError.
     """
     loaded = Model.load(model)
     trial_set = TrialSet.read(trials, manifest)
-    read, utterances = trial_set.trials, trial_set.manifest
-    embeddings = embed_manifest(loaded, utterances, progress=progress)
+    if not allow_overlap:
+        refuse_overlap(
+            trial_set.manifest,
+            trial_set.name,
+            speakers=loaded.settings.trained_on,
+            recordings=recordings_trained_on(model),
+            override="pass --allow-overlap",
+        )
+    embeddings = embed_manifest(loaded, trial_set.manifest, progress=progress)
     # Models are called model.safetensors: their folder tells them apart.
     result = evaluate(
         model.resolve().parent.name,
         embeddings,
-        read,
-        utterances,
+        trial_set,
         labels_used=loaded.settings.labels_used,
         parameters=loaded.parameter_count,
         training_seconds=loaded.settings.training_seconds,
         threshold=loaded.settings.threshold,
     )
+    read = trial_set.trials
+    mean = ", the mean of their embeddings at length 1" if trial_set.enrolments else ""
     protocol = {
         "model": str(model),
-        "trials": str(trials),
+        **asdict(trial_set.protocol),
         "targets": int(read.targets.sum()),
         "non-targets": int((~read.targets).sum()),
-        "speakers": len(utterances.speakers),
-        "enrolment": "one utterance",
+        "speakers": len(trial_set.manifest.speakers),
+        "enrolment": trial_set.protocol.enrolment + mean,
         "embedding": "whole utterance",
         "score": "cosine, not normalised",
     }
@@ -155,8 +157,8 @@ def evaluate_model(
     if output is not None:
         write_scores(output / "scores.tsv", read, result.scores)
         write_text(output / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-        notes = {name: str(value) for name, value in protocol.items()}
-        write_report(output / "report.html", f"{result.name} on {trials}", [result], notes)
+        notes = {name: str(value) for name, value in protocol.items() if value is not None}
+        write_report(output / "report.html", f"{result.name} on {trial_set.name}", [result], notes)
     return result, metrics
 
 

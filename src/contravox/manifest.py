@@ -30,11 +30,13 @@ class Manifest:
 
     - utterance: its name, unique;
     - speaker, session: names, or null where unknown;
-    - path: the audio file, absolute, or relative to the manifest's folder in a file;
+    - path: the audio, as ``audio.read_audio`` takes it: a file, a URL or a part of a shard;
+      absolute, or in a manifest file relative to its folder;
     - start, duration: the part of the file that is the utterance, in seconds;
     - sample_rate: of the file, in Hz;
 
-    and any more that a corpus knows (sex, genre, language ...).
+    and any more: the corpus, a digest of the audio file, and what the corpus knows (sex, genre,
+    language ...).
     """
 
     table: pl.DataFrame
@@ -76,7 +78,7 @@ class Manifest:
         )
         folder = path.parent.resolve()
         parsed = parsed.with_columns(
-            pl.when(pl.col("path").str.starts_with("/"))
+            pl.when(pl.col("path").str.contains(r"^/|^[A-Za-z][\w+.-]*://"))
             .then(pl.col("path"))
             .otherwise(pl.lit(f"{folder}/") + pl.col("path"))
         )
@@ -99,6 +101,21 @@ class Manifest:
         if parsed.is_empty():
             raise ManifestError(f"{path}: holds no utterance")
         return cls(parsed.select(*COLUMNS, pl.exclude(*COLUMNS)).sort("utterance"))
+
+    @classmethod
+    def joined(cls, manifests: Sequence["Manifest"]) -> "Manifest":
+        """All utterances of several manifests; a column that one lacks is null there.
+
+        Raises ManifestError where two of them share the name of an utterance.
+        """
+        table = pl.concat([each.table for each in manifests], how="diagonal_relaxed")
+        twice = table["utterance"].is_duplicated().arg_true()
+        if len(twice):
+            raise ManifestError(
+                f"utterance {table['utterance'][int(twice[0])]!r} is in two of the manifests: "
+                "give it in one of them only, or prepare the corpora with names of their own"
+            )
+        return cls(table.sort("utterance"))
 
     def write(self, path: str | Path) -> None:
         """Write a tab-separated manifest, whole or not at all. Raises OutputError."""

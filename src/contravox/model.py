@@ -29,7 +29,8 @@ class ModelSettings(Settings):
 
     threshold: cosine score from which two recordings count as the same speaker, or None where
     none was set; threshold_source: the trials it was set on. labels_used: whether speaker labels
-    were used in training, which took training_seconds; both include what it was trained from.
+    were used in training, which took training_seconds; trained_on: digests of the training's
+    speakers (see ``overlap``). These three include what it was trained from.
     """
 
     features: FeatureSettings = FeatureSettings()
@@ -38,6 +39,7 @@ class ModelSettings(Settings):
     threshold_source: str | None = None
     labels_used: bool = True
     training_seconds: float = 0.0
+    trained_on: tuple[str, ...] = ()
 
 
 class Model(nn.Module):

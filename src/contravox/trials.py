@@ -7,8 +7,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
-from contravox.errors import TrialsError
+from contravox.enrolments import Enrolments
+from contravox.errors import ManifestError, TrialsError
 from contravox.manifest import Manifest
+from contravox.protocol import Protocol
 from contravox.writing import atomic_path
 
 TARGET_WORDS = {"1": True, "0": False}
@@ -93,40 +95,128 @@ class Trials:
                 temporary, separator="\t"
             )
 
-    def utterances_in(self, manifest: Manifest, name: str | Path) -> Manifest:
-        """Only the utterances that the trials name.
-
-        name: the list, for the message.
-
-        Raises TrialsError where the trials name an utterance that ``manifest`` lacks.
-        """
-        named = pl.DataFrame({"utterance": self.utterances}, schema={"utterance": pl.String})
-        unknown = named.join(manifest.table, on="utterance", how="anti")
-        if len(unknown):
-            raise TrialsError(
-                f"{name}: {len(unknown)} of {len(named)} utterances are not in the manifest, "
-                f"such as {unknown['utterance'][0]!r}: prepare the corpus that the list is for"
-            )
-        return Manifest(manifest.table.join(named, on="utterance", how="semi"))
-
 
 @dataclass(frozen=True)
 class TrialSet:
-    """trials; manifest: the utterances that they name, no others; name: the list, for people."""
+    """A trial list with all that is needed to score it.
+
+    manifest: the utterances that it needs, no others; enrolments: the utterances behind each
+    enrolment, or None where every enrolment is an utterance; protocol: what list it is.
+
+    In a folder: ``trials.tsv``, ``manifest.tsv``, and ``enrolments.tsv`` and ``protocol.json``
+    where there is something to say.
+    """
 
     trials: Trials
     manifest: Manifest
-    name: str
+    protocol: Protocol
+    enrolments: Enrolments | None = None
 
     @classmethod
-    def read(cls, trials: Path, manifest: Path | None = None) -> "TrialSet":
-        """Read trials and their manifest, ``manifest.tsv`` beside them by default.
+    def of(
+        cls,
+        trials: Trials,
+        manifest: Manifest,
+        protocol: Protocol,
+        enrolments: Enrolments | None = None,
+    ) -> "TrialSet":
+        """A trial set that takes from a larger manifest what it needs.
+
+        Raises TrialsError where an enrolment is unknown, or an utterance not in the manifest.
+        """
+        if enrolments is None:
+            needed = pl.concat([trials.table["enrolment"], trials.table["test"]])
+        else:
+            known = enrolments.table.select("enrolment")
+            unknown = trials.table.join(known, on="enrolment", how="anti")
+            if len(unknown):
+                raise TrialsError(
+                    f"{protocol.name}: no utterance is known of enrolment "
+                    f"{unknown['enrolment'][0]!r}: add it to enrolments.tsv"
+                )
+            needed = pl.concat([enrolments.utterances, trials.table["test"]])
+        named = needed.unique().alias("utterance").to_frame()
+        unknown = named.join(manifest.table, on="utterance", how="anti")
+        if len(unknown):
+            raise TrialsError(
+                f"{protocol.name}: {len(unknown)} of {len(named)} utterances are not in the "
+                f"manifest, such as {unknown['utterance'].min()!r}: prepare the corpus that the "
+                "list is for"
+            )
+        return cls(
+            trials,
+            Manifest(manifest.table.join(named, on="utterance", how="semi")),
+            protocol,
+            enrolments,
+        )
+
+    @classmethod
+    def read(cls, path: Path, manifest: Path | None = None) -> "TrialSet":
+        """Read a trial list and what lies beside it.
+
+        path: the list, or the folder of ``trials.tsv``. manifest: by default ``manifest.tsv``
+        beside the list.
 
         Raises TrialsError, ManifestError.
         """
-        read = Trials.read(trials)
-        utterances = Manifest.read(manifest or trials.parent / "manifest.tsv")
-        return cls(read, read.utterances_in(utterances, trials), str(trials))
+        if path.is_dir():
+            path = path / "trials.tsv"
+        trials, folder = Trials.read(path), path.parent
+        beside = folder / "enrolments.tsv"
+        return cls.of(
+            trials,
+            Manifest.read(manifest or folder / "manifest.tsv"),
+            Protocol.read(folder) or Protocol(str(path)),
+            Enrolments.read(beside) if beside.is_file() else None,
+        )
+
+    def write(self, folder: Path) -> None:
+        """Write the files that ``read`` reads, each whole or not at all. Raises OutputError."""
+        self.protocol.write(folder)
+        if self.enrolments is not None:
+            self.enrolments.write(folder / "enrolments.tsv")
+        self.manifest.write(folder / "manifest.tsv")
+        self.trials.write(folder / "trials.tsv")
+
+    @property
+    def name(self) -> str:
+        """The protocol's name."""
+        return self.protocol.name
+
+    @property
+    def enrolment_speakers(self) -> NDArray:
+        """(k,) speaker of each trial's enrolment. Raises ManifestError where one is unknown."""
+        enrolments = self.trials.table["enrolment"]
+        if self.enrolments is None:
+            return trial_speakers(enrolments, self.manifest)
+        first = self.enrolments.table.unique("enrolment", keep="first")
+        utterances = enrolments.to_frame().join(
+            first, on="enrolment", how="left", maintain_order="left"
+        )["utterance"]
+        return trial_speakers(utterances, self.manifest)
+
+    @property
+    def test_speakers(self) -> NDArray:
+        """(k,) speaker of each trial's test. Raises ManifestError where one is unknown."""
+        return trial_speakers(self.trials.table["test"], self.manifest)
+
+
+def trial_speakers(utterances: pl.Series, manifest: Manifest) -> NDArray:
+    """(k,) speaker of each utterance. Raises ManifestError where one is unknown."""
+    named = utterances.alias("utterance").to_frame()
+    speakers = named.join(
+        manifest.table.select("utterance", "speaker"),
+        on="utterance",
+        how="left",
+        maintain_order="left",
+    )["speaker"]
+    missing = speakers.is_null().arg_true()
+    if len(missing):
+        raise ManifestError(
+            f"utterance {utterances[int(missing[0])]!r} has no speaker in the manifest: intervals "
+            "are over speakers, so fill the speaker column in"
+        )
+    return speakers.to_numpy()
 
 
 def make_trials(manifest: Manifest, *, seed: int = 0, maximum: int = 100_000) -> Trials:

@@ -1,0 +1,47 @@
+"""What a trial list is, so that two results are never compared unlike."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from contravox.errors import TrialsError
+from contravox.writing import write_text
+
+FILE = "protocol.json"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """name: such as ``voxceleb1-o``; for a list that nobody named, its path.
+
+    corpus, trial_list: where it comes from: the corpus and the file in its release.
+    trials_in_release: how many that file should hold. trials_dropped: how many were left out for
+    want of their audio. enrolment: what stands behind the first side of a trial.
+    """
+
+    name: str
+    corpus: str | None = None
+    trial_list: str | None = None
+    trials_in_release: int | None = None
+    trials_dropped: int = 0
+    enrolment: Literal["one utterance", "utterances concatenated", "several utterances"] = (
+        "one utterance"
+    )
+
+    @classmethod
+    def read(cls, folder: Path) -> "Protocol | None":
+        """What ``write`` wrote to a folder, if it did. Raises TrialsError where it is damaged."""
+        path = folder / FILE
+        if not path.is_file():
+            return None
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise TrialsError(
+                f"{path}: not a protocol ({error}): prepare the corpus again"
+            ) from error
+
+    def write(self, folder: Path) -> None:
+        """Write ``protocol.json``, whole or not at all. Raises OutputError."""
+        write_text(folder / FILE, json.dumps(asdict(self), indent=2) + "\n")

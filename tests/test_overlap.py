@@ -1,0 +1,66 @@
+import polars as pl
+import pytest
+
+from contravox.errors import OverlapError
+from contravox.manifest import COLUMNS, Manifest
+from contravox.overlap import (
+    recording_digests,
+    recordings_trained_on,
+    refuse_overlap,
+    speaker_digests,
+    write_recordings,
+)
+
+
+def manifest(corpus, speakers, digests):
+    rows = [
+        (f"{s}/{d}", s, None, "/a.wav", 0.0, 1.0, 16_000)
+        for s, d in zip(speakers, digests, strict=True)
+    ]
+    table = pl.DataFrame(rows, schema=COLUMNS, orient="row")
+    return Manifest(table.with_columns(corpus=pl.lit(corpus), digest=pl.Series(digests)))
+
+
+TRAINING = manifest("vox", ["1", "2", "2"], ["aa", "bb", "cc"])
+
+
+def refuse(test, training=TRAINING):
+    refuse_overlap(
+        test,
+        "list",
+        speakers=speaker_digests(training),
+        recordings=recording_digests(training),
+        override="say so",
+    )
+
+
+def test_a_speaker_trained_on_is_refused_and_counted():
+    with pytest.raises(OverlapError, match=r"^list: 1 of its 2 speakers .* '2', .* or say so$"):
+        refuse(manifest("vox", ["2", "3"], ["x", "y"]))
+
+
+def test_a_recording_trained_on_is_refused_under_any_name():
+    with pytest.raises(OverlapError, match="1 of its 2 recordings .* '9/cc'"):
+        refuse(manifest("other", ["8", "9"], ["x", "cc"]))
+
+
+def test_speakers_of_other_corpora_may_share_a_name():
+    refuse(manifest("other", ["1", "2"], ["x", "y"]))
+    assert not set(speaker_digests(TRAINING)) & set(
+        speaker_digests(manifest("other", ["1", "2"], ["x", "y"]))
+    )
+
+
+def test_what_a_manifest_does_not_say_is_not_compared():
+    refuse(Manifest(TRAINING.table.drop("corpus", "digest")))
+    refuse(TRAINING, training=Manifest(TRAINING.table.drop("corpus", "digest")))
+    unknown = TRAINING.table.with_columns(
+        corpus=pl.lit(None, dtype=pl.String), digest=pl.lit(None, dtype=pl.String)
+    )
+    refuse(Manifest(unknown), training=Manifest(unknown))
+
+
+def test_recordings_are_kept_beside_the_model(tmp_path):
+    assert recordings_trained_on(tmp_path / "model.safetensors").to_list() == []
+    write_recordings(tmp_path, recording_digests(TRAINING))
+    assert recordings_trained_on(tmp_path / "model.safetensors").to_list() == ["aa", "bb", "cc"]
