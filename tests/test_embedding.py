@@ -1,14 +1,16 @@
 import numpy as np
+import polars as pl
 import pytest
 import soundfile
 
 from contravox.audio import read_audio
 from contravox.corpora.folder import folder_recordings
 from contravox.corpora.scan import scan_recordings
-from contravox.embedding import _batch_sizes, embed_manifest
+from contravox.embedding import Crops, _batch_sizes, embed_manifest, embed_readable
 from contravox.encoders.ecapa_tdnn import EcapaTdnnSettings
 from contravox.errors import AudioError
 from contravox.features import FeatureSettings
+from contravox.manifest import Manifest
 from contravox.model import Model, ModelSettings
 
 
@@ -45,3 +47,39 @@ def test_a_silent_utterance_has_no_embedding(model, tmp_path):
     manifest = scan_recordings(folder_recordings(tmp_path)).manifest
     with pytest.raises(AudioError, match=r"quiet\.wav: silent"):
         embed_manifest(model, manifest)
+
+
+def test_what_cannot_be_read_is_left_out_with_its_reason(model, tone_corpus, tmp_path):
+    manifest = scan_recordings(folder_recordings(tone_corpus)).manifest
+    table = manifest.table.with_columns(
+        path=pl.when(pl.col("utterance") == manifest.table["utterance"][7])
+        .then(pl.lit(str(tmp_path / "gone.wav")))
+        .otherwise("path")
+    )
+    whole = embed_manifest(model, manifest)
+    embedded = embed_readable(model, Manifest(table))
+    assert embedded.unreadable == {whole.utterances[7]: f"{tmp_path}/gone.wav: no such file"}
+    kept = [row for row in range(60) if row != 7]
+    assert embedded.embeddings.utterances == [whole.utterances[row] for row in kept]
+    np.testing.assert_allclose(embedded.embeddings.vectors, whole.vectors[kept], atol=1e-4)
+
+
+def test_crops_are_spread_from_start_to_end():
+    waveform = np.arange(16_000, dtype=np.float32)
+    crops = Crops(3, 0.5).cut(waveform)
+    assert [crop[0] for crop in crops] == [0, 4000, 8000]
+    assert all(len(crop) == 8000 for crop in crops)
+    [short] = Crops(1, 1.5).cut(waveform)
+    np.testing.assert_array_equal(short, np.concatenate([waveform, waveform[:8000]]))
+
+
+def test_products_of_cropped_embeddings_are_the_mean_over_pairs_of_crops(model, tone_corpus):
+    manifest = scan_recordings(folder_recordings(tone_corpus)).manifest
+    crops = Crops(3, 0.3)
+    cropped = embed_manifest(model, manifest, crops=crops)
+    pieces = []
+    for row in (4, 30):
+        vectors = model.embed(crops.cut(read_audio(manifest.table["path"][row])))
+        pieces.append(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+    expected = np.mean([one @ other for one in pieces[0] for other in pieces[1]])
+    assert cropped.vectors[4] @ cropped.vectors[30] == pytest.approx(expected, abs=1e-4)

@@ -3,14 +3,16 @@
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from contravox.audio import check_speech, read_audio
+from contravox.audio import SAMPLE_RATE, check_speech, read_audio
 from contravox.embeddings import Embeddings
+from contravox.errors import AudioError
 from contravox.manifest import Manifest
 from contravox.model import Model
 
@@ -18,29 +20,107 @@ BATCH_SECONDS = 40.0
 """Audio embedded at a time: enough to keep the cores busy, few enough to stay in the caches."""
 
 
+@dataclass(frozen=True)
+class Crops:
+    """Pieces of an utterance embedded in place of the whole: ``count`` of ``seconds``.
+
+    They begin at equal distances from the start to the end, as in the public code of CEL (Mun et
+    al. 2020); an utterance that is too short is repeated.
+    """
+
+    count: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.count} crops of {self.seconds:g} s"
+
+    def cut(self, waveform: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """The crops, each (samples,), of a (samples,) waveform at 16 kHz."""
+        samples = round(self.seconds * SAMPLE_RATE)
+        if len(waveform) < samples:
+            waveform = np.resize(waveform, samples)
+        starts = np.linspace(0, len(waveform) - samples, self.count).round().astype(int)
+        return [waveform[start : start + samples] for start in starts]
+
+
+class Embedded(NamedTuple):
+    """embeddings: of the utterances that could be read; unreadable: why the others could not."""
+
+    embeddings: Embeddings
+    unreadable: dict[str, str]
+
+
 def embed_manifest(
-    model: Model, manifest: Manifest, *, progress: Callable[[int, int], None] = lambda *_: None
+    model: Model,
+    manifest: Manifest,
+    *,
+    crops: Crops | None = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Embeddings:
-    """Embed every utterance of a manifest, whole.
+    """Embed every utterance of a manifest; see ``embed_readable``.
+
+    Raises AudioError for the first recording that cannot be read or trusted.
+    """
+    embedded = embed_readable(model, manifest, crops=crops, progress=progress)
+    for reason in embedded.unreadable.values():
+        raise AudioError(reason)
+    return embedded.embeddings
+
+
+def embed_readable(
+    model: Model,
+    manifest: Manifest,
+    *,
+    crops: Crops | None = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> Embedded:
+    """Embed every utterance of a manifest that can be read and trusted, whole or in crops.
+
+    The embedding of crops is the mean of theirs, each of length 1: the product of two such means
+    is the mean of all cosines between the crops of one and those of the other.
 
     Utterances of similar length are embedded together; the next are read meanwhile.
 
     progress: called with the numbers done and in all.
-
-    Raises AudioError for a recording that cannot be read or trusted.
     """
     table = manifest.table.sort("duration", descending=True)
-    rows = table.select("path", "start", "duration").rows()
+    rows = table.select("utterance", "path", "start", "duration").rows()
     vectors = np.empty((len(rows), model.embedding_size), np.float32)
+    unreadable: dict[str, str] = {}
+    embedded: list[int] = []
     done = 0
     with ThreadPoolExecutor(2) as pool:
-        waveforms = _map_ahead(pool, _read, rows)
-        for size in _batch_sizes([duration for *_, duration in rows]):
-            vectors[done : done + size] = model.embed(list(islice(waveforms, size)))
+        read = _map_ahead(pool, _read, rows)
+        for size in _batch_sizes([_seconds_embedded(row[3], crops) for row in rows]):
+            waveforms: dict[int, NDArray[np.float32]] = {}
+            for row, result in enumerate(islice(read, size), start=done):
+                if isinstance(result, AudioError):
+                    unreadable[rows[row][0]] = str(result)
+                else:
+                    waveforms[row] = result
+            if waveforms:
+                vectors[list(waveforms)] = _embed(model, list(waveforms.values()), crops)
+            embedded += waveforms
             done += size
             progress(done, len(rows))
-    order = table["utterance"].arg_sort().to_numpy()
-    return Embeddings(table["utterance"].gather(pl.Series(order)).to_list(), vectors[order])
+    order = sorted(embedded, key=lambda row: rows[row][0])
+    return Embedded(Embeddings([rows[row][0] for row in order], vectors[order]), unreadable)
+
+
+def _embed(
+    model: Model, waveforms: list[NDArray[np.float32]], crops: Crops | None
+) -> NDArray[np.float32]:
+    """(n, d) embeddings of n waveforms."""
+    if crops is None:
+        return model.embed(waveforms)
+    pieces = [piece for waveform in waveforms for piece in crops.cut(waveform)]
+    vectors = model.embed(pieces)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors.reshape(len(waveforms), crops.count, -1).mean(axis=1)
+
+
+def _seconds_embedded(duration: float, crops: Crops | None) -> float:
+    return duration if crops is None else crops.count * crops.seconds
 
 
 def _batch_sizes(durations: list[float]) -> Iterator[int]:
@@ -53,14 +133,18 @@ def _batch_sizes(durations: list[float]) -> Iterator[int]:
         low += size
 
 
+Row = tuple[str, str, float, float]
+"""utterance, path, start, duration"""
+
+
 def _map_ahead(
     pool: ThreadPoolExecutor,
-    function: Callable[[tuple[str, float, float]], NDArray[np.float32]],
-    rows: list[tuple[str, float, float]],
+    function: Callable[[Row], NDArray[np.float32] | AudioError],
+    rows: list[Row],
     ahead: int = 64,
-) -> Iterator[NDArray[np.float32]]:
+) -> Iterator[NDArray[np.float32] | AudioError]:
     """Like ``pool.map``, but at most ``ahead`` results wait in memory."""
-    waiting: deque[Future[NDArray[np.float32]]] = deque()
+    waiting: deque[Future[NDArray[np.float32] | AudioError]] = deque()
     for row in rows:
         waiting.append(pool.submit(function, row))
         if len(waiting) == ahead:
@@ -69,8 +153,11 @@ def _map_ahead(
         yield waiting.popleft().result()
 
 
-def _read(row: tuple[str, float, float]) -> NDArray[np.float32]:
-    path, start, duration = row
-    waveform = read_audio(path, start=start, duration=duration)
-    check_speech(waveform, path)
+def _read(row: Row) -> NDArray[np.float32] | AudioError:
+    _, path, start, duration = row
+    try:
+        waveform = read_audio(path, start=start, duration=duration)
+        check_speech(waveform, path)
+    except AudioError as error:
+        return error
     return waveform

@@ -1,5 +1,6 @@
 """A trained system in one file: front-end, encoder, and the threshold it was given."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,6 +65,16 @@ class Model(nn.Module):
     def parameter_count(self) -> int:
         """Trainable numbers in the encoder."""
         return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
+    def digest(self) -> str:
+        """A name for what decides its embeddings: front-end, encoder and weights; 32 digits."""
+        settings = self.settings.model_dump_json(include={"features", "encoder"})
+        digest = hashlib.blake2b(settings.encode(), digest_size=16)
+        for name, tensor in self.state_dict().items():
+            digest.update(name.encode())
+            digest.update(tensor.cpu().contiguous().numpy())
+        return digest.hexdigest()
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> EncoderOutput:
         """Encode (N, samples) waveforms at 16 kHz, of which ``lengths`` (N,) samples are valid."""
