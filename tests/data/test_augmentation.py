@@ -3,17 +3,26 @@ import pytest
 from pydantic import ValidationError
 
 from contravox.data.augmentation import Augmentation, AugmentationSettings
+from contravox.data.treatment import treat
+from contravox.errors import RecipeError
 
 NO_TREATMENT = {"clean": 0, "noise": 0, "reverberation": 0, "both": 0}
-NO_NOISE = {"coloured": 0, "music": 0, "babble": 0}
+NO_NOISE = {"ambient": 0, "music": 0, "babble": 0}
 
 
 def draw_speech(generator, samples):
     return generator.standard_normal(samples, dtype=np.float32)
 
 
-def augmentation(**settings):
-    return Augmentation(AugmentationSettings(**{"gain": (0, 0), **settings}), draw_speech)
+def augmentation(draw_speech=draw_speech, segment=0, **settings):
+    """(waveform, generator) -> the augmented waveform."""
+    augmentation = Augmentation(AugmentationSettings(**{"gain": (0, 0), **settings}))
+
+    def augment(waveform, generator):
+        drawn = augmentation.draw(segment, len(waveform), generator, draw_speech)
+        return treat(waveform, drawn)
+
+    return augment
 
 
 def speech(samples=16_000, seed=0, level=0.05):
@@ -41,7 +50,7 @@ def heard_as(waveform, at=2000):
     return noisy, reverberant
 
 
-@pytest.mark.parametrize("kind", ["coloured", "music", "babble"])
+@pytest.mark.parametrize("kind", ["ambient", "music", "babble"])
 def test_noise_is_added_at_a_ratio_within_its_range(kind):
     augment = augmentation(
         **NO_TREATMENT | NO_NOISE | {"noise": 1, kind: 1, f"{kind}_snr": (8.0, 11.0)}
@@ -111,19 +120,19 @@ def test_only_babble_takes_others_speech():
 
     def count(**weights):
         calls.clear()
-        settings = AugmentationSettings(**NO_TREATMENT | NO_NOISE | {"noise": 1} | weights)
-        augment = Augmentation(settings, counted)
+        settings = NO_TREATMENT | NO_NOISE | {"noise": 1} | weights
+        augment = augmentation(counted, **settings)
         for seed in range(20):
             augment(speech(1000), np.random.default_rng(seed))
         return len(calls)
 
-    assert count(coloured=1, music=1) == 0
+    assert count(ambient=1, music=1) == 0
     assert count(babble=1) >= 60
     assert set(calls) == {1000}
 
 
 def test_same_seed_same_audio_and_the_input_is_left_alone():
-    augment = Augmentation(AugmentationSettings(), draw_speech)
+    augment = augmentation(gain=(-6, 6), clipping=0.3, codec=0.3, codecs=["mu_law"])
     clean = speech()
     kept = clean.copy()
     outputs = []
@@ -137,7 +146,7 @@ def test_same_seed_same_audio_and_the_input_is_left_alone():
 
 @pytest.mark.parametrize("samples", [160, 16_001, 32_000])
 def test_length_type_and_range_hold_at_any_level(samples):
-    augment = Augmentation(AugmentationSettings(gain=(-6.0, 40.0)), draw_speech)
+    augment = augmentation(gain=(-6.0, 40.0), clipping=0.3, codec=0.3)
     generator = np.random.default_rng(0)
     for level in (0.0, 1e-4, 0.3, 1.0) * 8:
         out = augment(speech(samples, level=level).clip(-1, 1), generator)
@@ -163,9 +172,92 @@ def test_too_loud_is_scaled_down_not_clipped():
         ({"gain": (0, float("inf"))}, "finite"),
         ({"decay_time": (0, 0.5)}, "above 0"),
         (NO_TREATMENT, "one of clean, noise, reverberation and both"),
-        (NO_NOISE, "one of coloured, music and babble"),
+        (NO_NOISE, "one of ambient, music and babble"),
+        ({"codec": 1.5}, "less than or equal to 1"),
+        ({"codec": 0.5, "codecs": []}, "codecs names none"),
+        ({"codecs": ["gsm"]}, "mu_law"),
+        ({"views": ["clean", "musik"]}, "music"),
+        ({"on": "gpu"}, "workers"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong, message):
     with pytest.raises(ValidationError, match=message):
         AugmentationSettings(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("view", "noisy", "reverberant"),
+    [
+        ("clean", False, False),
+        ("reverberation", False, True),
+        ("both", True, True),
+        *((kind, True, False) for kind in ("noise", "ambient", "music", "babble")),
+    ],
+)
+def test_views_say_what_is_done_to_each_segment(view, noisy, reverberant):
+    """Whatever the weights, and at their place only."""
+    quiet = {f"{kind}_snr": (20.0, 20.0) for kind in NO_NOISE}
+    settings = {"noise": 0, "both": 0, "reverberation": 0, "views": ["any", view], **quiet}
+    for seed in range(5):
+        heard = [
+            heard_as(
+                augmentation(segment=segment, **settings)(click(), np.random.default_rng(seed))
+            )
+            for segment in (0, 1)
+        ]
+        assert heard[0] == (False, False)
+        assert heard[1][0] == noisy
+        # Noise may hide whether there is reverberation.
+        assert noisy or heard[1][1] == reverberant
+
+
+def test_the_view_noise_draws_the_kinds_by_their_weights():
+    calls = []
+
+    def counted(generator, samples):
+        calls.append(samples)
+        return draw_speech(generator, samples)
+
+    augment = augmentation(counted, views=["noise"], ambient=0, music=3, babble=1)
+    babbled = 0
+    for seed in range(200):
+        calls.clear()
+        augment(speech(100), np.random.default_rng(seed))
+        babbled += bool(calls)
+    assert babbled / 200 == pytest.approx(0.25, abs=0.08)
+
+
+@pytest.mark.parametrize(
+    ("settings", "kinds"),
+    [
+        ({}, {"ambient", "music", "babble"}),
+        ({"music": 0}, {"ambient", "babble"}),
+        ({"noise": 0, "both": 0}, set()),
+        ({"views": ["clean", "reverberation"]}, set()),
+        ({"views": ["clean", "babble"], "babble": 0}, {"babble"}),
+        ({"views": ["both", "any"], "noise": 0, "both": 0, "ambient": 0}, {"music", "babble"}),
+    ],
+)
+def test_only_kinds_that_can_be_drawn_are_needed(settings, kinds):
+    assert AugmentationSettings(**settings).drawn_kinds() == kinds
+
+
+@pytest.mark.parametrize("segments", [1, 3])
+def test_views_must_be_as_many_as_segments(segments):
+    settings = AugmentationSettings(views=["clean", "any"])
+    settings.check_views(2)
+    AugmentationSettings().check_views(segments)
+    with pytest.raises(RecipeError, match=rf"names 2 for sampler.segments={segments}"):
+        settings.check_views(segments)
+
+
+def test_codecs_and_clipping_come_in_their_shares_on_top_of_any_treatment():
+    settings = AugmentationSettings(clipping=0.6, codec=0.2, codecs=["mu_law", "mp3"])
+    generator = np.random.default_rng(0)
+    augment = Augmentation(settings)
+    drawn = [augment.draw(0, 50, generator, draw_speech) for _ in range(500)]
+    assert np.mean([each.drive is not None for each in drawn]) == pytest.approx(0.6, abs=0.07)
+    assert np.mean([each.codec == "mp3" for each in drawn]) == pytest.approx(0.1, abs=0.04)
+    assert np.mean([each.codec == "mu_law" for each in drawn]) == pytest.approx(0.1, abs=0.04)
+    untreated = [each for each in drawn if each.response is None and each.noise is None]
+    assert any(each.codec and each.drive for each in untreated)

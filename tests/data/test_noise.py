@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from contravox.data.noise import babble, coloured_noise, mix_at_snr, noise_bursts
+from contravox.data.noise import (
+    babble,
+    coloured_noise,
+    mix_at_snr,
+    noise_bursts,
+    synthetic_noise,
+)
 
 
 def level_spread(noise):
@@ -95,3 +101,10 @@ def test_babble_mixes_three_to_seven_voices_equally_loud():
 def test_babble_of_silent_speakers_is_silent():
     silent = babble(np.random.default_rng(0), 100, lambda generator, n: np.zeros(n, np.float32))
     np.testing.assert_array_equal(silent, np.zeros(100))
+
+
+def test_ambient_noise_is_steady_or_comes_in_bursts():
+    generator = np.random.default_rng(0)
+    noises = [synthetic_noise("ambient", generator, 32_000, np.zeros) for _ in range(40)]
+    bursts = sum(level_spread(noise) > 1 for noise in noises)
+    assert 10 <= bursts <= 30

@@ -1,21 +1,28 @@
-"""A fresh copy of a segment at each draw: reverberated, in noise, nearer or farther."""
+"""A fresh copy of a segment at each draw: reverberated, in noise, over the telephone."""
 
-from typing import Annotated, Self
+import itertools
+from pathlib import Path
+from typing import Annotated, Literal, Self, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, FiniteFloat, model_validator
 
-from contravox.data.music import music
-from contravox.data.noise import (
-    DrawSpeech,
-    babble,
-    coloured_noise,
-    mix_at_snr,
-    noise_bursts,
-)
-from contravox.data.rooms import draw_room, impulse_response, reverberate
+from contravox.data.clipping import DRIVE
+from contravox.data.codecs import CodecName, check_codecs
+from contravox.data.noise import DrawSpeech, NoiseKind, synthetic_noise
+from contravox.data.recorded_noises import RecordedNoises
+from contravox.data.recorded_rooms import RecordedRooms
+from contravox.data.rooms import draw_room, impulse_response
+from contravox.data.treatment import Treatment
+from contravox.errors import RecipeError
 from contravox.settings import Settings
+
+NOISE_KINDS: tuple[NoiseKind, ...] = get_args(NoiseKind)
+
+View = Literal["clean", "noise", "reverberation", "both", "ambient", "music", "babble", "any"]
+
+DRAWN_VIEWS: tuple[View, ...] = ("clean", "noise", "reverberation", "both")
+"""Those among which ``any`` draws."""
 
 
 def _ascending(values: tuple[float, float]) -> tuple[float, float]:
@@ -26,91 +33,149 @@ def _ascending(values: tuple[float, float]) -> tuple[float, float]:
 
 Range = Annotated[tuple[FiniteFloat, FiniteFloat], AfterValidator(_ascending)]
 Weight = Annotated[FiniteFloat, Field(ge=0)]
+Probability = Annotated[FiniteFloat, Field(ge=0, le=1)]
 
 
 class AugmentationSettings(Settings):
     """How segments are augmented; weights are relative to each other, ranges drawn uniformly.
 
-    First one of four treatments is drawn: ``clean``, ``noise``, ``reverberation`` or ``both``. The
-    types of CEL (Mun et al. 2020, arXiv 2010.11433) are these weights: type 0 is clean alone,
-    1 noise alone, 2 noise and reverberation in equal parts, 3 both alone.
+    First one of four is drawn: ``clean``, ``noise``, ``reverberation`` or ``both``. The types of
+    CEL (Mun et al. 2020, arXiv 2010.11433) are these weights: type 0 is clean alone, 1 noise alone,
+    2 noise and reverberation in equal parts, 3 both alone. ``views`` says it for the 1st, 2nd ...
+    segment of an utterance instead; there ``any`` draws by these weights, ``noise`` any kind of
+    noise. The five views of AAMSupCon are ``[clean, reverberation, babble, music, noise]``.
 
-    Added noise is ``coloured`` (steady or in bursts), ``music`` or ``babble``, each at its
-    signal-to-noise ratio in dB; the ranges are those of CEL and of the x-vector recipe.
-    ``decay_time`` is the rooms' RT60 in seconds. ``gain`` in dB changes every segment's level.
+    Added noise is ``ambient``, ``music`` or ``babble``, each at its signal-to-noise ratio in dB;
+    the ranges are those of CEL and of the x-vector recipe. ``noises``, a manifest of `contravox
+    prepare musan`, has recordings of all three; without it ambient noise and music are synthetic,
+    and babble is of other training speakers. ``rooms``, a manifest of `contravox prepare rirs`, has
+    impulse responses; without it rooms are simulated with a ``decay_time`` (RT60) in seconds.
+
+    What follows comes on top of any of these, clean too. ``clipping`` and ``codec`` are the shares
+    of segments that are clipped, and that go through one of ``codecs`` (Opus takes a worker forty
+    times as long as reading the segment does); ``gain`` in dB changes every segment's level.
+
+    ``on: device`` mixes whole batches where the encoder runs; segments that are clipped or coded
+    are still finished by the workers that read them.
     """
 
     clean: Weight = 1.0
     noise: Weight = 1.0
     reverberation: Weight = 1.0
     both: Weight = 1.0
-    coloured: Weight = 1.0
+    views: tuple[View, ...] = ()
+    ambient: Weight = 1.0
     music: Weight = 1.0
     babble: Weight = 1.0
-    coloured_snr: Range = (0.0, 15.0)
+    ambient_snr: Range = (0.0, 15.0)
     music_snr: Range = (5.0, 15.0)
     babble_snr: Range = (13.0, 20.0)
+    noises: Path | None = None
+    rooms: Path | None = None
     decay_time: Range = (0.1, 0.7)
+    clipping: Probability = 0.0
+    codec: Probability = 0.0
+    codecs: tuple[CodecName, ...] = ("mu_law", "mp3")
     gain: Range = (-6.0, 6.0)
+    on: Literal["workers", "device"] = "workers"
 
     @model_validator(mode="after")
     def _something_can_be_drawn(self) -> Self:
         if not any((self.clean, self.noise, self.reverberation, self.both)):
             raise ValueError("one of clean, noise, reverberation and both must weigh more than 0")
-        if not any((self.coloured, self.music, self.babble)):
-            raise ValueError("one of coloured, music and babble must weigh more than 0")
+        if not any((self.ambient, self.music, self.babble)):
+            raise ValueError("one of ambient, music and babble must weigh more than 0")
         if self.decay_time[0] <= 0:
             raise ValueError("decay_time must be above 0 seconds")
+        if self.codec and not self.codecs:
+            raise ValueError("codec is above 0 but codecs names none: name one, or set codec=0")
         return self
+
+    def view(self, segment: int) -> View:
+        """What is to be done to an utterance's segment number ``segment``: 0, 1, ..."""
+        return self.views[segment] if self.views else "any"
+
+    def check_views(self, segments: int) -> None:
+        """Raise RecipeError where the views are not as many as an utterance's segments."""
+        if self.views and len(self.views) != segments:
+            raise RecipeError(
+                f"augmentation.views: names {len(self.views)} for sampler.segments={segments}: "
+                "name as many, or leave views out"
+            )
+
+    def drawn_kinds(self) -> set[NoiseKind]:
+        """The kinds of noise that these settings can draw."""
+        views = set(self.views or ("any",))
+        kinds = {kind for kind in NOISE_KINDS if kind in views}
+        if views & {"noise", "both"} or ("any" in views and (self.noise or self.both)):
+            kinds |= {kind for kind in NOISE_KINDS if getattr(self, kind)}
+        return kinds
 
 
 class Augmentation:
-    """Augments segments; all randomness comes from the generator of each call."""
+    """Draws what is done to segments; all randomness comes from the generator of each call.
 
-    def __init__(self, settings: AugmentationSettings, draw_speech: DrawSpeech) -> None:
-        """draw_speech: (generator, samples) -> (samples,), another speaker's speech, for babble."""
+    Raises ManifestError or RecipeError where ``noises`` or ``rooms`` hold nothing to draw from, and
+    where a codec is missing here.
+    """
+
+    def __init__(self, settings: AugmentationSettings) -> None:
         self.settings = settings
-        self.draw_speech = draw_speech
+        kinds = settings.drawn_kinds()
+        self.noises = RecordedNoises(settings.noises, kinds) if settings.noises and kinds else None
+        self.rooms = RecordedRooms(settings.rooms) if settings.rooms else None
+        if settings.codec:
+            check_codecs(settings.codecs)
 
-    def __call__(
-        self, waveform: NDArray[np.float32], generator: np.random.Generator
-    ) -> NDArray[np.float32]:
-        """Augment a (samples,) segment at 16 kHz: as long, and in place in time.
+    @property
+    def paths(self) -> list[str]:
+        """The recordings from which noises and rooms are drawn, as ``read_audio`` takes them."""
+        recordings = [*self.rooms.recordings] if self.rooms else []
+        if self.noises:
+            recordings += itertools.chain(*self.noises.recordings.values())
+        return [path for path, _, _ in recordings]
 
-        The result is scaled down where it would pass full scale, never clipped.
+    def draw(
+        self, segment: int, samples: int, generator: np.random.Generator, draw_speech: DrawSpeech
+    ) -> Treatment:
+        """Draw what is done to an utterance's segment number ``segment``, of so many samples.
+
+        draw_speech: of other speakers than the segment's, for babble where no recordings are given.
+
+        Raises AudioError naming a recorded noise or room that cannot be read.
         """
         settings = self.settings
-        treatments = (settings.clean, settings.noise, settings.reverberation, settings.both)
-        treatment = _draw(generator, treatments)
-        augmented = waveform
-        if treatment in (2, 3):
-            room = draw_room(generator, settings.decay_time)
-            augmented = reverberate(augmented, impulse_response(room, generator))
-        if treatment in (1, 3):
-            augmented = self._add_noise(augmented, generator)
-        gain = 10 ** (generator.uniform(*settings.gain) / 20)
-        peak = float(np.abs(augmented).max()) * gain
-        return augmented * np.float32(gain / max(peak, 1.0))
-
-    def _add_noise(
-        self, speech: NDArray[np.float32], generator: np.random.Generator
-    ) -> NDArray[np.float32]:
-        settings = self.settings
-        samples = len(speech)
-        kind = _draw(generator, (settings.coloured, settings.music, settings.babble))
-        if kind == 0:
-            snr = settings.coloured_snr
-            if generator.random() < 0.5:
-                noise = coloured_noise(generator, samples, slope=generator.uniform(0, 2))
+        view = settings.view(segment)
+        if view == "any":
+            weights = (settings.clean, settings.noise, settings.reverberation, settings.both)
+            view = DRAWN_VIEWS[_draw(generator, weights)]
+        response = noise = drive = codec = None
+        snr = 0.0
+        if view in ("reverberation", "both"):
+            if self.rooms is not None:
+                response = self.rooms.draw(generator, samples)
             else:
-                noise = noise_bursts(generator, samples)
-        elif kind == 1:
-            snr = settings.music_snr
-            noise = music(generator, samples)
-        else:
-            snr = settings.babble_snr
-            noise = babble(generator, samples, self.draw_speech)
-        return mix_at_snr(speech, noise, generator.uniform(*snr))
+                room = draw_room(generator, settings.decay_time)
+                response = impulse_response(room, generator)[:samples]
+        kind = self._noise_kind(view, generator)
+        if kind is not None:
+            if self.noises is not None:
+                noise = self.noises.draw(kind, generator, samples)
+            else:
+                noise = synthetic_noise(kind, generator, samples, draw_speech)
+            snr = generator.uniform(*getattr(settings, f"{kind}_snr"))
+        if generator.random() < settings.clipping:
+            drive = generator.uniform(*DRIVE)
+        if generator.random() < settings.codec:
+            codec = settings.codecs[generator.integers(len(settings.codecs))]
+        return Treatment(response, noise, snr, drive, codec, generator.uniform(*settings.gain))
+
+    def _noise_kind(self, view: View, generator: np.random.Generator) -> NoiseKind | None:
+        settings = self.settings
+        if view in ("noise", "both"):
+            weights = (settings.ambient, settings.music, settings.babble)
+            return NOISE_KINDS[_draw(generator, weights)]
+        return next((kind for kind in NOISE_KINDS if kind == view), None)
 
 
 def _draw(generator: np.random.Generator, weights: tuple[float, ...]) -> int:

@@ -1,6 +1,8 @@
 """Segments cut from utterances, augmented, and gathered into batches."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,20 +14,41 @@ from contravox.data.augmentation import Augmentation, AugmentationSettings
 from contravox.data.batch import Batch
 from contravox.data.noise import DrawSpeech
 from contravox.data.sampling import SegmentRequest
+from contravox.data.speed import change_speed, check_speeds
+from contravox.data.treatment import Treatment, treat
+from contravox.data.unmixed_batch import UnmixedBatch
 from contravox.manifest import Manifest
 
-Segment = tuple[NDArray[np.float32], int, int, int]
-"""waveform, label, row of the utterance, view."""
+READERS = 16
+"""Requests to an object store that a worker waits for at the same time."""
+
+
+class Segment(NamedTuple):
+    """One row of a batch; ``treatment`` is what is still to be done to its (samples,) waveform."""
+
+    waveform: NDArray[np.float32]
+    label: int
+    utterance: int
+    view: int
+    treatment: Treatment | None
 
 
 class SegmentDataset(Dataset[Segment]):
     """Cuts the segments that a sampler asks for. The same request gives the same samples.
 
-    labels: (n,) int, label of each utterance of ``manifest``.
+    With K ``speeds`` it holds (1 + K)·n utterances: row r is utterance r % n of the manifest at
+    speed number r // n, where number 0 leaves it as it is. A speaker at another speed is another
+    speaker: ``labels``, ((1 + K)·n,), continue after the last class for each speed.
+
+    labels: (n,) int, label 0, 1, ... of each utterance of ``manifest``.
     seconds: length of a segment; utterances too short for their segments are repeated.
-    segments: how many are cut from an utterance at a time; they do not overlap.
+    segments: how many are cut from an utterance at a time.
+    overlap: whether those may overlap, each cut at a place of its own.
+    speeds: at which every utterance comes once more, such as 0.9 and 1.1.
     augmentation: of every segment, or None.
-    clean_first: leave an utterance's first segment as it is.
+
+    Raises RecipeError or ManifestError where the settings do not go together or with the files that
+    they name.
     """
 
     def __init__(
@@ -35,46 +58,86 @@ class SegmentDataset(Dataset[Segment]):
         *,
         seconds: float,
         segments: int = 1,
+        overlap: bool = False,
+        speeds: Sequence[float] = (),
         augmentation: AugmentationSettings | None = None,
-        clean_first: bool = False,
     ) -> None:
+        check_speeds(speeds)
         # Plain arrays: polars must not be used in a forked worker process.
         self.paths = manifest.table["path"].to_list()
         self.starts = manifest.table["start"].to_numpy()
         self.durations = manifest.table["duration"].to_numpy()
-        self.labels = labels
+        self.speeds = (1.0, *speeds)
+        self.classes = int(labels.max()) + 1
+        self.labels = np.concatenate([labels + k * self.classes for k in range(len(self.speeds))])
         self.samples = round(seconds * SAMPLE_RATE)
         self.segments = segments
-        self.augmentation = augmentation
-        self.clean_first = clean_first
+        self.overlap = overlap
+        self.augmentation = None
+        self.mixed_by_workers = True
+        if augmentation is not None:
+            augmentation.check_views(segments)
+            self.augmentation = Augmentation(augmentation)
+            self.mixed_by_workers = augmentation.on == "workers"
+        noises = self.augmentation.paths if self.augmentation is not None else []
+        self.remote = any("://" in path for path in (*self.paths, *noises))
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.labels)
 
     def __getitem__(self, request: SegmentRequest) -> Segment:
-        row, segment, view, seed = request
-        label = int(self.labels[row])
-        seconds = self.samples / SAMPLE_RATE
+        row, number, view, seed = request
+        waveform = self._cut(request)
+        treatment = None
+        if self.augmentation is not None:
+            treatment = self.augmentation.draw(
+                number,
+                self.samples,
+                np.random.default_rng([seed, number]),
+                self._speech_of_others(int(self.labels[row]) % self.classes),
+            )
+            if self.mixed_by_workers or treatment.distorts:
+                waveform, treatment = treat(waveform, treatment), None
+        return Segment(waveform, int(self.labels[row]), row, view, treatment)
+
+    def __getitems__(self, requests: Sequence[SegmentRequest]) -> list[Segment]:
+        """The segments of a batch: how a DataLoader asks for them."""
+        # Threads gain nothing from files, but a store takes its time over each request. They do not
+        # outlive the batch: a process with threads cannot be forked safely.
+        if self.remote:
+            with ThreadPoolExecutor(READERS) as readers:
+                return list(readers.map(self.__getitem__, requests))
+        return [self[request] for request in requests]
+
+    def _cut(self, request: SegmentRequest) -> NDArray[np.float32]:
+        """The (samples,) segment as it was recorded, or at another speed."""
+        index, row = divmod(request.utterance, len(self.paths))
+        speed = self.speeds[index]
+        # Places are chosen in the utterance as it will sound, which a higher speed makes shorter.
         places = segment_places(
-            self.durations[row], seconds, self.segments, np.random.default_rng(seed)
+            self.durations[row] / speed,
+            self.samples / SAMPLE_RATE,
+            self.segments,
+            np.random.default_rng(request.seed),
+            overlap=self.overlap,
         )
-        waveform = self._read(row, *places[segment], self.samples)
-        if self.augmentation is not None and not (self.clean_first and segment == 0):
-            generator = np.random.default_rng([seed, segment])
-            augment = Augmentation(self.augmentation, self._speech_of_others(label))
-            waveform = augment(waveform, generator)
-        return waveform, label, row, view
+        start, length = places[request.segment]
+        if speed == 1.0:
+            return self._read(row, start, length, self.samples)
+        samples = int(np.ceil(length * speed * SAMPLE_RATE))
+        cut = change_speed(self._read(row, start * speed, samples / SAMPLE_RATE, samples), speed)
+        return _repeated(cut, self.samples)
 
     def _speech_of_others(self, label: int) -> DrawSpeech:
         """Draws stretches of speech of any label but ``label``, for babble."""
 
         def draw(generator: np.random.Generator, samples: int) -> NDArray[np.float32]:
-            row = int(generator.integers(len(self)))
+            row = int(generator.integers(len(self.paths)))
             # One label alone has no others: its own speech must do.
             for _ in range(20):
                 if self.labels[row] != label:
                     break
-                row = int(generator.integers(len(self)))
+                row = int(generator.integers(len(self.paths)))
             [(start, length)] = segment_places(
                 self.durations[row], samples / SAMPLE_RATE, 1, generator
             )
@@ -84,31 +147,48 @@ class SegmentDataset(Dataset[Segment]):
 
     def _read(self, row: int, start: float, seconds: float, samples: int) -> NDArray[np.float32]:
         """Read a place in an utterance, repeated or cut to ``samples``."""
-        read = read_audio(self.paths[row], start=self.starts[row] + start, duration=seconds)
-        return read[:samples] if len(read) >= samples else np.resize(read, samples)
+        path = self.paths[row]
+        return _repeated(
+            read_audio(path, start=self.starts[row] + start, duration=seconds), samples
+        )
+
+
+def _repeated(waveform: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
+    return waveform[:samples] if len(waveform) >= samples else np.resize(waveform, samples)
 
 
 def segment_places(
-    duration: float, seconds: float, segments: int, generator: np.random.Generator
+    duration: float,
+    seconds: float,
+    segments: int,
+    generator: np.random.Generator,
+    *,
+    overlap: bool = False,
 ) -> list[tuple[float, float]]:
-    """Choose (start, length), in seconds, of segments that do not overlap, in random order.
+    """Choose (start, length), in seconds, of an utterance's segments, in random order.
 
-    Each is ``seconds`` long, or an equal share of the utterance where it is too short for that.
+    Each is ``seconds`` long, or as long as the utterance allows: segments that must not overlap
+    share it equally.
     """
+    if overlap:
+        length = min(seconds, duration)
+        starts = generator.uniform(0.0, duration - length, size=segments)
+        return [(float(start), length) for start in starts]
     length = min(seconds, duration / segments)
     gaps = np.sort(generator.uniform(0.0, max(duration - segments * length, 0.0), size=segments))
     starts = gaps + length * np.arange(segments)
     return [(float(start), length) for start in generator.permutation(starts)]
 
 
-def collate(segments: Sequence[Segment]) -> Batch:
-    """Stack N segments of equal length into a batch."""
-    waveforms, labels, utterances, views = zip(*segments, strict=True)
-    stacked = torch.from_numpy(np.stack(waveforms))
-    return Batch(
+def collate(segments: Sequence[Segment]) -> Batch | UnmixedBatch:
+    """Stack N segments of equal length into a batch, mixed already or not."""
+    stacked = torch.from_numpy(np.stack([segment.waveform for segment in segments]))
+    batch = Batch(
         waveforms=stacked,
         lengths=torch.full((len(segments),), stacked.shape[1]),
-        labels=torch.tensor(labels),
-        utterances=torch.tensor(utterances),
-        views=torch.tensor(views),
+        labels=torch.tensor([segment.label for segment in segments]),
+        utterances=torch.tensor([segment.utterance for segment in segments]),
+        views=torch.tensor([segment.view for segment in segments]),
     )
+    treatments = [segment.treatment for segment in segments]
+    return UnmixedBatch.of(batch, treatments) if any(treatments) else batch

@@ -1,14 +1,38 @@
-"""Noise to add to speech: coloured noise, bursts and the babble of other speakers."""
+"""Noise to add to speech: steady noise, bursts, music and the babble of other speakers."""
 
 from collections.abc import Callable
+from typing import Literal, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contravox.audio import SAMPLE_RATE
+from contravox.data.music import music
+
+NoiseKind = Literal["ambient", "music", "babble"]
 
 DrawSpeech = Callable[[np.random.Generator, int], NDArray[np.float32]]
 """(generator, samples) -> (samples,): a random stretch of another speaker's speech at 16 kHz."""
+
+
+def synthetic_noise(
+    kind: NoiseKind, generator: np.random.Generator, samples: int, draw_speech: DrawSpeech
+) -> NDArray[np.float32]:
+    """Make (samples,) of noise where there are no recordings of any, of no set level.
+
+    Ambient noise is steady or comes in bursts; babble is made of what ``draw_speech`` gives.
+    """
+    match kind:
+        case "ambient":
+            if generator.random() < 0.5:
+                return coloured_noise(generator, samples, slope=generator.uniform(0, 2))
+            return noise_bursts(generator, samples)
+        case "music":
+            return music(generator, samples)
+        case "babble":
+            return babble(generator, samples, draw_speech)
+        case _:
+            assert_never(kind)
 
 
 def mix_at_snr(

@@ -94,9 +94,12 @@ def _images(room: Room, reach: float) -> tuple[NDArray[np.int64], NDArray[np.flo
 
 def reverberate(speech: NDArray[np.float32], response: NDArray[np.float32]) -> NDArray[np.float32]:
     """Convolve (samples,) speech with an impulse response, cut to the length of the speech."""
-    full = len(speech) + len(response) - 1
-    # The next length that the fast Fourier transform likes, m·2^k, at most a fifth too long.
-    size = min(m << max(0, int(np.ceil(np.log2(full / m)))) for m in (1, 3, 5, 9, 15))
+    size = quick_length(len(speech) + len(response) - 1)
     product = np.fft.rfft(speech, size)
     product *= np.fft.rfft(response, size)
     return np.fft.irfft(product, size)[: len(speech)].astype(np.float32, copy=False)
+
+
+def quick_length(samples: int) -> int:
+    """The next length that the fast Fourier transform likes, m·2^k, at most a fifth too long."""
+    return min(m << max(0, int(np.ceil(np.log2(samples / m)))) for m in (1, 3, 5, 9, 15))

@@ -31,7 +31,7 @@ class RandomUtterancesSettings(Settings):
 
     name: Literal["random_utterances"] = "random_utterances"
     utterances: int = Field(200, ge=1, description="utterances in a batch")
-    segments: int = Field(1, ge=1, description="segments from each, not overlapping")
+    segments: int = Field(1, ge=1, description="segments from each")
 
     @property
     def batch_size(self) -> int:
@@ -48,7 +48,7 @@ class SpeakersUtterancesSettings(Settings):
     name: Literal["speakers_utterances"] = "speakers_utterances"
     speakers: int = Field(32, ge=2, description="speakers in a batch")
     utterances: int = Field(2, ge=1, description="utterances of each speaker")
-    segments: int = Field(1, ge=1, description="segments from each utterance, not overlapping")
+    segments: int = Field(1, ge=1, description="segments from each utterance")
 
     @property
     def batch_size(self) -> int:

@@ -1,0 +1,64 @@
+"""Recordings of noise, music and speech to add to training speech, such as MUSAN's."""
+
+from collections.abc import Collection
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from contravox.audio import SAMPLE_RATE, read_audio
+from contravox.data.noise import NoiseKind, babble
+from contravox.errors import RecipeError
+from contravox.manifest import Manifest
+
+RECORDED: dict[NoiseKind, str] = {"ambient": "noise", "music": "music", "babble": "speech"}
+"""What the recordings behind each kind of noise are called in the manifest, as MUSAN has them."""
+
+
+class RecordedNoises:
+    """Random stretches of the recordings of a manifest with a column ``kind``.
+
+    Raises ManifestError, and RecipeError where the manifest lacks a kind that is to be drawn.
+    """
+
+    def __init__(self, path: Path, kinds: Collection[NoiseKind]) -> None:
+        """path: of the manifest; kinds: all that will be drawn."""
+        table = Manifest.read(path).table
+        if "kind" not in table.columns:
+            raise RecipeError(
+                f"augmentation.noises: {path} has no column 'kind': "
+                "make it with `contravox prepare musan`"
+            )
+        # Plain lists: polars must not be used in a forked worker process.
+        self.recordings: dict[str, list[tuple[str, float, float]]] = {}
+        for kind in sorted(kinds):
+            recorded = RECORDED[kind]
+            rows = table.filter(pl.col("kind") == recorded)
+            if rows.is_empty():
+                raise RecipeError(
+                    f"augmentation.noises: {path} holds no recording of kind {recorded}, from "
+                    f"which {kind} is drawn: add some, or set augmentation.{kind}=0"
+                )
+            self.recordings[recorded] = rows.select("path", "start", "duration").rows()
+
+    def draw(
+        self, kind: NoiseKind, generator: np.random.Generator, samples: int
+    ) -> NDArray[np.float32]:
+        """Draw (samples,) of noise, of no set level. Raises AudioError naming the file."""
+        draw_stretch = partial(self._stretch, RECORDED[kind])
+        if kind == "babble":
+            return babble(generator, samples, draw_stretch)
+        return draw_stretch(generator, samples)
+
+    def _stretch(
+        self, recorded: str, generator: np.random.Generator, samples: int
+    ) -> NDArray[np.float32]:
+        """A random place in a random recording, repeated where that is too short."""
+        recordings = self.recordings[recorded]
+        path, start, duration = recordings[generator.integers(len(recordings))]
+        seconds = min(samples / SAMPLE_RATE, duration)
+        start += generator.uniform(0.0, duration - seconds)
+        read = read_audio(path, start=start, duration=seconds)
+        return read[:samples] if len(read) >= samples else np.resize(read, samples)

@@ -1,0 +1,99 @@
+import numpy as np
+import polars as pl
+import pytest
+import soundfile
+
+from contravox.data.recorded_noises import RecordedNoises
+from contravox.errors import AudioError, ManifestError, RecipeError
+
+ALL = {"ambient", "music", "babble"}
+
+
+@pytest.fixture
+def musan(tmp_path):
+    """One noise of 3 s whose samples tell their place, two of music, four of speech.
+
+    Speech number k is a sine of 500·k Hz, the louder the later.
+    """
+    rows = []
+
+    def write(name, kind, samples):
+        soundfile.write(tmp_path / f"{name}.wav", samples, 16_000, subtype="FLOAT")
+        rows.append(
+            {"utterance": name, "path": f"{name}.wav", "duration": len(samples) / 16_000}
+            | {"kind": kind}
+        )
+
+    write("ramp", "noise", np.arange(48_000) / 2**17)
+    for index in range(2):
+        write(f"music{index}", "music", np.full(800, 0.1 * (index + 1)))
+    for index in range(1, 5):
+        time = np.arange(16_000) / 16_000
+        write(f"speech{index}", "speech", 10.0 ** (index - 5) * np.sin(1000 * np.pi * index * time))
+    pl.DataFrame(rows).write_csv(tmp_path / "manifest.tsv", separator="\t")
+    return tmp_path / "manifest.tsv"
+
+
+def test_noise_is_a_random_place_of_a_recording(musan):
+    noises = RecordedNoises(musan, ALL)
+    generator = np.random.default_rng(0)
+    starts = []
+    for _ in range(100):
+        drawn = np.rint(noises.draw("ambient", generator, 16_000) * 2**17)
+        np.testing.assert_array_equal(np.diff(drawn), 1)
+        starts.append(drawn[0])
+    assert 0 <= min(starts) < 2000
+    assert 30_000 < max(starts) <= 32_000
+
+
+def test_a_short_recording_is_repeated_and_each_is_drawn(musan):
+    generator = np.random.default_rng(0)
+    noises = RecordedNoises(musan, ALL)
+    drawn = [noises.draw("music", generator, 2000) for _ in range(20)]
+    assert {each.shape for each in drawn} == {(2000,)}
+    assert {round(float(each.min()), 3) for each in drawn} == {0.1, 0.2}
+    longer = noises.draw("ambient", generator, 100_000) * 2**17
+    np.testing.assert_array_equal(np.rint(longer), np.resize(np.arange(48_000), 100_000))
+
+
+def test_babble_is_three_to_seven_recordings_of_speech_equally_loud(musan):
+    noises = RecordedNoises(musan, ALL)
+    counts = set()
+    for seed in range(40):
+        babble = noises.draw("babble", np.random.default_rng(seed), 16_000).astype(np.float64)
+        # A voice drawn twice adds up with itself, so energies only tell that no voice is hidden.
+        power = np.abs(np.fft.rfft(babble))[[500, 1000, 1500, 2000]] ** 2
+        assert power[power > 1e-3 * power.max()].sum() == pytest.approx(power.sum(), rel=1e-4)
+        # One voice has energy 1: a full-length sine of n samples shows as sqrt(n / 2).
+        voices = np.sqrt(power / 8000)
+        np.testing.assert_allclose(voices, np.rint(voices), atol=0.01)
+        counts.add(round(voices.sum()))
+    assert counts == {3, 4, 5, 6, 7}
+
+
+def test_a_manifest_need_only_hold_the_kinds_that_are_drawn(musan):
+    table = pl.read_csv(musan, separator="\t").filter(pl.col("kind") == "noise")
+    table.write_csv(musan, separator="\t")
+    RecordedNoises(musan, {"ambient"})
+    with pytest.raises(
+        RecipeError, match=r"manifest.tsv holds no recording of kind music, .* augmentation.music=0"
+    ):
+        RecordedNoises(musan, {"ambient", "music"})
+
+
+def test_manifests_from_which_nothing_can_be_drawn(musan):
+    with pytest.raises(ManifestError, match=r"none.tsv: no such manifest"):
+        RecordedNoises(musan.with_name("none.tsv"), ALL)
+    pl.read_csv(musan, separator="\t").drop("kind").write_csv(musan, separator="\t")
+    with pytest.raises(RecipeError, match=r"manifest.tsv has no column 'kind': .* prepare musan"):
+        RecordedNoises(musan, ALL)
+    pl.read_csv(musan, separator="\t").clear().write_csv(musan, separator="\t")
+    with pytest.raises(ManifestError, match=r"holds no utterance"):
+        RecordedNoises(musan, ALL)
+
+
+def test_an_unreadable_noise_is_named(musan):
+    noises = RecordedNoises(musan, ALL)
+    (musan.parent / "ramp.wav").write_bytes(b"no audio")
+    with pytest.raises(AudioError, match=r"ramp.wav: cannot be read as audio"):
+        noises.draw("ambient", np.random.default_rng(0), 100)
