@@ -6,6 +6,7 @@ import soundfile
 
 from contravox.audio import audio_info, check_speech, read_audio
 from contravox.errors import AudioError, AudioWarning
+from stores import TroubledStore
 from tones import tone
 
 
@@ -20,6 +21,14 @@ def test_stereo_at_another_rate_becomes_mono_at_16_khz(tmp_path):
     spectrum = np.abs(np.fft.rfft(waveform)) / 8000
     assert spectrum[200] == pytest.approx(0.05, rel=0.05)
     assert spectrum[300] == pytest.approx(0.05, rel=0.05)
+
+
+def test_the_first_of_several_channels_alone(tmp_path):
+    first, second = tone(0.5, 200), tone(0.5, 300)
+    path = tmp_path / "stereo.wav"
+    soundfile.write(path, np.stack([first, second], axis=1), 16_000, subtype="FLOAT")
+    np.testing.assert_array_equal(read_audio(path, channel="first"), first)
+    np.testing.assert_allclose(read_audio(path), (first + second) / 2, atol=1e-7)
 
 
 @pytest.mark.parametrize(("ending", "tolerance"), [("wav", 1e-4), ("flac", 1e-4), ("ogg", 0.15)])
@@ -55,6 +64,26 @@ def test_info(tmp_path):
     soundfile.write(path, np.zeros((4410, 2)), 44_100)
     info = audio_info(path)
     assert (info.seconds, info.sample_rate, info.channels) == (0.1, 44_100, 2)
+
+
+@pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "raw"])
+def test_urls_and_parts_of_shards_are_read_as_files(tmp_path, ending):
+    path, shard = tmp_path / f"a.{ending}", tmp_path / "shard.tar"
+    if ending == "raw":
+        path.write_bytes((tone(2.0, 150) * 32768).astype("<i2").tobytes())
+    else:
+        soundfile.write(path, tone(2.0, 150), 16_000)
+    data = path.read_bytes()
+    shard.write_bytes(bytes(100) + data + b"more")
+    TroubledStore.begin()
+    TroubledStore().pipe_file(f"/bucket/a.{ending}", data)
+    places = [f"troubled://bucket/a.{ending}", f"file://{path}"]
+    if ending != "raw":  # Nothing within a shard says that it is one.
+        places.append(f"{shard}#bytes=100-{99 + len(data)}")
+    for place in places:
+        assert audio_info(place) == audio_info(path)
+        for part in ({}, {"start": 0.5, "duration": 0.75}, {"start": 1.9}):
+            np.testing.assert_array_equal(read_audio(place, **part), read_audio(path, **part))
 
 
 def _text(path):

@@ -1,9 +1,11 @@
 """Any recording to mono float32 at 16 kHz."""
 
+import io
 import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import soundfile
@@ -11,6 +13,7 @@ import soxr
 from numpy.typing import NDArray
 
 from contravox.errors import AudioError, AudioWarning
+from contravox.storage import Location, read_bytes
 
 SAMPLE_RATE = 16_000
 """Samples per second of every waveform in contravox."""
@@ -44,28 +47,39 @@ class AudioInfo:
 
 
 def audio_info(path: str | Path) -> AudioInfo:
-    """Read a recording's length and format from its header. Raises AudioError."""
-    with _open(Path(path)) as file:
+    """Read a recording's length and format from its header, of any that ``read_audio`` takes.
+
+    Raises AudioError, StorageError, MissingExtraError.
+    """
+    with _open(path) as file:
         return AudioInfo(file.frames / file.samplerate, file.samplerate, file.channels)
 
 
 def read_audio(
-    path: str | Path, *, start: float = 0.0, duration: float | None = None
+    path: str | Path,
+    *,
+    start: float = 0.0,
+    duration: float | None = None,
+    channel: Literal["mean", "first"] = "mean",
 ) -> NDArray[np.float32]:
     """Read a recording, or a part of it, as mono at 16 kHz.
 
-    WAV, FLAC, OGG, MP3 and whatever libsndfile reads, at any rate; channels are averaged. Only the
-    part asked for is decoded, where the format can seek. Files ending in ``.raw`` are headerless
-    16-bit little-endian mono at 16 kHz, as AN4 has them.
+    WAV, FLAC, OGG, MP3 and whatever libsndfile reads, at any rate. Only the part asked for is
+    decoded, where the format can seek. Files ending in ``.raw`` are headerless 16-bit little-endian
+    mono at 16 kHz, as AN4 has them.
 
+    path: a file, a URL that fsspec knows, or a recording within a tar file at either, as
+    ``storage`` writes it: ``shard.tar#bytes=FIRST-LAST``. What is no file of its own is read whole,
+    in one request.
     start, duration: seconds; ``None`` reads to the end.
+    channel: which of several: their mean, or the first alone.
 
     Returns (samples,) in [-1, 1].
 
     Raises AudioError, naming the file, where it is missing, is not audio, is empty, is cut short,
-    or holds samples that are not finite.
+    or holds samples that are not finite; StorageError where a store does not answer,
+    MissingExtraError where fsspec lacks what the store needs.
     """
-    path = Path(path)
     with _open(path) as file:
         first = round(start * file.samplerate)
         wanted = file.frames - first
@@ -84,7 +98,8 @@ def read_audio(
             f"{path}: cut short, {len(samples)} of {wanted} samples are there: replace the file"
         )
     # One channel needs no mean, and the copy would double the time of a training read.
-    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
+    alone = channel == "first" or samples.shape[1] == 1
+    mono = samples[:, 0] if alone else samples.mean(axis=1)
     if not np.isfinite(mono).all():
         raise AudioError(f"{path}: holds samples that are not finite: replace the file")
     if sample_rate != SAMPLE_RATE:
@@ -119,17 +134,26 @@ def check_speech(waveform: NDArray[np.float32], name: str | Path) -> None:
         )
 
 
-def _open(path: Path) -> soundfile.SoundFile:
+def _open(path: str | Path) -> soundfile.SoundFile:
     """Open a recording, or say in one line why not."""
-    if not path.exists():
+    location = Location.parse(path)
+    source: str | io.BytesIO = location.path
+    if not location.plain_file:
+        source = io.BytesIO(read_bytes(location))
+    elif not Path(location.path).exists():
         raise AudioError(f"{path}: no such file")
     try:
-        if path.suffix == ".raw":
+        if location.path.endswith(".raw"):
             file = soundfile.SoundFile(
-                path, format="RAW", subtype="PCM_16", endian="LITTLE", channels=1, samplerate=16000
+                source,
+                format="RAW",
+                subtype="PCM_16",
+                endian="LITTLE",
+                channels=1,
+                samplerate=SAMPLE_RATE,
             )
         else:
-            file = soundfile.SoundFile(path)
+            file = soundfile.SoundFile(source)
     except (soundfile.LibsndfileError, OSError) as error:
         reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
         reason = str(reason).strip().rstrip(".").lower()

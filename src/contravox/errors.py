@@ -14,6 +14,10 @@ class AudioError(ContravoxError):
     """A recording that cannot be read or cannot be trusted: cut short, silent, not finite."""
 
 
+class StorageError(ContravoxError):
+    """A store that does not answer or refuses, or a folder of shards of something else."""
+
+
 class ManifestError(ContravoxError):
     """A manifest or a corpus folder that is missing, malformed or too small."""
 
@@ -40,6 +44,13 @@ class TrainingError(ContravoxError):
 
 class CheckpointError(TrainingError):
     """A checkpoint that is cut short or was trained with another recipe."""
+
+
+class ScoringError(ContravoxError):
+    """Embeddings, a cohort or trials from which no score or calibration follows.
+
+    No direction, not finite, too few speakers, one class only.
+    """
 
 
 class MetricError(ContravoxError):

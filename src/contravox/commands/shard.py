@@ -1,0 +1,40 @@
+"""``contravox shard``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from contravox.commands.console import Json, Output, note, print_json
+
+
+def shard(
+    manifest: Annotated[Path, typer.Argument(help="manifest.tsv")],
+    output: Annotated[Path, Output],
+    store: Annotated[
+        str | None, typer.Option(help="Move the shards there, such as s3://bucket/voxceleb2.")
+    ] = None,
+    megabytes: Annotated[
+        int, typer.Option(min=1, help="Of 16-bit samples in a shard; about half as FLAC.")
+    ] = 512,
+    as_json: Json = False,
+) -> None:
+    """Put a manifest's utterances into shards: few large files, here or in a store."""
+    from contravox.manifest import Manifest
+    from contravox.progress import progress_bar
+    from contravox.sharding import shard_manifest
+
+    utterances = Manifest.read(manifest)
+    with progress_bar("writing shards") as report:
+        sharded = shard_manifest(
+            utterances, output, store=store, megabytes=megabytes, progress=report
+        )
+    skipped = len(sharded.skipped)
+    if skipped:
+        note(f"warning: {skipped:,} utterances left out: see {output / 'skipped.tsv'}")
+    path = output / "manifest.tsv"
+    if as_json:
+        counts = {"utterances": len(sharded.manifest), "shards": sharded.shards, "skipped": skipped}
+        print_json({"manifest": str(path), **counts})
+    else:
+        print(f"{path}: {len(sharded.manifest):,} utterances in {sharded.shards:,} shards")

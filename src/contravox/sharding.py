@@ -1,0 +1,237 @@
+"""Utterances in few large files: shards, as WebDataset lays them out.
+
+A shard is a tar file that holds two members of every utterance: ``<key>.flac``, mono, 16 bits at
+16 kHz, and ``<key>.json`` with what the manifest says. The manifest beside the shards points at the
+bytes of each utterance, so that any can be read alone, in any order, by one request to a store.
+"""
+
+import hashlib
+import io
+import json
+import os
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import numpy as np
+import polars as pl
+import soundfile
+from numpy.typing import NDArray
+
+from contravox.audio import SAMPLE_RATE, read_audio
+from contravox.corpora.threads import map_in_threads
+from contravox.errors import AudioError, ManifestError, StorageError
+from contravox.manifest import Manifest
+from contravox.storage import check_store, upload
+from contravox.writing import atomic_path, write_text
+
+PCM_BYTES_PER_SECOND = 2 * SAMPLE_RATE
+"""Of 16-bit samples. FLAC makes speech about half as large, never much larger."""
+
+INDEX = {
+    "utterance": pl.String,
+    "first": pl.Int64,
+    "last": pl.Int64,
+    "duration": pl.Float64,
+    "reason": pl.String,
+}
+"""Columns of a shard's index: the first and last byte of each utterance and its seconds, or why it
+was left out."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Sharded:
+    """What was written. skipped: the utterances left out, their paths, and why."""
+
+    manifest: Manifest
+    skipped: pl.DataFrame
+    shards: int
+
+
+def shard_manifest(
+    manifest: Manifest,
+    folder: Path,
+    *,
+    store: str | None = None,
+    megabytes: int = 512,
+    progress: Progress = lambda *_: None,
+) -> Sharded:
+    """Write a manifest's utterances to shards, and a manifest of those to ``folder``.
+
+    Utterances lie in random order, the same for the same manifest, so that whoever reads shards
+    from end to end meets all speakers mixed. Reading them one by one is as fast in any order.
+
+    A shard whose index, ``shard-000012.tsv``, is there is done: after an interrupt the same call
+    goes on with the next. Utterances that cannot be read are left out and listed in
+    ``skipped.tsv``.
+
+    store: URL of a folder to which the shards are moved as they are done, such as
+        ``s3://bucket/voxceleb2``; ``None`` leaves them in ``folder``.
+    megabytes: of 16-bit samples in a shard, about twice its size as FLAC.
+    progress: called with the utterances done and in all.
+
+    Raises StorageError where ``folder`` holds something else or the store does not answer,
+    ManifestError where no utterance can be read, OutputError where nothing can be written.
+    """
+    if store is not None:
+        store = store.rstrip("/")
+        check_store(store)
+    plan = _plan(manifest, megabytes)
+    shards = plan.partition_by("shard", maintain_order=True, include_key=False)
+    _claim(folder, plan, store)
+    done, indices = 0, []
+
+    def report() -> None:
+        nonlocal done
+        done += 1
+        progress(done, len(plan))
+
+    for number, utterances in enumerate(shards):
+        name = f"shard-{number:06}"
+        index, tar = folder / f"{name}.tsv", folder / f"{name}.tar"
+        place = f"{store}/{tar.name}" if store else tar.name
+        if not index.is_file() or not (store or tar.is_file()):
+            rows = _write_shard(tar, utterances, report)
+            if store:
+                upload(tar, place)
+                tar.unlink()
+            with atomic_path(index) as temporary:
+                rows.write_csv(temporary, separator="\t")
+        else:
+            done += len(utterances)
+            progress(done, len(plan))
+        rows = pl.read_csv(index, separator="\t", schema=INDEX)
+        indices.append(rows.with_columns(pl.lit(place).alias("tar")))
+    return _write_tables(manifest, pl.concat(indices), folder, len(shards))
+
+
+def _plan(manifest: Manifest, megabytes: int) -> pl.DataFrame:
+    """The manifest's rows in the order of the shards, with the ``shard`` of each."""
+    table = manifest.table.sort("utterance")
+    order = np.random.default_rng(0).permutation(table.height)
+    size = pl.col("duration") * PCM_BYTES_PER_SECOND
+    filled = (size.cum_sum() - size) // (megabytes * 1_000_000)
+    return table[order].with_columns(filled.rle_id().alias("shard"))
+
+
+def _claim(folder: Path, plan: pl.DataFrame, store: str | None) -> None:
+    """Let the folder be for this plan alone. Raises StorageError where it is for another."""
+    digest = hashlib.blake2b(f"{store}\n".encode(), digest_size=16)
+    for rows in plan.iter_slices(100_000):
+        digest.update(rows.write_csv(separator="\t").encode())
+    plan_file = folder / "plan.digest"
+    if plan_file.is_file():
+        if plan_file.read_text(encoding="utf-8").strip() != digest.hexdigest():
+            raise StorageError(
+                f"{folder}: holds shards of another manifest, size or store: "
+                "choose another --output, or remove it"
+            )
+    elif (folder / "manifest.tsv").exists():
+        raise StorageError(f"{folder}: holds another manifest: choose another --output")
+    else:
+        write_text(plan_file, f"{digest.hexdigest()}\n")
+
+
+def _write_shard(tar: Path, utterances: pl.DataFrame, report: Callable[[], None]) -> pl.DataFrame:
+    """Write utterances to a tar file, and report each. Returns its index."""
+    rows: list[tuple[str, int | None, int | None, float | None, str | None]] = []
+    with (
+        atomic_path(tar) as temporary,
+        temporary.open("wb") as stream,
+        tarfile.open(fileobj=stream, mode="w") as archive,
+    ):
+        # soundfile and soxr let other threads run while they work.
+        rows_of_manifest = utterances.iter_rows(named=True)
+        for entry in map_in_threads(_entry, rows_of_manifest, workers=os.cpu_count() or 1):
+            if isinstance(entry, _Skipped):
+                rows.append((entry.utterance, None, None, None, entry.reason))
+            else:
+                first = _add(archive, stream, f"{entry.key}.flac", entry.flac)
+                _add(archive, stream, f"{entry.key}.json", entry.description)
+                last = first + len(entry.flac) - 1
+                rows.append((entry.utterance, first, last, entry.seconds, None))
+            report()
+    return pl.DataFrame(rows, schema=INDEX, orient="row")
+
+
+class _Entry(NamedTuple):
+    """An utterance as it lies in a shard: its key, FLAC file, JSON description and length."""
+
+    utterance: str
+    key: str
+    flac: bytes
+    description: bytes
+    seconds: float
+
+
+class _Skipped(NamedTuple):
+    """An utterance that cannot be read, and why."""
+
+    utterance: str
+    reason: str
+
+
+def _entry(row: dict[str, Any]) -> _Entry | _Skipped:
+    try:
+        waveform = read_audio(row["path"], start=row["start"], duration=row["duration"])
+    except AudioError as error:
+        return _Skipped(row["utterance"], str(error).removeprefix(f"{row['path']}: "))
+    seconds = len(waveform) / SAMPLE_RATE
+    facts = {name: value for name, value in row.items() if name not in ("path", "start")}
+    facts |= {"duration": seconds, "sample_rate": SAMPLE_RATE}
+    description = json.dumps(facts, ensure_ascii=False).encode()
+    return _Entry(row["utterance"], _key(row["utterance"]), _flac(waveform), description, seconds)
+
+
+def _key(utterance: str) -> str:
+    """Its name for WebDataset, to which a dot ends the key, and in ASCII."""
+    return quote(utterance).replace(".", "%2E")
+
+
+def _flac(waveform: NDArray[np.float32]) -> bytes:
+    """Compress (samples,) at 16 bits.
+
+    The scale is that of reading; libsndfile itself writes floats at one of 32,767, from which a
+    recording of 16 bits would not come back as it was.
+    """
+    samples = np.clip(np.rint(waveform * 32768), -32768, 32767).astype(np.int16)
+    file = io.BytesIO()
+    soundfile.write(file, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+    return file.getvalue()
+
+
+def _add(archive: tarfile.TarFile, stream: io.BufferedWriter, name: str, data: bytes) -> int:
+    """Append a member. Returns the place of its first byte."""
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    archive.addfile(member, io.BytesIO(data))
+    blocks = -(-len(data) // tarfile.BLOCKSIZE)
+    return stream.tell() - blocks * tarfile.BLOCKSIZE
+
+
+def _write_tables(manifest: Manifest, index: pl.DataFrame, folder: Path, shards: int) -> Sharded:
+    """Write ``manifest.tsv`` and, where utterances were left out, ``skipped.tsv``."""
+    table = manifest.table.join(index, on="utterance", suffix="_read")
+    skipped = table.filter(pl.col("reason").is_not_null()).select("utterance", "path", "reason")
+    if len(skipped) == len(table):
+        raise ManifestError(
+            f"none of {len(table)} utterances can be read, such as "
+            f"{skipped['path'][0]} ({skipped['reason'][0]}): mend the manifest's paths"
+        )
+    readable = table.filter(pl.col("reason").is_null()).with_columns(
+        path=pl.format("{}#bytes={}-{}", "tar", "first", "last"),
+        start=0.0,
+        duration="duration_read",
+        sample_rate=pl.lit(SAMPLE_RATE, pl.Int64),
+    )
+    sharded = Manifest(readable.select(manifest.table.columns).sort("utterance"))
+    if len(skipped):
+        with atomic_path(folder / "skipped.tsv") as temporary:
+            skipped.write_csv(temporary, separator="\t")
+    sharded.write(folder / "manifest.tsv")
+    return Sharded(sharded, skipped, shards)

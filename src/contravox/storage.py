@@ -1,0 +1,217 @@
+"""Bytes of a file, of an object in a store, or of a part of either.
+
+A location is a path, a URL that fsspec knows (``s3://bucket/a.flac``), or a part of a tar file at
+either: ``PATH_OR_URL.tar#bytes=FIRST-LAST``, both ends inclusive as in HTTP ranges.
+"""
+
+import errno
+import functools
+import os
+import queue
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from contravox.errors import AudioError, MissingExtraError, StorageError
+
+PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+"""Seconds to wait before each further attempt at what a store did not do."""
+
+TIMEOUT = 30.0
+"""Seconds after which a store that has not answered is given up, and asked again."""
+
+SLOWEST = 1e6
+"""Bytes per second that a store is expected to move at least; longer transfers may take longer."""
+
+_PERMANENT = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+"""What no further attempt mends."""
+
+_URL = re.compile(r"[A-Za-z][\w+.-]*://")
+_PART = re.compile(r"(?P<path>.+\.tar)#bytes=(?P<first>\d+)-(?P<last>\d+)", re.DOTALL)
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where bytes are. path: a path or a URL; first, last: the part of it, None for all of it."""
+
+    path: str
+    first: int | None = None
+    last: int | None = None
+
+    @classmethod
+    def parse(cls, name: str | Path) -> "Location":
+        """Take a location apart. A name that is no part of a tar file is a path or a URL."""
+        match = _PART.fullmatch(str(name))
+        if match is None:
+            return cls(str(name))
+        return cls(match["path"], int(match["first"]), int(match["last"]))
+
+    def __str__(self) -> str:
+        return self.path if self.first is None else f"{self.path}#bytes={self.first}-{self.last}"
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the part, None for all of it."""
+        return None if self.first is None or self.last is None else self.last + 1 - self.first
+
+    @property
+    def in_store(self) -> bool:
+        """Whether it is a URL."""
+        return _URL.match(self.path) is not None
+
+    @property
+    def plain_file(self) -> bool:
+        """Whether it is a whole file of this machine."""
+        return self.first is None and not self.in_store
+
+
+def read_bytes(location: Location) -> bytes:
+    """Read a location, in one request to its store or one read of its file.
+
+    Raises AudioError where it is missing or ends before the part does, StorageError where its store
+    does not answer, MissingExtraError where fsspec lacks what the store needs.
+    """
+    data = _read_from_store(location) if location.in_store else _read_file(location)
+    if location.length is not None and len(data) != location.length:
+        raise AudioError(
+            f"{location}: cut short, {len(data)} of {location.length} bytes are there: "
+            "copy the shard again, or make it anew with `contravox shard`"
+        )
+    return data
+
+
+def check_store(url: str) -> None:
+    """Find what reads and writes a URL, before much work is done for it.
+
+    Raises StorageError where it is no URL or of a kind that fsspec does not know, MissingExtraError
+    where fsspec lacks what that store needs.
+    """
+    if not Location(url).in_store:
+        raise StorageError(f"{url}: is no URL of a store: use such as s3://bucket/folder")
+    _filesystem(url)
+
+
+def upload(file: Path, url: str) -> None:
+    """Copy a file of this machine to a URL. Raises StorageError and MissingExtraError."""
+    filesystem, path = _filesystem(url)
+    seconds = TIMEOUT + file.stat().st_size / SLOWEST
+    ask(lambda: filesystem.put_file(str(file), path), url, seconds)
+
+
+def ask(request: Callable[[], Answer], url: str, seconds: float) -> Answer:
+    """Let a store answer a request; ask again, after growing pauses, where it fails.
+
+    An attempt that takes longer than ``seconds`` has failed. It cannot be stopped, so it is left to
+    a thread of its own, which does not keep the process from ending.
+
+    Raises StorageError, naming ``url``, after the last attempt, or at once for what no attempt can
+    mend.
+    """
+    for pause in (*PAUSES, None):
+        try:
+            return _within(seconds, request)
+        except _PERMANENT as error:
+            raise StorageError(
+                f"{url}: {_reason(error)}: mend the URL or the rights there"
+            ) from error
+        except Exception as error:
+            if pause is None:
+                raise StorageError(
+                    f"{url}: no answer after {len(PAUSES) + 1} attempts ({_reason(error)}): "
+                    "check the store and start again; training goes on with --resume"
+                ) from error
+            time.sleep(pause)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _within(seconds: float, request: Callable[[], Answer]) -> Answer:
+    """What the request returns or raises; TimeoutError where it takes too long."""
+    answers: queue.SimpleQueue[tuple[bool, Answer | BaseException]] = queue.SimpleQueue()
+
+    def answer() -> None:
+        try:
+            answers.put((True, request()))
+        except BaseException as error:
+            answers.put((False, error))
+
+    threading.Thread(target=answer, daemon=True).start()
+    try:
+        returned, value = answers.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"none within {seconds:.0f} s") from None
+    if returned:
+        return value  # type: ignore[return-value]
+    raise value  # type: ignore[misc]
+
+
+def _reason(error: BaseException) -> str:
+    """An error in a few words, on one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _filesystem(url: str) -> tuple[Any, str]:
+    """The file system of fsspec that reads a URL, and the URL as it knows it.
+
+    fsspec keeps file systems, and makes new ones in a forked process; so they are not kept here.
+    """
+    # Imported here because most who read audio have no store, and it takes a moment.
+    import fsspec  # type: ignore[import-untyped]
+
+    try:
+        return fsspec.url_to_fs(url)
+    except ImportError as error:
+        protocol = url.partition("://")[0]
+        raise MissingExtraError(f"{url}: {protocol}:// is not installed: {error}") from error
+    except ValueError as error:
+        raise StorageError(f"{url}: {_reason(error)}: use a URL that fsspec knows") from error
+
+
+def _read_from_store(location: Location) -> bytes:
+    filesystem, path = _filesystem(location.path)
+    end = None if location.last is None else location.last + 1
+
+    def request() -> bytes | None:
+        try:
+            return filesystem.cat_file(path, start=location.first, end=end)
+        except FileNotFoundError:
+            return None
+
+    data = ask(request, str(location), TIMEOUT + (location.length or 0) / SLOWEST)
+    if data is None:
+        raise AudioError(f"{location}: no such file in the store: upload it, or mend the path")
+    return data
+
+
+def _read_file(location: Location) -> bytes:
+    try:
+        if location.first is None or location.length is None:
+            return Path(location.path).read_bytes()
+        # Where the file is read does not depend on what other threads, or processes that share the
+        # descriptor since a fork, read of it.
+        return os.pread(_open_file(location.path).descriptor, location.length, location.first)
+    except OSError as error:
+        reason = "no such file" if error.errno == errno.ENOENT else _reason(error)
+        raise AudioError(f"{location.path}: {reason}: copy it here, or mend the path") from error
+
+
+class _OpenFile:
+    """A file that closes when nobody uses it any more."""
+
+    def __init__(self, path: str) -> None:
+        self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def __del__(self) -> None:
+        if hasattr(self, "descriptor"):
+            os.close(self.descriptor)
+
+
+# Opening takes as long as reading; the limit is far below that of a process's open files.
+_open_file = functools.lru_cache(maxsize=256)(_OpenFile)
