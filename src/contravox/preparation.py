@@ -3,15 +3,52 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from contravox.corpora.an4 import an4_recordings
-from contravox.corpora.folder import folder_recordings
-from contravox.corpora.scan import scan_recordings
-from contravox.manifest import Manifest
-from contravox.trials import make_trials
+import numpy as np
+import polars as pl
 
-CORPORA = {"an4": an4_recordings, "folder": folder_recordings}
+from contravox.audio import MINIMUM_SECONDS
+from contravox.corpora.an4 import AN4
+from contravox.corpora.cnceleb import CNCELEB
+from contravox.corpora.corpus import Corpus
+from contravox.corpora.finding import archives, find_recordings
+from contravox.corpora.folder import FOLDER, UNLABELLED
+from contravox.corpora.joining import join_short
+from contravox.corpora.journal import Journal
+from contravox.corpora.kaldi import KALDI
+from contravox.corpora.librispeech import LIBRISPEECH
+from contravox.corpora.musan import MUSAN
+from contravox.corpora.official_trials import official_trials
+from contravox.corpora.rirs import RIRS
+from contravox.corpora.scan import Prepared, scan_recordings
+from contravox.corpora.table import TABLE
+from contravox.corpora.voices_from_a_distance import VOICES
+from contravox.corpora.voxceleb1 import VOXCELEB1
+from contravox.corpora.voxceleb2 import VOXCELEB2
+from contravox.errors import ManifestError
+from contravox.manifest import Manifest
+from contravox.trials import TrialSet, make_trials
+
+CORPORA = {
+    "voxceleb1": VOXCELEB1,
+    "voxceleb2": VOXCELEB2,
+    "cnceleb": CNCELEB,
+    "voices": VOICES,
+    "librispeech": LIBRISPEECH,
+    "an4": AN4,
+    "musan": MUSAN,
+    "rirs": RIRS,
+    "folder": FOLDER,
+    "unlabelled": UNLABELLED,
+    "table": TABLE,
+    "kaldi": KALDI,
+}
+"""The corpora and layouts that can be prepared, by name."""
+
 PARTS = {"train": 0.65, "validation": 0.15, "test": 0.2}
 """Share of the speakers in each part of a split."""
+
+Counts = dict[str, dict[str, int]]
+"""What a corpus, a subset, a part or a protocol holds."""
 
 
 def prepare_corpus(
@@ -20,39 +57,142 @@ def prepare_corpus(
     output: Path,
     *,
     split: bool = False,
+    hold_out: int = 0,
+    join_shorter: float | None = None,
+    drop_missing: bool = False,
     seed: int = 0,
     progress: Callable[[int, int], None] = lambda *_: None,
-) -> dict[str, dict[str, int]]:
+    note: Callable[[str], None] = lambda *_: None,
+) -> Counts:
     """Write a corpus's manifest and trials, and those of its parts, below ``output``.
 
-    ``manifest.tsv``, ``trials.tsv`` and, where files were left out, ``skipped.tsv``; with ``split``
-    instead of those trials ``train/manifest.tsv``, and ``manifest.tsv`` and ``trials.tsv`` in
-    ``validation/`` and ``test/``, which share no speaker.
+    - ``manifest.tsv``: everything usable; ``skipped.tsv``: the files that were left out, if any;
+    - ``train/manifest.tsv``: the official training part;
+    - ``<protocol>/``: official trial lists, and those made where a corpus has none;
+    - for a corpus without official parts ``trials.tsv``; with ``split`` instead of it
+      ``train/manifest.tsv``, and ``manifest.tsv`` and ``trials.tsv`` in ``validation/`` and
+      ``test/``, which share no speaker.
 
-    Returns for the corpus and each part what it holds.
+    hold_out: so many speakers, drawn with ``seed``, go from training to ``validation/``.
+    join_shorter: s; utterances for training under 2 s are joined up to this length, into
+    ``joined/``. drop_missing: leave out official trials whose utterances are not there.
 
-    Raises ManifestError, TrialsError where the corpus is too small or laid out otherwise.
+    progress: called with the numbers of files done and in all. note: called with each warning.
+
+    Repeating an interrupted call goes on from the headers already read; repeating a finished one
+    writes the same files.
+
+    Returns for the corpus, its subsets, its parts and its protocols what they hold, and the figures
+    of the release as ``... in release``.
+
+    Raises ManifestError, TrialsError where the corpus is too small, laid out otherwise or not
+    whole, OutputError.
     """
-    prepared = scan_recordings(CORPORA[corpus](folder), progress=progress)
-    manifest = prepared.manifest
-    counts = {"corpus": {**_counts(manifest), "files skipped": len(prepared.skipped)}}
-    if not split:
-        trials = make_trials(manifest, seed=seed)
-        prepared.write(output)
-        trials.write(output / "trials.tsv")
-        counts["corpus"] |= {"trials": len(trials)}
-        return counts
+    known = CORPORA[corpus]
+    if split and not known.free:
+        raise ManifestError(
+            f"--split: {known.title} cannot be split: it has official parts or no speakers; "
+            "--hold-out takes speakers from its training part"
+        )
+    if split and hold_out:
+        raise ManifestError("--hold-out: --split makes a validation part already: give one of them")
+    recordings = find_recordings(corpus, CORPORA, folder)
+    journal = Journal(output / ".headers")
+    shortest = MINIMUM_SECONDS if known.shortest is None else known.shortest
+    prepared = scan_recordings(recordings, shortest=shortest, journal=journal, progress=progress)
+    manifest, skipped = prepared.manifest, prepared.skipped
+    counts = {"corpus": {**_counts(manifest), "files skipped": len(skipped)}}
+    counts |= _subsets(known, manifest, folder, note)
+
     # Everything is made before anything is written, so that an error leaves no half of it behind.
-    parts = dict(zip(PARTS, manifest.split(list(PARTS.values()), seed=seed), strict=True))
-    lists = {part: make_trials(parts[part], seed=seed) for part in ("validation", "test")}
-    prepared.write(output)
+    sets = list(
+        official_trials(corpus, known, folder, manifest, drop_missing=drop_missing, note=note)
+    )
+    if known.made_trials and not split:
+        sets += known.made_trials(manifest, seed)
+    parts = _parts(known, manifest, split=split, hold_out=hold_out, seed=seed)
+    lists = {
+        part: make_trials(utterances, seed=seed)
+        for part, utterances in parts.items()
+        if part != "train"
+    }
+    if known.free and not parts and not known.made_trials:
+        lists["."] = make_trials(manifest, seed=seed)
+    if join_shorter and "train" in parts:
+        parts["train"], unreadable = join_short(
+            parts["train"], output / "joined", seconds=join_shorter, progress=progress
+        )
+        skipped = skipped + unreadable
+
+    for name, rows in known.apart.items():
+        parts[name] = Manifest(manifest.table.filter(rows))
+        manifest = Manifest(manifest.table.filter(~rows))
+    Prepared(manifest, skipped).write(output)
     for part, utterances in parts.items():
-        utterances.write(output / part / "manifest.tsv")
-        counts[part] = _counts(utterances)
-        if part in lists:
-            lists[part].write(output / part / "trials.tsv")
-            counts[part] |= {"trials": len(lists[part])}
+        if len(utterances):
+            utterances.write(output / part / "manifest.tsv")
+            counts[part] = _counts(utterances)
+    for part, trials in lists.items():
+        trials.write(output / part / "trials.tsv")
+        counts["corpus" if part == "." else part] |= {"trials": len(trials)}
+    for each in sets:
+        each.write(output / each.protocol.name)
+        counts[each.protocol.name] = _trial_counts(each)
+    journal.remove()
     return counts
+
+
+def _subsets(
+    corpus: Corpus, manifest: Manifest, folder: Path, note: Callable[[str], None]
+) -> Counts:
+    """What each subset (or kind) of a release holds, beside what it should."""
+    counts, differ = {}, []
+    for name, release in corpus.release.items():
+        column = "subset" if "subset" in manifest.table.columns else "kind"
+        subset = Manifest(manifest.table.filter(pl.col(column) == name))
+        # Many have a part of a release only.
+        if not len(subset):
+            continue
+        held = _counts(subset)
+        counts[f"{column} {name}"] = held | {f"{key} in release": n for key, n in release.items()}
+        differ += [
+            f"{held[key]:,} {key} of {number:,} in {name}"
+            for key, number in release.items()
+            if held[key] != number
+        ]
+    if differ:
+        packed = archives(folder)
+        whole = f"; not all of {packed[0]} may be unpacked" if packed else ""
+        note(f"{folder}: not the whole release: {', '.join(differ)}{whole}")
+    return counts
+
+
+def _parts(
+    corpus: Corpus, manifest: Manifest, *, split: bool, hold_out: int, seed: int
+) -> dict[str, Manifest]:
+    """The parts of a corpus by the names of their folders."""
+    if split:
+        fractions = list(PARTS.values())
+        return dict(zip(PARTS, manifest.split(fractions, seed=seed), strict=True))
+    if corpus.training is not None:
+        train = Manifest(manifest.table.filter(corpus.training))
+    elif hold_out and corpus.free:
+        train = manifest
+    elif hold_out:
+        raise ManifestError(f"--hold-out: {corpus.title} has no training part: leave it out")
+    else:
+        return {}
+    if not hold_out:
+        return {"train": train} if len(train) else {}
+    speakers = train.speakers
+    if not 2 <= hold_out <= len(speakers) - 2:
+        raise ManifestError(
+            f"--hold-out is {hold_out}: the training part has {len(speakers):,} speakers, "
+            "and at least two stay on each side"
+        )
+    drawn = np.random.default_rng(seed).permutation(len(speakers))
+    held, kept = ([speakers[row] for row in part] for part in np.split(drawn, [hold_out]))
+    return {"train": train.of_speakers(kept), "validation": train.of_speakers(held)}
 
 
 def _counts(manifest: Manifest) -> dict[str, int]:
@@ -62,3 +202,12 @@ def _counts(manifest: Manifest) -> dict[str, int]:
         "utterances": len(manifest),
         "minutes": round(60 * hours),
     }
+
+
+def _trial_counts(trials: TrialSet) -> dict[str, int]:
+    held = {"trials": len(trials.trials), "utterances": len(trials.manifest)}
+    if trials.protocol.trials_in_release is not None:
+        held |= {"trials in release": trials.protocol.trials_in_release}
+    if trials.protocol.trials_dropped:
+        held |= {"trials dropped": trials.protocol.trials_dropped}
+    return held

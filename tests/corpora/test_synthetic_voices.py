@@ -49,7 +49,7 @@ def test_files_are_speech_at_16_khz_where_the_docstring_says(corpus):
 
 
 def test_the_folder_corpus_reads_voices_as_speakers_and_sessions_as_sessions(corpus):
-    found = {(recording.speaker, recording.session) for recording in folder_recordings(corpus)}
+    found = set(folder_recordings(corpus).select("speaker", "session").rows())
     assert found == {(f"voice{v:03d}", f"session{s}") for v in range(3) for s in range(3)}
 
 

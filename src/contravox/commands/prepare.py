@@ -6,36 +6,86 @@ from typing import Annotated
 
 import typer
 
-from contravox.commands.console import Json, Output, print_json
+from contravox.commands.console import Json, Output, note, print_json
+
+IN_RELEASE = " in release"
 
 
 class Corpus(StrEnum):
-    """Layouts of corpora on disk."""
+    """Corpora, and layouts that any corpus may have."""
 
-    folder = "folder"
+    voxceleb1 = "voxceleb1"
+    voxceleb2 = "voxceleb2"
+    cnceleb = "cnceleb"
+    voices = "voices"
+    librispeech = "librispeech"
     an4 = "an4"
+    musan = "musan"
+    rirs = "rirs"
+    folder = "folder"
+    unlabelled = "unlabelled"
+    table = "table"
+    kaldi = "kaldi"
 
 
 def prepare(
-    corpus: Annotated[Corpus, typer.Argument(help="How the corpus lies on disk.")],
-    folder: Annotated[Path, typer.Argument(help="The corpus.")],
+    corpus: Annotated[Corpus, typer.Argument(help="Which, or how it lies on disk.")],
+    folder: Annotated[Path, typer.Argument(help="The corpus; a file for table.")],
     output: Annotated[Path, Output],
     split: Annotated[
-        bool, typer.Option(help="Also make train, validation and test parts: 65, 15, 20 %.")
+        bool, typer.Option("--split", help="Also make train, validation and test: 65, 15, 20 %.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of the split and of sampled trials.")] = 0,
+    hold_out: Annotated[
+        int, typer.Option(min=0, help="Move so many speakers from train to validation.")
+    ] = 0,
+    join_shorter: Annotated[
+        float | None,
+        typer.Option(min=2.0, help="Join utterances for training under 2 s up to so many s."),
+    ] = None,
+    drop_missing: Annotated[
+        bool, typer.Option("--drop-missing", help="Leave out trials whose utterances are not here.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of what is drawn: speakers and trials.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Turn a corpus into manifests and trial lists."""
     from contravox.preparation import prepare_corpus
     from contravox.progress import progress_bar
 
-    with progress_bar("reading headers") as report:
-        counts = prepare_corpus(
-            corpus.value, folder, output, split=split, seed=seed, progress=report
-        )
+    warnings: list[str] = []
+    try:
+        with progress_bar("reading headers") as report:
+            counts = prepare_corpus(
+                corpus.value,
+                folder,
+                output,
+                split=split,
+                hold_out=hold_out,
+                join_shorter=join_shorter,
+                drop_missing=drop_missing,
+                seed=seed,
+                progress=report,
+                note=warnings.append,
+            )
+    except KeyboardInterrupt:
+        note("stopped: the same command goes on from here")
+        raise
     if as_json:
-        print_json(counts)
-    else:
-        for name, part in counts.items():
-            print(f"{name}: " + ", ".join(f"{value:,} {key}" for key, value in part.items()))
+        print_json({**counts, "warnings": warnings})
+        return
+    for name, part in counts.items():
+        print(f"{name}: " + ", ".join(_words(part)))
+    for warning in warnings:
+        note(f"warning: {warning}")
+
+
+def _words(part: dict[str, int]) -> list[str]:
+    """Each count, and beside it the release's where it is known."""
+    release = {
+        key.removesuffix(IN_RELEASE): value for key, value in part.items() if IN_RELEASE in key
+    }
+    return [
+        f"{value:,} {key}" + (f" (release: {release[key]:,})" if key in release else "")
+        for key, value in part.items()
+        if IN_RELEASE not in key
+    ]

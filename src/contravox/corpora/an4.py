@@ -2,25 +2,31 @@
 
 from pathlib import Path
 
-from contravox.corpora.scan import Recording, audio_files
-from contravox.errors import ManifestError
+import polars as pl
+
+from contravox.corpora.corpus import Corpus
+from contravox.corpora.files import recordings_like
+
+PATTERN = r"/(?<subset>an4(?:test)?)_clstk/(?<utterance>(?<speaker>[^/]+)/[^/]+)\.[^./]+$"
 
 
-def an4_recordings(folder: Path) -> list[Recording]:
-    """Every utterance of AN4's training and test parts; one session per speaker.
+def an4_recordings(folder: Path) -> pl.DataFrame:
+    """Every utterance of AN4 below ``folder``, as SPHERE, WAV, FLAC or ``.raw``.
 
-    folder: ``an4`` itself or the folder around it; utterances are SPHERE, WAV, FLAC, or ``.raw``.
-
-    Raises ManifestError, saying what was looked for, where the layout is another.
+    subset is train or test; there is one session for each speaker.
     """
-    parts = sorted(part for part in folder.rglob("an4*_clstk") if part.parent.name == "wav")
-    if not parts:
-        raise ManifestError(
-            f"{folder}: no wav/an4_clstk below it, so not the AN4 release: unpack its archive "
-            "here, or use `contravox prepare folder` for a folder per speaker"
-        )
-    return [
-        Recording(path, path.relative_to(part).as_posix(), path.parent.name, "1")
-        for part in parts
-        for path in audio_files(part)
-    ]
+    subset = pl.col("subset").replace({"an4": "train", "an4test": "test"})
+    return recordings_like(folder, PATTERN).with_columns(subset, pl.lit("1").alias("session"))
+
+
+AN4 = Corpus(
+    title="AN4",
+    recordings=an4_recordings,
+    pattern=PATTERN,
+    example="an4/wav/an4_clstk/fash/an251-fash-b.sph",
+    release={
+        "train": {"speakers": 74, "utterances": 948},
+        "test": {"speakers": 10, "utterances": 130},
+    },
+    free=True,
+)

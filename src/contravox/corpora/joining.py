@@ -1,0 +1,119 @@
+"""Short utterances joined to longer ones: many of CN-Celeb's are under 2 s."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import soundfile
+
+from contravox.audio import SAMPLE_RATE, read_audio
+from contravox.corpora.scan import scan_recordings
+from contravox.corpora.threads import map_in_threads
+from contravox.errors import AudioError
+from contravox.manifest import COLUMNS, Manifest
+from contravox.writing import atomic_path
+
+SHORT_SECONDS = 2.0
+"""Utterances shorter than this are joined."""
+
+
+@dataclass(frozen=True)
+class Joint:
+    """paths: the files that are joined; target: where to; made_of: their digests."""
+
+    paths: list[str]
+    target: str
+    made_of: str
+
+
+def join_short(
+    manifest: Manifest,
+    folder: Path,
+    *,
+    seconds: float,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> tuple[Manifest, list[tuple[str, str]]]:
+    """Join utterances under 2 s of one speaker and session, in their order, up to ``seconds``.
+
+    Writes ``folder/<speaker>/<session>-joined-001.flac``, 16 kHz and 16 bits; a file that was
+    joined of the same recordings before is kept. An utterance that fits to no other stays as it is.
+
+    progress: called with the numbers of files done and in all.
+
+    Returns the manifest with the joined utterances in place of the short ones; and a path and a
+    reason for each file that could not be read, with which its whole joint is left out. Raises
+    OutputError.
+    """
+    short = manifest.table.filter(pl.col("duration") < SHORT_SECONDS)
+    short = short.drop_nulls(["speaker", "session"]).sort("speaker", "session", "utterance")
+    short = short.with_columns(_joints(short, seconds)).filter(pl.len().over("joint") > 1)
+    if short.is_empty():
+        return manifest, []
+    first = pl.col("joint").min().over("speaker", "session")
+    number = (pl.col("joint") - first + 1).cast(pl.String).str.zfill(3)
+    rows = (
+        short.group_by("joint", maintain_order=True)
+        .agg(
+            pl.exclude(*COLUMNS, "digest").first(),
+            pl.col("speaker", "session").first(),
+            pl.col("path").alias("paths"),
+            pl.col("digest").str.join(" ").alias("made_of"),
+        )
+        .with_columns(utterance=pl.format("{}/{}-joined-{}", "speaker", "session", number))
+        .with_columns(path=pl.format("{}/{}.flac", pl.lit(str(folder.resolve())), "utterance"))
+    )
+    joints = [Joint(*row) for row in rows.select("paths", "path", "made_of").iter_rows()]
+    unreadable = []
+    for done, failure in enumerate(map_in_threads(_write, joints), start=1):
+        unreadable += [failure] if failure else []
+        progress(done, len(joints))
+    joined = scan_recordings(rows.drop("joint", "paths", "made_of")).manifest
+    alone = manifest.table.join(short, on="utterance", how="anti")
+    return Manifest.joined([Manifest(alone), joined]), unreadable
+
+
+def _joints(short: pl.DataFrame, seconds: float) -> pl.Series:
+    """(rows,) the number of the joint of each utterance, counted in their order.
+
+    A loop, because where a joint ends depends on where the last one did.
+    """
+    joints, joint, filled, before = [], -1, 0.0, None
+    for speaker, session, duration in short.select("speaker", "session", "duration").iter_rows():
+        if (speaker, session) != before or filled + duration > seconds:
+            joint, filled, before = joint + 1, 0.0, (speaker, session)
+        filled += duration
+        joints.append(joint)
+    return pl.Series("joint", joints, dtype=pl.Int64)
+
+
+def _write(joint: Joint) -> tuple[str, str] | None:
+    """Write a joint, or say which of its files cannot be read and why."""
+    target = Path(joint.target)
+    if _made_of(target) == joint.made_of:
+        return None
+    target.unlink(missing_ok=True)
+    waveforms = []
+    for path in joint.paths:
+        try:
+            waveforms.append(read_audio(path))
+        except AudioError as error:
+            return path, str(error).removeprefix(f"{path}: ")
+    samples = np.clip(np.round(np.concatenate(waveforms) * 2**15), -(2**15), 2**15 - 1)
+    with (
+        atomic_path(target) as temporary,
+        soundfile.SoundFile(temporary, "w", SAMPLE_RATE, 1, "PCM_16", format="FLAC") as file,
+    ):
+        file.comment = joint.made_of
+        file.write(samples.astype(np.int16))
+    return None
+
+
+def _made_of(path: Path) -> str | None:
+    """What ``_write`` noted in a file; None where there is none."""
+    try:
+        with soundfile.SoundFile(path) as file:
+            return file.comment
+    except soundfile.LibsndfileError:
+        return None

@@ -1,0 +1,71 @@
+"""A data folder of Kaldi: ``wav.scp`` and ``utt2spk``, perhaps ``segments`` and ``spk2gender``."""
+
+from pathlib import Path
+
+import polars as pl
+
+from contravox.corpora.corpus import Corpus
+from contravox.corpora.lists import read_list
+from contravox.corpora.sex import with_sex
+from contravox.errors import ManifestError
+
+
+def kaldi_recordings(folder: Path) -> pl.DataFrame:
+    """The utterances of a data folder; with ``segments``, parts of its recordings.
+
+    Relative paths start from the working folder, as in Kaldi, or, where the first is not there,
+    from ``folder``.
+
+    Raises ManifestError naming the file and line, also where a recording is the output of a
+    command, and where an utterance has no speaker or a segment no recording.
+    """
+    for name in ("wav.scp", "utt2spk"):
+        if not (folder / name).is_file():
+            raise ManifestError(
+                f"{folder}: no {name}, so not a data folder of Kaldi: it needs wav.scp and utt2spk"
+            )
+    scp = folder / "wav.scp"
+    recordings = read_list(scp, r"^(?<utterance>\S+)\s+(?<path>\S.*)$", "utterance path")
+    commands = recordings.filter(pl.col("path").str.ends_with("|"))
+    if len(commands):
+        utterance, command = commands.select("utterance", "path").row(0)
+        raise ManifestError(
+            f"{scp}: {utterance}: `{command[:60]}` is a command, which contravox does not run: "
+            "write its output to a file and give the path of that"
+        )
+    first = recordings["path"][0] if len(recordings) else ""
+    start = Path() if Path(first).exists() else folder
+    around = pl.lit(f"{start.resolve()}/") + pl.col("path")
+    elsewhere = pl.col("path").str.contains(r"^/|^[A-Za-z][\w+.-]*://")
+    recordings = recordings.with_columns(pl.when(elsewhere).then(pl.col("path")).otherwise(around))
+    if (folder / "segments").is_file():
+        recordings = _segments(folder / "segments", recordings)
+    speakers = read_list(
+        folder / "utt2spk", r"^(?<utterance>\S+)\s+(?<speaker>\S+)$", "utterance speaker"
+    )
+    named = recordings.join(speakers, on="utterance", how="left", maintain_order="left")
+    _refuse_null(named, "speaker", folder / "utt2spk")
+    return with_sex(named, folder, "spk2gender", r"^(\S+)\s+([mf])")
+
+
+def _segments(path: Path, recordings: pl.DataFrame) -> pl.DataFrame:
+    pattern = r"^(?<utterance>\S+)\s+(?<recording>\S+)\s+(?<start>[\d.]+)\s+(?<end>[\d.]+)$"
+    segments = read_list(path, pattern, "utterance recording start end")
+    start, end = (pl.col(name).cast(pl.Float64, strict=False) for name in ("start", "end"))
+    parts = segments.with_columns(start, (end - start).alias("duration")).drop("end")
+    files = recordings.rename({"utterance": "recording"})
+    joined = parts.join(files, on="recording", how="left", maintain_order="left")
+    _refuse_null(joined, "path", path)
+    return joined.drop("recording")
+
+
+def _refuse_null(table: pl.DataFrame, column: str, path: Path) -> None:
+    bare = table.filter(pl.col(column).is_null())
+    if len(bare):
+        raise ManifestError(
+            f"{path}: {len(bare):,} of {len(table):,} utterances have no {column}, such as "
+            f"{bare['utterance'][0]!r}: add them"
+        )
+
+
+KALDI = Corpus(title="a data folder of Kaldi", recordings=kaldi_recordings, free=True)

@@ -1,0 +1,64 @@
+import pytest
+import trees
+
+from contravox.corpora.kaldi import kaldi_recordings
+from contravox.errors import ManifestError
+
+
+@pytest.fixture
+def data(tmp_path):
+    for seed, name in enumerate(("a 1", "a2", "b1")):
+        trees.write_audio(tmp_path / "in" / f"{name}.wav", seed=seed)
+    folder = tmp_path / "in"
+    trees.write_lines(folder / "wav.scp", "a-1 a 1.wav", f"a-2  {folder}/a2.wav", "b-1\tb1.wav")
+    trees.write_lines(folder / "utt2spk", "a-1 ann", "a-2 ann", "b-1 bob")
+    return folder
+
+
+def test_a_data_folder(prepare, data):
+    trees.write_lines(data / "spk2gender", "ann f", "bob m")
+    done = prepare("kaldi", data)
+    assert done.table().select("utterance", "speaker", "sex", "corpus").rows() == [
+        ("a-1", "ann", "f", "in"),
+        ("a-2", "ann", "f", "in"),
+        ("b-1", "bob", "m", "in"),
+    ]
+    assert done.column("path")[0] == str(data / "a 1.wav")
+    assert done.counts["corpus"]["trials"] == 3
+
+
+def test_relative_paths_start_from_the_working_folder(data, tmp_path, monkeypatch):
+    trees.write_audio(tmp_path / "in" / "in" / "a 1.wav")
+    monkeypatch.chdir(data / "in")
+    assert kaldi_recordings(data)["path"][0] == str(data / "in" / "a 1.wav")
+
+
+def test_segments_are_parts_of_recordings(prepare, data):
+    trees.write_lines(data / "segments", "x a-1 0.0 0.1", "y a-1 0.1 0.25", "z b-1 0.05 0.3")
+    trees.write_lines(data / "utt2spk", "x ann", "y ann", "z bob")
+    done = prepare("kaldi", data)
+    table = done.table()
+    assert table["utterance"].to_list() == ["x", "y", "z"]
+    assert table["start"].to_list() == [0.0, 0.1, 0.05]
+    assert table["duration"].to_list() == pytest.approx([0.1, 0.15, 0.25])
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "reason"),
+    [
+        ("wav.scp", ["a-1 sph2pipe -f wav a.sph |"], r"a-1: `sph2pipe .* is a command"),
+        ("wav.scp", ["a-1 a.wav", "a-2"], r"wav\.scp: line 2: 'a-2' is not `utterance path`"),
+        ("utt2spk", ["a-1 ann"], r"utt2spk: 2 of 3 utterances have no speaker, such as 'a-2'"),
+        ("segments", ["x nobody 0 1"], r"segments: 1 of 1 utterances have no path, such as 'x'"),
+        ("segments", ["x a-1 0"], r"segments: line 1: 'x a-1 0' is not `utterance recording"),
+    ],
+)
+def test_data_folders_with_mistakes(data, name, lines, reason):
+    trees.write_lines(data / name, *lines)
+    with pytest.raises(ManifestError, match=reason):
+        kaldi_recordings(data)
+
+
+def test_another_folder(tmp_path):
+    with pytest.raises(ManifestError, match=r"no wav\.scp, so not a data folder of Kaldi"):
+        kaldi_recordings(tmp_path)

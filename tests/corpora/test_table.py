@@ -1,0 +1,97 @@
+import polars as pl
+import pytest
+import trees
+
+from contravox.corpora.table import table_recordings
+from contravox.errors import ManifestError
+
+ROWS = {
+    "path": ["a b/ö.wav", "a b/ö.wav", "c.flac"],
+    "speaker": ["ann", "ann", "bob"],
+    "utterance": ["first", "second", "third"],
+    "start": [0.0, 0.5, 0.0],
+    "duration": [0.5, 0.75, 0.25],
+    "language": ["en", "en", "de"],
+    # Names that preparing uses too.
+    "seconds": ["a", "b", "c"],
+    "digest": ["d", "e", "f"],
+    "sample_rate": [1, 2, 3],
+}
+
+
+@pytest.fixture
+def audio(tmp_path):
+    trees.write_audio(tmp_path / "in" / "a b" / "ö.wav", 1.25)
+    trees.write_audio(tmp_path / "in" / "c.flac", 0.25, seed=1)
+    return tmp_path / "in"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "parquet"])
+def test_parts_of_files_and_columns_of_ones_own(prepare, audio, suffix):
+    table, path = pl.DataFrame(ROWS), audio / f"mine.{suffix}"
+    if suffix == "parquet":
+        table.write_parquet(path)
+    else:
+        table.write_csv(path, separator="," if suffix == "csv" else "\t")
+    done = prepare("table", path)
+    columns = ("utterance", "speaker", "start", "duration", "language", "seconds", "corpus")
+    assert done.table().select(columns).rows() == [
+        ("first", "ann", 0.0, 0.5, "en", "a", "in"),
+        ("second", "ann", 0.5, 0.75, "en", "b", "in"),
+        ("third", "bob", 0.0, 0.25, "de", "c", "in"),
+    ]
+    assert done.column("path")[0] == str(audio / "a b" / "ö.wav")
+    assert done.column("sample_rate") == [16_000] * 3
+    assert {len(digest) for digest in done.column("digest")} == {16}
+    assert done.counts["corpus"]["trials"] == 3
+
+
+def test_parts_that_are_not_there_are_skipped(prepare, audio):
+    rows = ROWS | {"duration": [0.5, 0.9, 0.25]}
+    trees.write_audio(audio / "d.wav", seed=4)
+    more = {"path": ["d.wav", "c.flac"], "speaker": ["ann", "ann"], "utterance": ["4", "5"]}
+    more |= {"start": [0.0, 0.0], "duration": [0.3, 0.05]}
+    both = [pl.DataFrame(rows), pl.DataFrame(more)]
+    pl.concat(both, how="diagonal").write_csv(audio / "mine.csv")
+    done = prepare("table", audio / "mine.csv")
+    assert done.column("utterance") == ["4", "first", "third"]
+    _, *skipped = (done.folder / "skipped.tsv").read_text().splitlines()
+    assert skipped == [
+        f"{audio}/a b/ö.wav\tends at 1.4 s, after the end of the file at 1.25 s",
+        f"{audio}/c.flac\tonly 0.05 s long",
+    ]
+
+
+def test_names_default_to_the_paths(audio):
+    pl.DataFrame(ROWS).select("path", "speaker").slice(1).write_csv(audio / "mine.csv")
+    assert table_recordings(audio / "mine.csv")["utterance"].to_list() == ["a b/ö.wav", "c.flac"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("path,who\na.wav,ann\n", "has no column 'speaker', only path, who"),
+        ("path,speaker\na.wav,ann\nb.wav,\n", "row 3: speaker is None"),
+        ("path,speaker,start\na.wav,ann,soon\n", "row 2: start is 'soon'"),
+        ("", "not a table"),
+    ],
+)
+def test_tables_with_mistakes(tmp_path, text, reason):
+    (tmp_path / "mine.csv").write_text(text)
+    with pytest.raises(ManifestError, match=r"mine\.csv: ") as raised:
+        table_recordings(tmp_path / "mine.csv")
+    assert reason in str(raised.value)
+
+
+def test_other_files_are_no_tables(tmp_path):
+    with pytest.raises(ManifestError, match="no such table"):
+        table_recordings(tmp_path)
+    (tmp_path / "mine.xlsx").write_text("")
+    with pytest.raises(ManifestError, match=r"not a \.csv, \.tsv or \.parquet table"):
+        table_recordings(tmp_path / "mine.xlsx")
+
+
+def test_a_name_given_twice(refused, audio):
+    table = pl.DataFrame(ROWS | {"utterance": ["same", "same", "third"]})
+    table.write_csv(audio / "mine.csv")
+    assert "1 utterances are there twice, such as 'same'" in refused("table", audio / "mine.csv")
