@@ -1,0 +1,176 @@
+"""From embeddings to the scores of a trial list, by whatever backend and normalisation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import model_validator
+
+from contravox.embeddings import Embeddings
+from contravox.enrolments import Enrolments
+from contravox.errors import ScoringError
+from contravox.scoring.cohort import Cohort, cohort_vectors
+from contravox.scoring.cosine import unit_rows
+from contravox.scoring.enrolment import EnrolmentMethod, enrol, enrolment_means
+from contravox.scoring.normalisation import NormalisationSettings, normalise_scores
+from contravox.scoring.plda import PLDA
+from contravox.scoring.products import inner_products
+from contravox.scoring.whitening import Whitening, WhiteningMethod
+from contravox.settings import Settings
+from contravox.trials import Trials
+
+
+class ScoringSettings(Settings):
+    """How embeddings become scores; every result names it.
+
+    enrolment: what several utterances make together; see ``enrol``. PLDA knows its own way, and
+    crops are averaged like utterances.
+    whitening, backend, normalisation: all but the plain cosine learn from training embeddings.
+    crops_averaged: embeddings are means over crops, whose products are means of cosines, and are
+    not scaled to length 1.
+    """
+
+    enrolment: EnrolmentMethod = "mean of unit embeddings"
+    whitening: WhiteningMethod | None = None
+    backend: Literal["cosine", "PLDA"] = "cosine"
+    normalisation: NormalisationSettings | None = None
+    crops_averaged: bool = False
+
+    @property
+    def learns(self) -> bool:
+        """Whether training embeddings are needed."""
+        return bool(self.whitening or self.normalisation or self.backend == "PLDA")
+
+    @model_validator(mode="after")
+    def _crops_are_plain(self) -> Self:
+        if self.crops_averaged and (self.whitening or self.backend == "PLDA"):
+            raise ValueError("crops are scored by the plain cosine: no whitening, no PLDA")
+        return self
+
+
+@dataclass(frozen=True)
+class Scored:
+    """scores: (k,) float32 of the trials.
+
+    cohort_means: (k,) mean score of each trial's enrolment, and of its test, against the cohort, or
+    None without one.
+    """
+
+    scores: NDArray[np.float32]
+    cohort_means: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+
+
+class Scorer:
+    """Scores trial lists as ``settings`` say.
+
+    training: embeddings of training data and their speakers (n,), for all but the plain cosine.
+
+    Raises ScoringError where they are needed and not given, or too few.
+    """
+
+    def __init__(
+        self,
+        settings: ScoringSettings,
+        training: Embeddings | None = None,
+        training_speakers: pl.Series | None = None,
+    ) -> None:
+        self.settings = settings
+        self.whitening: Whitening | None = None
+        self.plda: PLDA | None = None
+        self.cohort: Cohort | None = None
+        if not settings.learns:
+            return
+        if training is None or training_speakers is None:
+            raise ScoringError(
+                "whitening, PLDA and normalisation learn from training data: give its manifest by "
+                "--training"
+            )
+        if settings.whitening:
+            self.whitening = Whitening.learn(
+                training.vectors, training_speakers, settings.whitening
+            )
+        vectors = self._direction(training.vectors)
+        if settings.backend == "PLDA":
+            self.plda = PLDA.learn(vectors, training_speakers)
+        if settings.normalisation:
+            members = cohort_vectors(vectors, training_speakers, settings.normalisation.members)
+            self.cohort = Cohort.of(members) if self.plda is None else self.plda.cohort(members)
+
+    def score(
+        self,
+        embeddings: Embeddings,
+        trials: Trials,
+        enrolments: Enrolments | None = None,
+        *,
+        progress: Callable[[int, int], None] = lambda *_: None,
+    ) -> Scored:
+        """Score each trial.
+
+        enrolments: the utterances behind each enrolment; None where it is an utterance.
+        progress: of the normalisation, which takes longest.
+
+        Raises TrialsError for an utterance without embedding, ScoringError for one without
+        direction.
+        """
+        enrolled, test = self._sides(embeddings, enrolments)
+        table = trials.table
+        pairs = np.stack([enrolled.rows(table["enrolment"]), test.rows(table["test"])], axis=1)
+        scores = inner_products(enrolled.vectors, test.vectors, pairs)
+        if self.plda is None:
+            # Rounding can step over 1, which an arc cosine downstream would not survive.
+            np.clip(scores, -1, 1, out=scores)
+        if self.cohort is None or self.settings.normalisation is None:
+            return Scored(scores)
+        normalised = normalise_scores(
+            scores,
+            enrolled.vectors,
+            test.vectors,
+            pairs,
+            self.cohort,
+            self.settings.normalisation,
+            progress=progress,
+        )
+        return Scored(normalised.scores, (normalised.enrolment_means, normalised.test_means))
+
+    def describe(self) -> dict[str, str]:
+        """How scores are made, for a result."""
+        settings = self.settings
+        score = "cosine" if self.plda is None else "log-likelihood ratio of two-covariance PLDA"
+        if settings.whitening:
+            score += f" after {settings.whitening}"
+        normalisation = "none"
+        if settings.normalisation and self.cohort is not None:
+            normalisation = settings.normalisation.describe(len(self.cohort))
+        return {"score": score, "normalisation": normalisation}
+
+    def _sides(
+        self, embeddings: Embeddings, enrolments: Enrolments | None
+    ) -> tuple[Embeddings, Embeddings]:
+        """Enrolments and tests as vectors whose inner products are the scores."""
+        names = embeddings.utterances
+        vectors = self._direction(embeddings.vectors)
+        if self.plda is not None:
+            test = Embeddings(names, self.plda.test_vectors(vectors))
+            if enrolments is None:
+                return Embeddings(names, self.plda.enrolment_vectors(vectors)), test
+            means, counts = enrolment_means(Embeddings(names, vectors), enrolments)
+            return Embeddings(
+                means.utterances, self.plda.enrolment_vectors(means.vectors, counts)
+            ), test
+        test = Embeddings(names, vectors)
+        if enrolments is None:
+            return test, test
+        if self.settings.crops_averaged:
+            return enrolment_means(test, enrolments)[0], test
+        # Their own lengths matter to the mean of embeddings, so those that are not whitened go in.
+        own = test if self.whitening else embeddings
+        return enrol(own, enrolments, self.settings.enrolment), test
+
+    def _direction(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embeddings (n, d) whitened, at length 1; means over crops as they are."""
+        if self.whitening is not None:
+            return self.whitening.apply(vectors)
+        return vectors if self.settings.crops_averaged else unit_rows(vectors)
