@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,6 +83,12 @@ def work(tone_corpus, tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def no_cache(monkeypatch, tmp_path):
+    """Keeps embeddings out of the user's own cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
 def test_help_fits_a_screen(contravox):
     done = contravox("--help")
     lines = done.stdout.splitlines()
@@ -98,7 +105,7 @@ def test_embed(contravox, work):
     assert (work / "e.npz").exists()
 
 
-def test_evaluate(contravox, work):
+def test_evaluate(contravox, work, no_cache):
     arguments = ("evaluate", "run/model.safetensors", "corpus/test/trials.tsv")
     done = contravox(*arguments, "-o", "report", "--json")
     metrics = json.loads(done.stdout)
@@ -110,6 +117,70 @@ def test_evaluate(contravox, work):
     assert "<html" in (work / "report" / "report.html").read_text()
     table = contravox(*arguments).stdout
     assert f"{100 * metrics['equal_error_rate']:.2f}" in table
+
+
+def test_scores_of_embeddings_are_those_of_their_model(contravox, work, no_cache):
+    of_model = contravox(
+        *("evaluate", "run/model.safetensors", "corpus/test", "-o", "whole", "--json"),
+        *("--training", "corpus/train/manifest.tsv", "--normalise", "as1", "--top", "4"),
+        *("--whiten", "mean", "--calibrate-on", "corpus/validation"),
+    )
+    assert of_model.status == 0, of_model.stderr
+    for part in ("train", "validation", "test"):
+        contravox(
+            "embed", "run/model.safetensors", f"corpus/{part}/manifest.tsv", "-o", f"{part}.npz"
+        )
+    of_embeddings = contravox(
+        *("score", "corpus/test", "test.npz", "validation.npz", "-o", "scored", "--json"),
+        *("--training", "train.npz", "--training-manifest", "corpus/train/manifest.tsv"),
+        *("--normalise", "as1", "--top", "4", "--whiten", "mean"),
+        *("--calibrate-on", "corpus/validation"),
+    )
+    assert of_embeddings.status == 0, of_embeddings.stderr
+    one, other = json.loads(of_model.stdout), json.loads(of_embeddings.stdout)
+    for key in ("equal_error_rate", "equal_error_rate_interval", "log_likelihood_ratio_cost"):
+        assert one[key] == pytest.approx(other[key], abs=1e-4)
+    assert one["protocol"]["normalisation"] == "AS-norm1, top 4 of 8 means of speakers"
+    header = (work / "scored" / "scores.tsv").read_text().splitlines()[0]
+    assert header == "enrolment\ttest\ttarget\tscore\tlog_likelihood_ratio"
+
+
+def test_a_list_without_a_manifest_has_no_intervals(contravox, work, tmp_path):
+    contravox("embed", "run/model.safetensors", "corpus/test/manifest.tsv", "-o", "e.npz")
+    trials = shutil.copy(work / "corpus" / "test" / "trials.tsv", tmp_path / "trials.tsv")
+    metrics = json.loads(contravox("score", trials, "e.npz", "--json").stdout)
+    assert metrics["equal_error_rate_interval"] is None
+    known = json.loads(contravox("score", "corpus/test", "e.npz", "--json").stdout)
+    assert metrics["equal_error_rate"] == known["equal_error_rate"]
+    assert known["equal_error_rate_interval"] is not None
+
+
+def test_a_calibrated_model_verifies_by_prior_and_costs(contravox, work, tone_corpus, no_cache):
+    done = contravox(
+        *("calibrate", "run/model.safetensors", "corpus/validation", "--quality", "duration"),
+        *("-o", "calibrated.safetensors"),
+    )
+    assert "log-likelihood ratio = " in done.stdout
+    first, second = sorted(tone_corpus.rglob("*.wav"))[:2]
+    arguments = ("verify", "calibrated.safetensors", first, second)
+    even = json.loads(contravox(*arguments, "--json").stdout)
+    rare = json.loads(contravox(*arguments, "--json", "--prior", "0.001").stdout)
+    assert rare["probability"] < even["probability"]
+    assert even["same_speaker"] == (even["log_likelihood_ratio"] >= 0)
+    assert "at a prior of 0.5" in contravox(*arguments).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("evaluate", "run/model.safetensors", "--protocol", "voxceleb1-o"), "contravox prepare"),
+        (("evaluate", "run/model.safetensors", "corpus/test", "--plda"), "--training"),
+        (("verify", "run/model.safetensors", "a.wav", "b.wav", "--prior", "2"), "between 0 and 1"),
+        (("score", "corpus/test", "none.npz"), "no such file of embeddings"),
+    ],
+)
+def test_scoring_with_mistakes(fails, arguments, reason, no_cache):
+    assert reason in fails(*arguments)
 
 
 def test_verify(contravox, tone_corpus):

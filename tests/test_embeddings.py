@@ -51,3 +51,14 @@ def test_nothing_in_the_file_is_unpickled(tmp_path):
     np.savez(path, utterances=np.array([{"a": 1}], dtype=object), embeddings=np.zeros((1, 2)))
     with pytest.raises(ModelError, match="allow_pickle"):
         Embeddings.load(path)
+
+
+def test_several_files_together(embeddings):
+    other = Embeddings(["d"], np.ones((1, 2), np.float32))
+    joined = Embeddings.joined([embeddings, other])
+    assert joined.utterances == ["b", "a", "é c", "d"]
+    np.testing.assert_array_equal(joined.vectors[3], [1, 1])
+    with pytest.raises(ModelError, match="share names"):
+        Embeddings.joined([embeddings, embeddings])
+    with pytest.raises(ModelError, match="different sizes"):
+        Embeddings.joined([embeddings, Embeddings(["d"], np.ones((1, 3), np.float32))])

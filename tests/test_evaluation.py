@@ -1,37 +1,118 @@
+import json
+
 import numpy as np
 import polars as pl
 import pytest
 
 from contravox.embeddings import Embeddings
 from contravox.enrolments import Enrolments
-from contravox.evaluation import evaluate, score_trials, write_scores
+from contravox.evaluation import (
+    EvaluationSettings,
+    TrainingEmbeddings,
+    TrialEmbeddings,
+    evaluate,
+    score_trials,
+    write_scores,
+)
+from contravox.manifest import Manifest
 from contravox.protocol import Protocol
+from contravox.scoring.calibration import Calibration
 from contravox.trials import Trials, TrialSet, make_trials
 from test_manifest import manifest
 
 
-def test_a_system_that_tells_speakers_apart_and_one_that_does_not(tmp_path):
-    corpus = manifest(speakers=8, utterances=4)
+@pytest.fixture(scope="module")
+def corpus():
+    return manifest(speakers=8, utterances=4)
+
+
+@pytest.fixture(scope="module")
+def embeddings(corpus):
+    """Speakers a little apart."""
+    noise = np.random.default_rng(0).standard_normal((32, 8)).astype(np.float32)
+    centres = np.repeat(np.eye(8, dtype=np.float32), 4, axis=0)
+    return Embeddings(corpus.table["utterance"].to_list(), 0.4 * centres + 0.2 * noise)
+
+
+def half(corpus, speakers):
+    part = corpus.of_speakers(speakers)
+    return TrialSet.of(make_trials(part), part, Protocol(f"of {speakers[0]}"))
+
+
+def test_everything_that_a_result_depends_on_is_named(corpus, embeddings, tmp_path):
+    trial_set = half(corpus, [f"s{n}" for n in range(8)])
+    evaluation = evaluate("x", TrialEmbeddings(trial_set, embeddings), EvaluationSettings())
+    protocol, result = evaluation.protocol, evaluation.result
+    assert protocol["name"] == "of s0"
+    assert protocol["targets"] + protocol["non-targets"] == len(result.scores)
+    assert (protocol["score"], protocol["normalisation"]) == ("cosine", "none")
+    assert protocol["enrolment"] == "one utterance"
+    evaluation.write(tmp_path)
+    assert json.loads((tmp_path / "metrics.json").read_text())["protocol"] == protocol
+    table = pl.read_csv(tmp_path / "scores.tsv", separator="\t")
+    np.testing.assert_allclose(table["score"], result.scores, rtol=1e-6)
+    assert "of s0" in (tmp_path / "report.html").read_text()
+
+
+def test_calibration_is_learned_on_its_own_trials(corpus, embeddings):
+    test = TrialEmbeddings(half(corpus, ["s0", "s1", "s2", "s3"]), embeddings)
+    other = TrialEmbeddings(half(corpus, ["s4", "s5", "s6", "s7"]), embeddings)
+    evaluation = evaluate("x", test, EvaluationSettings(), calibration=other)
+    scores = score_trials(embeddings, other.trial_set)
+    learned = Calibration.learn({"score": scores}, other.trial_set.trials.targets)
+    expected = learned.log_likelihood_ratios({"score": evaluation.result.scores})
+    np.testing.assert_allclose(evaluation.result.log_likelihood_ratios, expected)
+    again = evaluate("x", test, EvaluationSettings(), calibration=learned)
+    assert again.result.log_likelihood_ratio_cost == evaluation.result.log_likelihood_ratio_cost
+
+
+def test_training_data_is_named_and_used(corpus, embeddings):
+    test = TrialEmbeddings(half(corpus, ["s0", "s1", "s2", "s3"]), embeddings)
+    names = [name for name in embeddings.utterances if name[:2] >= "s4"]
+    training = TrainingEmbeddings(
+        Embeddings(names, embeddings.vectors[embeddings.rows(names)]),
+        corpus.speakers_of(names),
+        "four speakers",
+    )
+    normalisation = {"method": "S-norm"}
+    settings = EvaluationSettings.model_validate({"scoring": {"normalisation": normalisation}})
+    evaluation = evaluate("x", test, settings, training=training)
+    assert evaluation.protocol["training data"] == "four speakers"
+    assert "4 means of speakers" in evaluation.protocol["normalisation"]
+    assert not np.allclose(evaluation.result.scores, score_trials(embeddings, test.trial_set))
+
+
+def test_conditions_are_those_in_which_utterances_differ(corpus, embeddings):
+    sexes = pl.when(pl.col("speaker") < "s3").then(pl.lit("F")).otherwise(pl.lit("M"))
+    table = corpus.table.with_columns(sex=sexes, language=pl.lit("en"))
+    sexed = TrialSet.of(make_trials(corpus), Manifest(table), Protocol("list"))
+    test = TrialEmbeddings(sexed, embeddings)
+    found = evaluate("x", test, EvaluationSettings()).result.conditions
+    assert {condition.column for condition in found} == {"sex"}
+    both = sum(condition.targets + condition.nontargets for condition in found)
+    assert both == len(sexed.trials)
+    none = evaluate("x", test, EvaluationSettings(conditions=()))
+    assert list(none.result.conditions) == []
+
+
+def test_trials_listed_twice_are_kept_and_counted(corpus, embeddings):
+    once = half(corpus, ["s0", "s1"])
+    twice = TrialSet.of(
+        Trials(pl.concat([once.trials.table, once.trials.table.head(3)])), corpus, once.protocol
+    )
+    evaluation = evaluate("x", TrialEmbeddings(twice, embeddings), EvaluationSettings())
+    assert evaluation.protocol["trials listed twice"] == 3
+    assert len(evaluation.result.scores) == len(once.trials) + 3
+
+
+def test_scores_are_of_the_utterances_that_trials_name(corpus, embeddings, tmp_path):
     trials = make_trials(corpus)
     trial_set = TrialSet.of(trials, corpus, Protocol("list"))
-    names = corpus.table["utterance"].to_list()
-    centres = np.repeat(np.eye(8, dtype=np.float32), 4, axis=0)
-    noise = np.random.default_rng(0).standard_normal((32, 8)).astype(np.float32)
-    good = Embeddings(names, centres + 0.01 * noise)
-    bad = Embeddings(names, noise)
-    results = [
-        evaluate("x", each, trial_set, labels_used=True, parameters=1) for each in (good, bad)
-    ]
-    assert results[0].equal_error_rate == 0
-    assert results[0].interval == (0, 0)
-    assert results[0].minimum_detection_cost == 0
-    assert 0.3 < results[1].equal_error_rate < 0.7
-    low, high = results[1].interval
-    assert low < results[1].equal_error_rate < high
-    # Each score is the cosine of the two utterances that its trial names.
-    write_scores(tmp_path / "s.tsv", trials, results[1].scores)
+    write_scores(tmp_path / "s.tsv", trials, score_trials(embeddings, trial_set))
     row = pl.read_csv(tmp_path / "s.tsv", separator="\t").row(100, named=True)
-    a, b = (noise[names.index(row[side])] for side in ("enrolment", "test"))
+    a, b = (
+        embeddings.vectors[embeddings.utterances.index(row[side])] for side in ("enrolment", "test")
+    )
     assert row["score"] == pytest.approx(a @ b / np.linalg.norm(a) / np.linalg.norm(b), abs=1e-5)
 
 
@@ -58,5 +139,3 @@ def test_enrolments_of_several_utterances_score_as_their_mean():
     first /= np.linalg.norm(first)
     expected = [units["s1/u0"] @ units["s0/u2"], first @ units["s0/u2"], first @ units["s2/u2"]]
     np.testing.assert_allclose(scores, expected, atol=1e-6)
-    result = evaluate("x", Embeddings(names, vectors), trial_set, labels_used=True, parameters=1)
-    assert 0 <= result.interval[0] <= result.interval[1] <= 1

@@ -87,3 +87,12 @@ def test_parts_share_no_speaker_and_lose_no_utterance():
 def test_too_few_speakers_for_the_parts():
     with pytest.raises(ManifestError, match="5 speakers cannot be split"):
         manifest(speakers=5).split([0.65, 0.15, 0.2])
+
+
+def test_speakers_of_some_utterances():
+    assert manifest().speakers_of(["s3/u0", "s0/u2", "s3/u0"]).to_list() == ["s3", "s0", "s3"]
+    with pytest.raises(ManifestError, match=r"1 of 2 utterances .* such as 'x'"):
+        manifest().speakers_of(["s0/u0", "x"])
+    alone = Manifest.of_names(pl.Series(["a", "b"]))
+    assert alone.speakers_of(["b"]).to_list() == [None]
+    assert alone.table.columns == list(COLUMNS)

@@ -40,7 +40,7 @@ def test_a_speaker_trained_on_is_refused_and_counted():
 
 
 def test_a_recording_trained_on_is_refused_under_any_name():
-    with pytest.raises(OverlapError, match="1 of its 2 recordings .* '9/cc'"):
+    with pytest.raises(OverlapError, match=r"1 of its 2 recordings .* '9/cc'"):
         refuse(manifest("other", ["8", "9"], ["x", "cc"]))
 
 

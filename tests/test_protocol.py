@@ -1,7 +1,7 @@
 import pytest
 
 from contravox.errors import TrialsError
-from contravox.protocol import Protocol
+from contravox.protocol import Protocol, find_protocol
 
 
 def test_written_and_read_again(tmp_path):
@@ -16,3 +16,15 @@ def test_another_file_is_refused_by_name(tmp_path, text):
     (tmp_path / "protocol.json").write_text(text)
     with pytest.raises(TrialsError, match=r"protocol\.json: not a protocol"):
         Protocol.read(tmp_path)
+
+
+def test_official_lists_are_found_by_name(tmp_path):
+    with pytest.raises(TrialsError, match="contravox prepare"):
+        find_protocol("voxceleb1-o", tmp_path)
+    for name in ("voxceleb1-o", "voxceleb1-e"):
+        Protocol(name).write(tmp_path / "voxceleb1" / name)
+    assert find_protocol("voxceleb1-e", tmp_path) == tmp_path / "voxceleb1" / "voxceleb1-e"
+    with pytest.raises(TrialsError, match="did you mean voxceleb1-o"):
+        find_protocol("voxceleb-o", tmp_path)
+    with pytest.raises(TrialsError, match="there are voxceleb1-e, voxceleb1-o"):
+        find_protocol("xyz", tmp_path)

@@ -65,3 +65,28 @@ def test_a_list_that_nobody_named_is_called_by_its_path(tmp_path):
     read = TrialSet.read(tmp_path / "mine.tsv", tmp_path / "all.tsv")
     assert read.name == str(tmp_path / "mine.tsv")
     assert len(read.manifest) == 3
+
+
+def test_without_what_cannot_be_read():
+    pairs = TrialSet.of(trials(*PAIRS), manifest(), Protocol("list")).without(["s0/u1"])
+    assert pairs.trials.table.rows() == PAIRS[1:]
+    assert pairs.protocol.trials_dropped == 1
+    assert pairs.manifest.table["utterance"].to_list() == ["s0/u0", "s3/u1"]
+    models = TrialSet.of(trials(*MODELS), manifest(), Protocol("list"), enrolments(*BEHIND))
+    fewer = models.without(["s0/u0"])
+    assert fewer.trials.table.rows() == MODELS
+    assert fewer.enrolments.table["utterance"].to_list() == ["s0/u2", "s1/u0"]
+    assert models.without(["s1/u0"]).trials.table.rows() == MODELS[:1]
+    with pytest.raises(TrialsError, match="no trial is left"):
+        models.without(["s0/u1"])
+
+
+@pytest.mark.parametrize("behind", [None, enrolments(*BEHIND)])
+def test_a_list_alone_knows_names_and_nothing_else(tmp_path, behind):
+    rows = PAIRS if behind is None else MODELS
+    TrialSet.of(trials(*rows), manifest(), Protocol("list"), behind).write(tmp_path)
+    (tmp_path / "manifest.tsv").unlink()
+    alone = TrialSet.read_alone(tmp_path)
+    assert alone.trials.table.rows() == rows
+    assert alone.manifest.table["speaker"].null_count() == len(alone.manifest)
+    assert "s0/u0" in alone.manifest.table["utterance"].to_list()

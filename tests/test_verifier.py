@@ -3,9 +3,10 @@ import pytest
 import soundfile
 
 from contravox.encoders.ecapa_tdnn import EcapaTdnnSettings
-from contravox.errors import AudioError
+from contravox.errors import AudioError, ScoringError
 from contravox.model import Model, ModelSettings
-from contravox.verifier import Verifier
+from contravox.scoring.calibration import Calibration
+from contravox.verifier import Prior, Verifier
 from tones import tone
 
 
@@ -47,3 +48,34 @@ def test_silence_never_has_a_score(verifier, recordings, tmp_path):
     soundfile.write(tmp_path / "quiet.wav", np.zeros(16_000), 16_000)
     with pytest.raises(AudioError, match="silent"):
         verifier.verify(recordings[0], tmp_path / "quiet.wav")
+
+
+def test_a_calibrated_model_gives_a_probability_and_decides_by_prior_and_costs(
+    verifier, recordings
+):
+    seconds = [soundfile.info(path).duration for path in recordings]
+    score = verifier.verify(*recordings).score
+    weights = {"score": 3.0, "lower log duration": 0.5, "higher log duration": -0.25}
+    verifier.model.annotate(calibration=Calibration(offset=0.2, weights=weights))
+    ratio = float(0.2 + 3 * score + 0.5 * np.log(min(seconds)) - 0.25 * np.log(max(seconds)))
+    even = verifier.verify(*recordings)
+    assert even.log_likelihood_ratio == pytest.approx(ratio, abs=1e-5)
+    assert even.probability == pytest.approx(1 / (1 + np.exp(-ratio)), abs=1e-5)
+    assert even.same_speaker is (ratio >= 0)
+    rare = verifier.verify(*recordings, prior=Prior(p_target=0.01))
+    odds = np.exp(ratio) * 0.01 / 0.99
+    assert rare.probability == pytest.approx(odds / (1 + odds), rel=1e-4)
+    # Accepted from where the expected costs of both errors are equal.
+    even_cost = float(np.exp(-ratio))
+    for c_miss, accepted in ((1.01 * even_cost, True), (0.99 * even_cost, False)):
+        assert verifier.verify(*recordings, prior=Prior(0.5, c_miss)).same_speaker is accepted
+    assert "at a prior of 0.01" in str(rare)
+    assert verifier.verify(*recordings, threshold=score + 0.01).same_speaker is False
+
+
+def test_a_prior_needs_a_calibrated_model_and_sense(verifier, recordings):
+    with pytest.raises(ScoringError, match="contravox calibrate"):
+        verifier.verify(*recordings, prior=Prior())
+    for wrong in ((0, 1, 1), (1, 1, 1), (0.5, 0, 1), (0.5, 1, -1)):
+        with pytest.raises(ScoringError, match="give"):
+            Prior(*wrong)

@@ -6,11 +6,17 @@ from typing import TextIO
 
 import typer
 
+from contravox.commands.calibrate import calibrate
+from contravox.commands.compare import compare
 from contravox.commands.console import note
+from contravox.commands.convert import convert
 from contravox.commands.demo import demo
 from contravox.commands.embed import embed
 from contravox.commands.evaluate import evaluate
 from contravox.commands.prepare import prepare
+from contravox.commands.score import score
+from contravox.commands.shard import shard
+from contravox.commands.sweep import sweep
 from contravox.commands.train import train
 from contravox.commands.verify import verify
 from contravox.cpu import tune_process
@@ -23,7 +29,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verb in (demo, prepare, train, embed, evaluate, verify):
+VERBS = (
+    demo,
+    convert,
+    prepare,
+    shard,
+    train,
+    sweep,
+    embed,
+    evaluate,
+    score,
+    compare,
+    calibrate,
+    verify,
+)
+for verb in VERBS:
     app.command()(verb)
 
 

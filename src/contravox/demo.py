@@ -17,9 +17,10 @@ from contravox.data.sampling import SpeakersUtterancesSettings
 from contravox.embedding import embed_manifest
 from contravox.embeddings import Embeddings
 from contravox.errors import CheckpointError
-from contravox.evaluation import evaluate, metrics_of, validate
+from contravox.evaluation import score_trials, validate
 from contravox.features import FeatureSettings, LogMelFilterbank
 from contravox.manifest import Manifest
+from contravox.measurement import measure, metrics_of
 from contravox.metrics.system_result import SystemResult
 from contravox.metrics.table import render_table
 from contravox.preparation import prepare_corpus
@@ -135,9 +136,9 @@ def _train_and_evaluate(
     model.save(run / MODEL)
     with progress_bar("embedding the test part") as report:
         embeddings = embed_manifest(model, test.manifest, progress=report)
-    result = evaluate(
+    result = measure(
         system.title,
-        embeddings,
+        score_trials(embeddings, test),
         test,
         labels_used=model.settings.labels_used,
         parameters=model.parameter_count,
@@ -196,9 +197,9 @@ def _untrained(test: TrialSet) -> SystemResult:
     embeddings = Embeddings(
         test.manifest.table["utterance"].to_list(), stacked - stacked.mean(axis=0)
     )
-    return evaluate(
+    return measure(
         "Untrained log-Mel",
-        embeddings,
+        score_trials(embeddings, test),
         test,
         labels_used=False,
         parameters=0,

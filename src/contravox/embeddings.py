@@ -61,6 +61,18 @@ class Embeddings:
             )
         return rows.cast(pl.Int64).to_numpy()
 
+    @classmethod
+    def joined(cls, several: Sequence["Embeddings"]) -> "Embeddings":
+        """All of several. Raises ModelError where their sizes differ, or they share a name."""
+        if len({each.vectors.shape[1] for each in several}) > 1:
+            raise ModelError(
+                "the files hold embeddings of different sizes: take those of one model"
+            )
+        names = [name for each in several for name in each.utterances]
+        if len(set(names)) < len(names):
+            raise ModelError("the files share names of utterances: give each utterance once")
+        return cls(names, np.concatenate([each.vectors for each in several]))
+
     def pairs(self, trials: Trials) -> NDArray[np.int64]:
         """(k, 2) rows of the enrolment and test of each trial. Raises TrialsError."""
         table = trials.table

@@ -1,8 +1,9 @@
-"""A system's scores on a trial list, and what they are worth."""
+"""A system's scores on a trial list, what they are worth, and all that they depend on."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +13,91 @@ from numpy.typing import NDArray
 
 from contravox.embedding import embed_manifest
 from contravox.embeddings import Embeddings
-from contravox.metrics.bootstrap import bootstrap_speakers, percentile_interval
-from contravox.metrics.detection_cost import minimum_detection_cost
+from contravox.measurement import P_TARGETS, measure, metrics_of
+from contravox.metrics.conditions import conditions_of
 from contravox.metrics.error_rates import equal_error_rate
 from contravox.metrics.system_result import SystemResult
 from contravox.model import Model
-from contravox.overlap import recordings_trained_on, refuse_overlap
 from contravox.report import write_report
-from contravox.scoring.cosine import cosine_scores
-from contravox.scoring.enrolment import enrol
+from contravox.scoring.calibration import Calibration
+from contravox.scoring.scorer import Scorer, ScoringSettings
+from contravox.scoring.trial_columns import SCORE, Quality, trial_columns
+from contravox.settings import Settings
 from contravox.trials import Trials, TrialSet
 from contravox.writing import atomic_path, write_text
 
+Stage = Callable[[str], AbstractContextManager[Callable[..., None]]]
+"""What shows how far a stage of the work has come, such as ``progress.progress_bar``."""
+
+
+def silently(_: str) -> AbstractContextManager[Callable[..., None]]:
+    """A stage that shows nothing."""
+    return nullcontext(lambda *_: None)
+
+
+CONDITIONS = ("sex", "language", "genre", "session", "duration")
+"""Columns of a manifest by which trials are parted, where it has them."""
+
+
+class EvaluationSettings(Settings):
+    """scoring: from embeddings to scores. p_targets: priors of the detection costs.
+
+    quality: what calibration looks at beside the score. conditions: columns of the manifest by
+    which trials are parted; None for those of CONDITIONS that tell its utterances apart.
+    """
+
+    scoring: ScoringSettings = ScoringSettings()
+    p_targets: tuple[float, ...] = P_TARGETS
+    quality: tuple[Quality, ...] = ()
+    conditions: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class TrialEmbeddings:
+    """A trial list, and the embeddings of all its utterances (and perhaps others)."""
+
+    trial_set: TrialSet
+    embeddings: Embeddings
+
+
+@dataclass(frozen=True)
+class TrainingEmbeddings:
+    """Embeddings of training data with the speaker of each (n,); name: where they are from."""
+
+    embeddings: Embeddings
+    speakers: pl.Series
+    name: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """result: what was measured; protocol: all that it depends on, for people and programs."""
+
+    result: SystemResult
+    protocol: dict[str, str | int | None]
+    test: TrialEmbeddings
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The numbers, and the protocol that they belong to."""
+        return {**metrics_of(self.result), "protocol": self.protocol}
+
+    def write(self, folder: Path) -> None:
+        """Write ``scores.tsv``, ``metrics.json`` and ``report.html``. Raises OutputError."""
+        result, trial_set = self.result, self.test.trial_set
+        write_scores(
+            folder / "scores.tsv", trial_set.trials, result.scores, result.log_likelihood_ratios
+        )
+        write_text(folder / "metrics.json", json.dumps(self.metrics, indent=2) + "\n")
+        notes = {name: str(value) for name, value in self.protocol.items() if value is not None}
+        title = f"{result.name} on {trial_set.name}"
+        write_report(folder / "report.html", title, [result], notes, trial_set)
+
 
 def score_trials(embeddings: Embeddings, trial_set: TrialSet) -> NDArray[np.float32]:
-    """Cosine score of each trial, (k,). Raises TrialsError for an utterance without embedding.
-
-    An enrolment of several utterances is the mean of their embeddings, each of length 1.
-    """
-    enrolled = embeddings
-    if trial_set.enrolments is not None:
-        enrolled = enrol(embeddings, trial_set.enrolments)
-    table = trial_set.trials.table
-    pairs = np.stack([enrolled.rows(table["enrolment"]), embeddings.rows(table["test"])], axis=1)
-    return cosine_scores(enrolled.vectors, embeddings.vectors, pairs)
+    """Cosine score of each trial, (k,). Raises TrialsError for an utterance without embedding."""
+    scorer = Scorer(ScoringSettings())
+    return scorer.score(embeddings, trial_set.trials, trial_set.enrolments).scores
 
 
 def validate(model: Model, trial_set: TrialSet) -> tuple[float, float]:
@@ -49,129 +111,115 @@ def validate(model: Model, trial_set: TrialSet) -> tuple[float, float]:
 
 def evaluate(
     name: str,
-    embeddings: Embeddings,
-    trial_set: TrialSet,
+    test: TrialEmbeddings,
+    settings: EvaluationSettings,
     *,
-    labels_used: bool,
-    parameters: int,
-    training_seconds: float = 0.0,
-    losses: Mapping[str, Sequence[tuple[int, float]]] | None = None,
-    threshold: float | None = None,
-) -> SystemResult:
-    """Score trials by the cosine of whole-utterance embeddings and measure the scores.
+    training: TrainingEmbeddings | None = None,
+    calibration: TrialEmbeddings | Calibration | None = None,
+    described: Mapping[str, str] | None = None,
+    about: Mapping[str, Any] | None = None,
+    stage: Stage = silently,
+) -> Evaluation:
+    """Score a trial list and measure the scores.
 
-    The interval is by bootstrap over the speakers of the trials.
+    training: what whitening, PLDA and normalisation learn from. calibration: trials to learn it on,
+    of other speakers, or one learned before. described: more about the protocol, for people. about:
+    more about the system; see ``SystemResult``.
 
-    Raises TrialsError, ManifestError, MetricError.
+    Raises ScoringError, TrialsError, MetricError.
     """
-    scores, trials = score_trials(embeddings, trial_set), trial_set.trials
-    rate, eer_threshold = equal_error_rate(scores, trials.targets)
-    cost, _ = minimum_detection_cost(scores, trials.targets)
-    replicates = bootstrap_speakers(
-        scores,
-        trials.targets,
-        trial_set.enrolment_speakers,
-        trial_set.test_speakers,
-    )
-    return SystemResult(
-        name=name,
-        labels_used=labels_used,
-        scores=scores,
-        targets=trials.targets,
-        equal_error_rate=rate,
-        eer_threshold=eer_threshold,
-        interval=percentile_interval(replicates.equal_error_rate),
-        minimum_detection_cost=cost,
-        parameters=parameters,
-        training_seconds=training_seconds,
-        losses=losses or {},
-        threshold=threshold,
-    )
+    if training is not None:
+        with stage("learning from the training embeddings"):
+            scorer = Scorer(settings.scoring, training.embeddings, training.speakers)
+    else:
+        scorer = Scorer(settings.scoring)
+
+    def columns(trials: TrialEmbeddings) -> dict[str, NDArray]:
+        of = trials.trial_set
+        with stage("scoring") as report:
+            scored = scorer.score(trials.embeddings, of.trials, of.enrolments, progress=report)
+        return trial_columns(scored, trials.embeddings, of, settings.quality)
+
+    tested = columns(test)
+    learned: Calibration | None
+    if isinstance(calibration, TrialEmbeddings):
+        learned = Calibration.learn(columns(calibration), calibration.trial_set.trials.targets)
+    else:
+        learned = calibration
+    ratios = None if learned is None else learned.log_likelihood_ratios(tested)
+    asked = settings.conditions
+    columns_of_conditions = usual_conditions(test.trial_set) if asked is None else asked
+    with stage("conditions") as report:
+        parts = conditions_of(tested[SCORE], test.trial_set, columns_of_conditions, progress=report)
+    with stage("bootstrap over speakers") as report:
+        result = measure(
+            name,
+            tested[SCORE],
+            test.trial_set,
+            log_likelihood_ratios=ratios,
+            p_targets=settings.p_targets,
+            progress=report,
+            conditions=parts,
+            **(about or {}),
+        )
+    protocol = {
+        **protocol_of(test.trial_set, settings.scoring),
+        **scorer.describe(),
+        "training data": None if training is None else training.name,
+        **(described or {}),
+    }
+    return Evaluation(result, protocol, test)
 
 
-def write_scores(path: Path, trials: Trials, scores: NDArray[np.float32]) -> None:
-    """Write ``enrolment test target score``, tab-separated. Raises OutputError."""
+def usual_conditions(trial_set: TrialSet) -> list[str]:
+    """Those of CONDITIONS in which a trial list's utterances differ."""
+    table = trial_set.manifest.table
+    there = [name for name in CONDITIONS if name in table.columns]
+    return [name for name in there if table[name].drop_nulls().n_unique() > 1]
+
+
+def protocol_of(trial_set: TrialSet, scoring: ScoringSettings) -> dict[str, str | int | None]:
+    """What a trial list is, and how its enrolments are made."""
+    trials, protocol = trial_set.trials, trial_set.protocol
+    several = "" if trial_set.enrolments is None or scoring.backend == "PLDA" else scoring.enrolment
+    return {
+        **{key.replace("_", " "): value for key, value in asdict(protocol).items()},
+        "targets": int(trials.targets.sum()),
+        "non-targets": int((~trials.targets).sum()),
+        "trials listed twice": len(trials) - trials.table.n_unique(),
+        "speakers": len(trial_set.manifest.speakers),
+        "enrolment": protocol.enrolment + (f": {several}" if several else ""),
+        "equal error rate": "by linear interpolation between operating points",
+        "intervals": "95 %, 1,000 bootstraps over speakers",
+    }
+
+
+def write_scores(
+    path: Path, trials: Trials, scores: NDArray, log_likelihood_ratios: NDArray | None = None
+) -> None:
+    """Write ``enrolment test target score``, tab-separated, and the ratios where there are any.
+
+    Raises OutputError.
+    """
     table = trials.table.with_columns(
         pl.col("target").cast(pl.Int8), pl.Series("score", scores, dtype=pl.Float32)
     )
+    if log_likelihood_ratios is not None:
+        ratios = pl.Series("log_likelihood_ratio", log_likelihood_ratios, dtype=pl.Float32)
+        table = table.with_columns(ratios)
     with atomic_path(path) as temporary:
         table.write_csv(temporary, separator="\t")
 
 
 def evaluate_model(
-    model: Path,
-    trials: Path,
-    manifest: Path | None = None,
-    *,
-    output: Path | None = None,
-    allow_overlap: bool = False,
-    progress: Callable[[int, int], None] = lambda *_: None,
-) -> tuple[SystemResult, dict[str, Any]]:
-    """Evaluate a model file on a trial list.
+    model, trials, manifest=None, *, output=None, allow_overlap=False, progress=lambda *_: None
+):  # type: ignore
+    """To go."""
+    from contravox.model_evaluation import ModelEvaluation
 
-    trials: a list, or the folder of one that ``contravox prepare`` made. manifest: of its
-    utterances; ``manifest.tsv`` beside the list by default.
-    output: folder for ``scores.tsv``, ``metrics.json`` and ``report.html``.
-    allow_overlap: score speakers and recordings that the model was trained on.
-    progress: called with the utterances embedded and in all.
-
-    Returns the result, and its numbers with the protocol that they belong to.
-
-    Raises ModelError, TrialsError, ManifestError, OverlapError, AudioError, MetricError,
-    OutputError.
-    """
-    loaded = Model.load(model)
-    trial_set = TrialSet.read(trials, manifest)
-    if not allow_overlap:
-        refuse_overlap(
-            trial_set.manifest,
-            trial_set.name,
-            speakers=loaded.settings.trained_on,
-            recordings=recordings_trained_on(model),
-            override="pass --allow-overlap",
-        )
-    embeddings = embed_manifest(loaded, trial_set.manifest, progress=progress)
-    # Models are called model.safetensors: their folder tells them apart.
-    result = evaluate(
-        model.resolve().parent.name,
-        embeddings,
-        trial_set,
-        labels_used=loaded.settings.labels_used,
-        parameters=loaded.parameter_count,
-        training_seconds=loaded.settings.training_seconds,
-        threshold=loaded.settings.threshold,
+    done = ModelEvaluation(model, allow_overlap=allow_overlap).evaluate(
+        TrialSet.read(trials, manifest), EvaluationSettings()
     )
-    read = trial_set.trials
-    mean = ", the mean of their embeddings at length 1" if trial_set.enrolments else ""
-    protocol = {
-        "model": str(model),
-        **asdict(trial_set.protocol),
-        "targets": int(read.targets.sum()),
-        "non-targets": int((~read.targets).sum()),
-        "speakers": len(trial_set.manifest.speakers),
-        "enrolment": trial_set.protocol.enrolment + mean,
-        "embedding": "whole utterance",
-        "score": "cosine, not normalised",
-    }
-    metrics = {**metrics_of(result), "protocol": protocol}
     if output is not None:
-        write_scores(output / "scores.tsv", read, result.scores)
-        write_text(output / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-        notes = {name: str(value) for name, value in protocol.items() if value is not None}
-        write_report(output / "report.html", f"{result.name} on {trial_set.name}", [result], notes)
-    return result, metrics
-
-
-def metrics_of(result: SystemResult) -> dict[str, Any]:
-    """A result's numbers, for programs."""
-    return {
-        "system": result.name,
-        "labels_used": result.labels_used,
-        "equal_error_rate": result.equal_error_rate,
-        "equal_error_rate_interval": list(result.interval),
-        "minimum_detection_cost": result.minimum_detection_cost,
-        "eer_threshold": result.eer_threshold,
-        "threshold": result.threshold,
-        "parameters": result.parameters,
-        "training_seconds": result.training_seconds,
-    }
+        done.write(output)
+    return done.result, done.metrics

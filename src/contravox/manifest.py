@@ -117,6 +117,26 @@ class Manifest:
             )
         return cls(table.sort("utterance"))
 
+    @classmethod
+    def of_names(cls, utterances: pl.Series) -> "Manifest":
+        """Utterances (n,) of which nothing but their names is known."""
+        unknown = [pl.lit(None, dtype).alias(name) for name, dtype in COLUMNS.items()]
+        return cls(utterances.alias("utterance").to_frame().with_columns(unknown[1:]))
+
+    def speakers_of(self, utterances: Sequence[str]) -> pl.Series:
+        """(k,) speaker of each utterance, null where unknown.
+
+        Raises ManifestError where an utterance is not in the manifest.
+        """
+        named = pl.DataFrame({"utterance": utterances}, schema={"utterance": pl.String})
+        absent = named.join(self.table, on="utterance", how="anti")
+        if len(absent):
+            raise ManifestError(
+                f"{len(absent):,} of {len(named):,} utterances are not in the manifest, such as "
+                f"{absent['utterance'][0]!r}: give the manifest that they are of"
+            )
+        return named.join(self.table, on="utterance", how="left", maintain_order="left")["speaker"]
+
     def write(self, path: str | Path) -> None:
         """Write a tab-separated manifest, whole or not at all. Raises OutputError."""
         with atomic_path(Path(path)) as temporary:

@@ -18,6 +18,7 @@ from contravox.encoders import EncoderSettings, build_encoder
 from contravox.encoders.encoder import EncoderOutput
 from contravox.errors import ModelError
 from contravox.features import FeatureSettings, LogMelFilterbank
+from contravox.scoring.calibration import Calibration
 from contravox.settings import Settings
 from contravox.writing import atomic_path
 
@@ -29,7 +30,8 @@ class ModelSettings(Settings):
     """Everything about a model but its weights.
 
     threshold: cosine score from which two recordings count as the same speaker, or None where
-    none was set; threshold_source: the trials it was set on. labels_used: whether speaker labels
+    none was set; threshold_source: the trials it was set on. calibration: of cosine scores, and
+    what they were learned on: calibration_source. labels_used: whether speaker labels
     were used in training, which took training_seconds; trained_on: digests of the training's
     speakers (see ``overlap``). These three include what it was trained from.
     """
@@ -38,6 +40,8 @@ class ModelSettings(Settings):
     encoder: EncoderSettings
     threshold: float | None = None
     threshold_source: str | None = None
+    calibration: Calibration | None = None
+    calibration_source: str | None = None
     labels_used: bool = True
     training_seconds: float = 0.0
     trained_on: tuple[str, ...] = ()

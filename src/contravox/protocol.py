@@ -1,5 +1,6 @@
 """What a trial list is, so that two results are never compared unlike."""
 
+import difflib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,6 +10,21 @@ from contravox.errors import TrialsError
 from contravox.writing import write_text
 
 FILE = "protocol.json"
+
+
+def find_protocol(name: str, corpora: Path) -> Path:
+    """The folder of a protocol below that of the prepared corpora. Raises TrialsError."""
+    found = {path.parent.name: path.parent for path in sorted(corpora.glob(f"**/{FILE}"))}
+    if name in found:
+        return found[name]
+    if not found:
+        raise TrialsError(
+            f"{corpora}: holds no official trial list: make it with `contravox prepare CORPUS DIR "
+            f"-o {corpora}/CORPUS`, or say where they are by --corpora"
+        )
+    near = difflib.get_close_matches(name, found, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(found)}"
+    raise TrialsError(f"{name}: no such list below {corpora}: {hint}")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Pairs of utterances to be told apart: a trial list."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +151,28 @@ class TrialSet:
             enrolments,
         )
 
+    def without(self, utterances: Collection[str]) -> "TrialSet":
+        """Without utterances that cannot be used, and the trials that cannot be scored for it.
+
+        An enrolment of several utterances goes on with the others. The protocol counts the trials.
+
+        Raises TrialsError where no trial is left.
+        """
+        lost = list(utterances)
+        table, enrolments = self.trials.table, self.enrolments
+        gone = pl.col("test").is_in(lost)
+        if enrolments is None:
+            gone |= pl.col("enrolment").is_in(lost)
+        else:
+            enrolments = Enrolments(enrolments.table.filter(~pl.col("utterance").is_in(lost)))
+            gone |= ~pl.col("enrolment").is_in(enrolments.table["enrolment"].unique().to_list())
+        kept = Trials(table.filter(~gone))
+        if not len(kept):
+            raise TrialsError(f"{self.name}: no trial is left without what cannot be read")
+        dropped = self.protocol.trials_dropped + len(table) - len(kept)
+        protocol = replace(self.protocol, trials_dropped=dropped)
+        return TrialSet.of(kept, self.manifest, protocol, enrolments)
+
     @classmethod
     def read(cls, path: Path, manifest: Path | None = None) -> "TrialSet":
         """Read a trial list and what lies beside it.
@@ -159,14 +182,31 @@ class TrialSet:
 
         Raises TrialsError, ManifestError.
         """
-        if path.is_dir():
-            path = path / "trials.tsv"
-        trials, folder = Trials.read(path), path.parent
-        beside = folder / "enrolments.tsv"
+        path = path / "trials.tsv" if path.is_dir() else path
+        beside = path.parent / "manifest.tsv"
+        return cls._of_file(path, Trials.read(path), Manifest.read(manifest or beside))
+
+    @classmethod
+    def read_alone(cls, path: Path) -> "TrialSet":
+        """Read a trial list of whose utterances only the names are known: no audio, no speakers.
+
+        Raises TrialsError.
+        """
+        path = path / "trials.tsv" if path.is_dir() else path
+        trials = Trials.read(path)
+        names = pl.concat([trials.table["enrolment"], trials.table["test"]])
+        beside = path.parent / "enrolments.tsv"
+        if beside.is_file():
+            names = pl.concat([names, Enrolments.read(beside).utterances])
+        return cls._of_file(path, trials, Manifest.of_names(names.unique().sort()))
+
+    @classmethod
+    def _of_file(cls, path: Path, trials: Trials, manifest: Manifest) -> "TrialSet":
+        beside = path.parent / "enrolments.tsv"
         return cls.of(
             trials,
-            Manifest.read(manifest or folder / "manifest.tsv"),
-            Protocol.read(folder) or Protocol(str(path)),
+            manifest,
+            Protocol.read(path.parent) or Protocol(str(path)),
             Enrolments.read(beside) if beside.is_file() else None,
         )
 

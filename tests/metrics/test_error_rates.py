@@ -1,74 +1,45 @@
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_curve
 
-from contravox.errors import MetricError
-from contravox.metrics.error_rates import det_curve, equal_error_rate
-
-
-def simulate(trials: int, seed: int, decimals: int = 9) -> tuple[np.ndarray, np.ndarray]:
-    """Scores of so many trials, tied where they are rounded to few decimals."""
-    generator = np.random.default_rng(seed)
-    targets = generator.random(trials) < 0.3
-    targets[:2] = True, False
-    return np.round(generator.normal(size=trials) + 1.5 * targets, decimals), targets
+from contravox.metrics.det_curve import det_curve
+from contravox.metrics.detection_cost import minimum_detection_cost
+from contravox.metrics.error_rates import equal_error_rate, false_rejection_rate, miss_at
+from simulated_scores import simulate, slow_operating_points
 
 
-def slow_operating_points(scores: np.ndarray, targets: np.ndarray) -> list[tuple[float, float]]:
-    """(miss, false alarm) at every distinct score and above all, one trial at a time."""
-    points = []
-    for threshold in [*sorted(set(scores.tolist())), np.inf]:
-        missed = [s < threshold for s, t in zip(scores, targets, strict=True) if t]
-        accepted = [s >= threshold for s, t in zip(scores, targets, strict=True) if not t]
-        points.append((sum(missed) / len(missed), sum(accepted) / len(accepted)))
-    return points
-
-
-def slow_equal_error_rate(scores: np.ndarray, targets: np.ndarray) -> float:
+def slow_equal_error_rate(points: list[tuple[Fraction, Fraction]]) -> float:
     """Where the line between neighbouring points meets miss = false alarm."""
-    points = slow_operating_points(scores, targets)
     for (miss, alarm), (next_miss, next_alarm) in pairwise(points):
         if next_miss >= next_alarm:
             share = (alarm - miss) / ((alarm - miss) + (next_miss - next_alarm))
-            return miss + share * (next_miss - miss)
+            return float(miss + share * (next_miss - miss))
     raise AssertionError("the curve ends at miss 1, false alarm 0")
+
+
+def slow_equal_error_rate_of_hull(points: list[tuple[Fraction, Fraction]]) -> float:
+    """The lowest crossing of the lines between any two points on either side of it."""
+    rates = []
+    for miss, alarm in points:
+        for other_miss, other_alarm in points:
+            if miss < alarm and other_miss >= other_alarm:
+                share = (alarm - miss) / ((alarm - miss) + (other_miss - other_alarm))
+                rates.append(miss + share * (other_miss - miss))
+    return float(min(rates))
 
 
 @pytest.mark.parametrize("decimals", [0, 1, 9])
 @pytest.mark.parametrize("seed", range(5))
 def test_equal_error_rate_is_that_of_the_loop(seed: int, decimals: int) -> None:
     scores, targets = simulate(80, seed, decimals)
+    points = slow_operating_points(scores, targets)
     rate, _ = equal_error_rate(scores, targets)
-    assert rate == pytest.approx(slow_equal_error_rate(scores, targets), abs=1e-12)
-
-
-@pytest.mark.parametrize("decimals", [0, 1, 9])
-def test_every_operating_point_lies_on_the_curve(decimals: int) -> None:
-    scores, targets = simulate(120, 7, decimals)
-    curve = det_curve(scores, targets)
-    # Miss + (1 − false alarm) rises along the curve, so it tells where on the curve a point is.
-    along = curve.miss - curve.false_alarm
-    for miss, false_alarm in slow_operating_points(scores, targets):
-        assert np.interp(miss - false_alarm, along, curve.miss) == pytest.approx(miss, abs=1e-12)
-
-
-@pytest.mark.parametrize("decimals", [1, 9])
-def test_curve_holds_what_its_thresholds_give(decimals: int) -> None:
-    scores, targets = simulate(120, 3, decimals)
-    curve = det_curve(scores, targets)
-    for miss, false_alarm, threshold in zip(*curve, strict=True):
-        assert miss == pytest.approx(np.mean(scores[targets] < threshold))
-        assert false_alarm == pytest.approx(np.mean(scores[~targets] >= threshold))
-
-
-def test_curve_has_the_area_of_scikit_learns() -> None:
-    scores, targets = simulate(3000, 1, decimals=1)
-    curve = det_curve(scores, targets)
-    false_positive, true_positive, _ = roc_curve(targets, scores)
-    area = np.trapezoid(1 - curve.miss[::-1], curve.false_alarm[::-1])
-    assert area == pytest.approx(np.trapezoid(true_positive, false_positive), abs=1e-12)
+    assert rate == pytest.approx(slow_equal_error_rate(points), abs=1e-12)
+    lower, _ = equal_error_rate(scores, targets, method="convex_hull")
+    assert lower == pytest.approx(slow_equal_error_rate_of_hull(points), abs=1e-12)
+    assert lower <= rate + 1e-12
 
 
 def test_equal_error_rate_by_hand() -> None:
@@ -78,15 +49,49 @@ def test_equal_error_rate_by_hand() -> None:
     rate, threshold = equal_error_rate(scores, targets)
     assert rate == pytest.approx(3 / 8)
     assert threshold == pytest.approx(0.4)
+    # The hull joins miss 1/4 at false alarm 2/4 (from 0.4 on) with miss 2/4 at none (above 0.7):
+    # the line crosses at 1/4 + x/4 = 1/2 − x/2.
+    rate, _ = equal_error_rate(scores, targets, method="convex_hull")
+    assert rate == pytest.approx(1 / 3)
 
 
-def test_threshold_lies_where_the_rates_cross() -> None:
-    # From just above 0 to 4 a quarter is missed, and the false alarms fall from 3/4 to none:
-    # they are a quarter after two thirds of the way, as they are from 2 to 3.
-    scores = np.array([0.0, 4, 5, 6, -1, 1, 2, 3])
-    rate, threshold = equal_error_rate(scores, np.array([True] * 4 + [False] * 4))
+@pytest.mark.parametrize("method", ["interpolation", "convex_hull"])
+@pytest.mark.parametrize(
+    ("target", "nontarget", "rate"), [(2.0, 1.0, 0.0), (1.0, 1.0, 0.5), (1.0, 2.0, 1.0)]
+)
+def test_two_trials(target: float, nontarget: float, rate: float, method: str) -> None:
+    scores, targets = np.array([target, nontarget]), np.array([True, False])
+    found, threshold = equal_error_rate(scores, targets, method=method)
+    # The hull of a system that is always wrong is the chance line.
+    assert found == (min(rate, 0.5) if method == "convex_hull" else rate)
+    assert np.isfinite(threshold)
+
+
+@pytest.mark.parametrize("kind", [True, False])
+def test_rates_at_the_threshold_are_the_equal_error_rate(kind: bool) -> None:
+    # One kind of trial moves while the other stays: from just above 0 to 4 a quarter is missed, and
+    # the false alarms fall from 3/4 to none, unevenly; or the same with the kinds changed.
+    scores = np.array([0.0, 4, 5, 6, -1, 0.1, 0.2, 3])
+    targets = np.array([True] * 4 + [False] * 4)
+    if not kind:
+        scores, targets = -scores, ~targets
+    rate, threshold = equal_error_rate(scores, targets)
     assert rate == pytest.approx(1 / 4)
-    assert threshold == pytest.approx(8 / 3)
+    assert np.mean(scores[targets] < threshold) == pytest.approx(1 / 4)
+    assert np.mean(scores[~targets] >= threshold) == pytest.approx(1 / 4)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_threshold_comes_closer_to_equal_rates(seed: int) -> None:
+    scores, targets = simulate(60, seed)
+    _, found = equal_error_rate(scores, targets)
+
+    def gap(threshold: float) -> float:
+        return np.mean(scores[targets] < threshold) - np.mean(scores[~targets] >= threshold)
+
+    # Above every threshold at which misses are still fewer, and not above those where they are not.
+    assert all(found >= score for score in scores if gap(score) < 0)
+    assert all(found <= score for score in scores if gap(score) >= 0)
 
 
 @pytest.mark.parametrize(
@@ -99,13 +104,16 @@ def test_both_ends_are_reached(target: float, nontarget: float, rate: float) -> 
     assert np.isfinite(threshold)
 
 
-def test_order_of_trials_and_scale_of_scores_change_nothing() -> None:
+@pytest.mark.parametrize("method", ["interpolation", "convex_hull"])
+def test_monotone_maps_and_the_order_of_trials_change_no_rate(method: str) -> None:
     scores, targets = simulate(500, 2, decimals=1)
     order = np.random.default_rng(0).permutation(500)
-    rate, threshold = equal_error_rate(scores, targets)
-    again, scaled = equal_error_rate(3 * scores[order] - 1, targets[order])
+    rate, threshold = equal_error_rate(scores, targets, method=method)
+    again, scaled = equal_error_rate(3 * scores[order] - 1, targets[order], method=method)
     assert again == pytest.approx(rate, abs=1e-12)
     assert scaled == pytest.approx(3 * threshold - 1)
+    bent, _ = equal_error_rate(np.exp(scores), targets, method=method)
+    assert bent == rate
 
 
 def test_single_precision_scores_keep_their_ties() -> None:
@@ -114,32 +122,57 @@ def test_single_precision_scores_keep_their_ties() -> None:
     assert equal_error_rate(single, targets)[0] == equal_error_rate(scores, targets)[0]
 
 
+def test_hull_gives_the_highest_of_the_lowest_error_rates() -> None:
+    # Brümmer & du Preez 2006: over all priors, the lowest probability of error is at most the rate
+    # on the hull, and reaches it.
+    scores, targets = simulate(200, 8)
+    rate, _ = equal_error_rate(scores, targets, method="convex_hull")
+    priors = np.linspace(0.01, 0.99, 801)
+    errors = [
+        minimum_detection_cost(scores, targets, p_target=prior)[0] * min(prior, 1 - prior)
+        for prior in priors
+    ]
+    assert max(errors) <= rate + 1e-12
+    assert max(errors) == pytest.approx(rate, abs=2e-3)
+
+
 def test_equal_error_rate_of_normal_scores() -> None:
     # Unit normals 2 apart cross at Φ(−1) = 15.87 %.
     generator = np.random.default_rng(0)
     targets = np.arange(400_000) % 2 == 0
-    rate, threshold = equal_error_rate(generator.normal(size=targets.size) + 2 * targets, targets)
-    assert rate == pytest.approx(0.15866, abs=0.002)
-    assert threshold == pytest.approx(1, abs=0.01)
+    scores = generator.normal(size=targets.size) + 2 * targets
+    for method in ("interpolation", "convex_hull"):
+        rate, threshold = equal_error_rate(scores, targets, method=method)
+        assert rate == pytest.approx(0.15866, abs=0.002)
+        assert threshold == pytest.approx(1, abs=0.01)
 
 
-@pytest.mark.parametrize(
-    ("scores", "targets", "message"),
-    [
-        ([0.1, 0.2], [True, True], "only target trials"),
-        ([0.1, 0.2], [False, False], "only non-target trials"),
-        ([], [], "no trials"),
-        ([0.1, np.nan], [True, False], "trial 1: score is nan"),
-        ([np.inf, 0.2], [True, False], "trial 0: score is inf"),
-    ],
-)
-def test_scores_that_give_no_rate_are_refused(scores: list, targets: list, message: str) -> None:
-    with pytest.raises(MetricError, match=message):
-        equal_error_rate(np.array(scores), np.array(targets, dtype=bool))
+def test_false_rejections_by_hand() -> None:
+    scores = np.array([9.0, 7, 5, 3, 8, 6, 4, 2, 1])
+    targets = np.array([True] * 4 + [False] * 5)
+    # Above 4 two of five non-target trials are accepted, and 3 is missed.
+    assert false_rejection_rate(scores, targets, false_acceptance=0.4) == (0.25, 5)
+    assert false_rejection_rate(scores, targets, false_acceptance=0.39) == (0.5, 7)
+    assert false_rejection_rate(scores, targets, false_acceptance=0.0) == (0.75, 9)
+    assert false_rejection_rate(scores, targets, false_acceptance=1.0)[0] == 0
+    worst, threshold = false_rejection_rate(-scores, targets, false_acceptance=0.0)
+    assert worst == 1
+    assert threshold > -1
 
 
-def test_arrays_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"\(3,\) and \(2,\)"):
-        det_curve(np.zeros(3), np.array([True, False]))
-    with pytest.raises(ValueError, match="must be bool, got int64"):
-        det_curve(np.zeros(2), np.array([1, 0]))
+@pytest.mark.parametrize("decimals", [0, 1, 9])
+def test_misses_are_the_lowest_that_a_threshold_reaches(decimals: int) -> None:
+    scores, targets = simulate(150, 9, decimals)
+    allowed = np.arange(23) / 22
+    misses, thresholds = miss_at(det_curve(scores, targets), allowed)
+    points = slow_operating_points(scores, targets)
+    for rate, miss, threshold in zip(allowed, misses, thresholds, strict=True):
+        assert miss == pytest.approx(float(min(m for m, alarm in points if float(alarm) <= rate)))
+        assert np.mean(scores[targets] < threshold) == pytest.approx(miss)
+        assert np.mean(scores[~targets] >= threshold) <= rate
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.1, np.nan])
+def test_rates_out_of_range_are_refused(rate: float) -> None:
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        false_rejection_rate(np.array([1.0, 0.0]), np.array([True, False]), false_acceptance=rate)

@@ -82,7 +82,9 @@ def test_a_checkpoint_of_another_version_is_named(tmp_path):
     recipe = make_recipe(one=FIRST)
     save(tmp_path, recipe, Precision())
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    older = {**state, "recipe": {**state["recipe"], "clean_first": False}}
     del state["random_states"]
-    torch.save(state, tmp_path / "checkpoint.pt")
-    with pytest.raises(CheckpointError, match="of another version of contravox: delete it"):
-        read_checkpoint(tmp_path, recipe)
+    for other in (state, older):
+        torch.save(other, tmp_path / "checkpoint.pt")
+        with pytest.raises(CheckpointError, match="of another version of contravox: delete it"):
+            read_checkpoint(tmp_path, recipe)

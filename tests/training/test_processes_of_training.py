@@ -229,7 +229,7 @@ def train_wrongly(corpus, folder, name):
     changes, training, run, _ = ERRORS[name]
     recipe = make_recipe(corpus, RANDOM | changes, **training)
     if name == "an utterance":
-        data = recipe.data.model_copy(update={"manifest": folder / "broken.tsv"})
+        data = recipe.data.model_copy(update={"manifest": (folder / "broken.tsv",)})
         recipe = recipe.model_copy(update={"data": data})
     trainer = Trainer(recipe, folder / run)
     weight = next(trainer.system.model.encoder.parameters())
@@ -329,7 +329,8 @@ def test_resumed_in_two_processes_is_as_never_stopped(both, folder):
     assert not first["cpu"].equal(second["cpu"])
     assert read_log(folder / "whole") == read_log(folder / "cut")
     assert {path.name for path in (folder / "whole").iterdir()} == {
-        *("checkpoint.pt", "log.jsonl", "model.safetensors", "recipe.yaml", "tensorboard")
+        *("checkpoint.pt", "log.jsonl", "recipe.yaml", "tensorboard"),
+        *("model.safetensors", "objectives.safetensors", "trained_on.txt"),
     }
 
 

@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import pytest
 from ruamel.yaml import YAML
 
 from contravox.errors import RecipeError
-from contravox.training.recipe import SHIPPED, Recipe, find_recipe
+from contravox.training.recipe import Recipe
 
 SMALL = {
     "data": {"manifest": "m.tsv"},
@@ -46,7 +48,10 @@ def test_overrides_make_the_groups_they_need(write):
         (["objectives.classification.margn=1"], r"objectives\.classification\.margn: no such key"),
         (["objectives={}"], r"objectives: "),
         (["data=null"], r"data: "),
-        (["clean_first=true"], "clean_first: there is no augmentation"),
+        (["clean_first=true"], "clean_first: no such key"),
+        (["data.manifest=[]"], r"data\.manifest: "),
+        (["data.speeds=[1.0]"], r"data\.speeds: 1 changes nothing"),
+        (["augmentation.views=[clean, any]"], r"augmentation\.views: names 2 .*segments=1"),
         (["training.epochs"], "'training.epochs' is no setting: write key=value"),
         (["training.epochs=3", "training.epochs.x=1"], "epochs holds a value"),
         (["training.epochs=[3"], "is not YAML"),
@@ -74,7 +79,7 @@ def test_a_file_that_is_no_recipe(tmp_path):
         Recipe.read(path)
 
 
-def test_shipped_recipes_are_found_by_name():
-    assert find_recipe("small/mfcon") == SHIPPED / "small" / "mfcon.yaml"
-    with pytest.raises(RecipeError, match=r"did you mean small/mfcon\?"):
-        find_recipe("small/mfcom")
+def test_one_manifest_or_several(write):
+    assert Recipe.read(write()).data.manifest == (Path("m.tsv"),)
+    several = Recipe.read(write(), ["data.manifest=[a.tsv, b/c.tsv]"])
+    assert several.data.manifest == (Path("a.tsv"), Path("b/c.tsv"))

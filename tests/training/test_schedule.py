@@ -20,6 +20,14 @@ def test_cosine_starts_at_the_peak_and_ends_at_the_final_share():
     assert end == pytest.approx(0.1)
 
 
+def test_exponential_falls_by_the_same_factor_each_step():
+    settings = ScheduleSettings(name="exponential", final=0.25, warmup_steps=4)
+    start, middle, end = shares(settings, [4, 12, 20])
+    assert (start, middle, end) == pytest.approx((1.0, 0.5, 0.25))
+    with pytest.raises(ValueError, match="exponential never reaches final 0"):
+        ScheduleSettings(name="exponential")
+
+
 def test_step_halves_every_two_epochs():
     settings = ScheduleSettings(name="step", factor=0.5, every=2)
     assert shares(settings, [0, 9, 10, 19, 20]) == [1.0, 1.0, 0.5, 0.5, 0.25]

@@ -8,14 +8,24 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
 
-from contravox.errors import CheckpointError, ManifestError, ModelError, RecipeError, TrainingError
+from contravox.errors import (
+    CheckpointError,
+    ManifestError,
+    ModelError,
+    OverlapError,
+    RecipeError,
+    TrainingError,
+)
 from contravox.evaluation import validate
+from contravox.manifest import Manifest
 from contravox.model import Model
+from contravox.overlap import recording_digests, recordings_trained_on, speaker_digests
 from contravox.preparation import prepare_corpus
 from contravox.training.checkpoint import read_checkpoint
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
 from contravox.training.trainer import Trainer
+from contravox.trials import make_trials
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +90,8 @@ def test_training_lowers_the_loss_and_writes_what_it_says(make_recipe, tmp_path)
     )
     model = trainer.fit()
     assert {path.name for path in tmp_path.iterdir()} == {
-        *("checkpoint.pt", "log.jsonl", "model.safetensors", "recipe.yaml", "tensorboard")
+        *("checkpoint.pt", "log.jsonl", "recipe.yaml", "tensorboard"),
+        *("model.safetensors", "objectives.safetensors", "trained_on.txt"),
     }
     assert Recipe.read(tmp_path / "recipe.yaml") == trainer.recipe
     assert steps[-1] == trainer.total_steps == 15 * trainer.steps_per_epoch
@@ -142,6 +153,8 @@ def test_resuming_gives_the_weights_of_an_uninterrupted_run(make_recipe, tmp_pat
     model = Model.load(tmp_path / "cut" / "model.safetensors")
     for name, value in Model.load(tmp_path / "whole" / "model.safetensors").state_dict().items():
         assert torch.equal(value, model.state_dict()[name])
+    kept = [(tmp_path / name / "objectives.safetensors").read_bytes() for name in ("whole", "cut")]
+    assert kept[0] == kept[1]
     logs = [read_log(tmp_path / name) for name in ("whole", "cut")]
     assert logs[0] == logs[1]
 
@@ -241,7 +254,7 @@ def test_a_loss_that_is_not_finite_names_the_utterances(make_recipe, tmp_path):
     assert "\n" not in str(caught.value)
     names = (tmp_path / "not_finite.txt").read_text().split()
     assert len(names) == 8
-    assert set(names) <= set(trainer.utterances)
+    assert set(names) <= set(trainer.corpus.manifest.table["utterance"])
 
 
 def test_without_labels_no_speaker_is_read(make_recipe, corpus, tmp_path):
@@ -275,6 +288,63 @@ def test_starting_from_a_trained_model(make_recipe, tmp_path):
         Trainer(make_recipe(initial_model=tmp_path / "none"), tmp_path / "third")
 
 
+def test_a_second_stage_goes_on_with_the_classes_of_the_first(make_recipe, tmp_path):
+    first = make_recipe(epochs=1)
+    data = first.data.model_copy(update={"speeds": (0.9, 1.1)})
+    trainer = Trainer(first.model_copy(update={"data": data}), tmp_path / "first")
+    trainer.fit()
+    vectors = trainer.system.objectives.by_name["classification"].prototypes
+    assert len(vectors) == 3 * 8
+    files = {
+        "initial_model": tmp_path / "first" / "model.safetensors",
+        "initial_objectives": tmp_path / "first" / "objectives.safetensors",
+    }
+    second = Trainer(make_recipe(epochs=1, **files), tmp_path / "second")
+    assert second.system.objectives.by_name["classification"].prototypes.equal(vectors[:8])
+    second.fit()
+
+
+def test_nothing_is_validated_on_what_any_stage_was_trained_on(make_recipe, corpus, tmp_path):
+    train = corpus / "train" / "manifest.tsv"
+    make_trials(Manifest.read(train)).write(tmp_path / "trials.tsv")
+
+    def stage(name, *manifests, validate=True, allow_overlap=False, **training):
+        recipe = make_recipe(epochs=1, **training)
+        update = {
+            "manifest": manifests,
+            "validation_trials": tmp_path / "trials.tsv" if validate else None,
+            "validation_manifest": train,
+            "allow_overlap": allow_overlap,
+        }
+        data = recipe.data.model_copy(update=update)
+        return Trainer(recipe.model_copy(update={"data": data}), tmp_path / name)
+
+    with pytest.raises(OverlapError, match=r"8 of its 8 speakers .* data\.allow_overlap=true"):
+        stage("first", train)
+    stage("first", train, allow_overlap=True)
+    stage("first", train, validate=False).fit()
+    model = tmp_path / "first" / "model.safetensors"
+    others = [corpus / part / "manifest.tsv" for part in ("validation", "test")]
+    stage("second", *others)
+    with pytest.raises(OverlapError, match="8 of its 8 speakers"):
+        stage("second", *others, initial_model=model)
+    stage("second", *others, validate=False, initial_model=model).fit()
+    model = tmp_path / "second" / "model.safetensors"
+    heard = Manifest.joined([Manifest.read(path) for path in (train, *others)])
+    assert set(Model.load(model).settings.trained_on) == set(speaker_digests(heard))
+    assert recordings_trained_on(model).to_list() == recording_digests(heard).to_list()
+
+
+def test_on_the_device_is_augmented_as_by_the_workers(make_recipe, tmp_path):
+    losses = []
+    for place in ("workers", "device"):
+        recipe = make_recipe(epochs=1)
+        augmentation = recipe.augmentation.model_copy(update={"on": place})
+        Trainer(recipe.model_copy(update={"augmentation": augmentation}), tmp_path / place).fit()
+        losses.append(read_log(tmp_path / place)[0]["losses"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
 def test_an_unreadable_utterance_is_named_whatever_the_workers(make_recipe, corpus, tmp_path):
     table = pl.read_csv(corpus / "train" / "manifest.tsv", separator="\t")
     broken = tmp_path / "broken.wav"
@@ -283,7 +353,9 @@ def test_an_unreadable_utterance_is_named_whatever_the_workers(make_recipe, corp
     table.write_csv(tmp_path / "m.tsv", separator="\t")
     recipe = make_recipe(epochs=1)
     for workers in (0, 1):
-        data = recipe.data.model_copy(update={"manifest": tmp_path / "m.tsv", "workers": workers})
+        data = recipe.data.model_copy(
+            update={"manifest": (tmp_path / "m.tsv",), "workers": workers}
+        )
         trainer = Trainer(recipe.model_copy(update={"data": data}), tmp_path / str(workers))
         with pytest.raises(Exception, match=rf"^{broken}: cannot be read as audio") as caught:
             trainer.fit()

@@ -5,14 +5,36 @@ from typing import Annotated
 
 import typer
 
-from contravox.commands.console import Json, print_json
+from contravox.commands.console import Json
+from contravox.commands.scoring_options import (
+    AllowOverlap,
+    CalibrateOn,
+    Conditions,
+    Enrolment,
+    EnrolmentOption,
+    Normalise,
+    Plda,
+    Prior,
+    QualityOption,
+    Top,
+    Whiten,
+    evaluation_settings,
+    print_evaluation,
+)
 
 
 def evaluate(
     model: Annotated[Path, typer.Argument(help="model.safetensors")],
     trials: Annotated[
-        Path, typer.Argument(help="A trial list, or the folder of a protocol: corpus/voxceleb1-o")
-    ],
+        Path | None,
+        typer.Argument(help="A trial list, or the folder of one that `prepare` made."),
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="An official list by its name: voxceleb1-o.")
+    ] = None,
+    corpora: Annotated[
+        Path, typer.Option(help="Where prepared corpora lie, for --protocol.")
+    ] = Path("corpora"),
     manifest: Annotated[
         Path | None, typer.Option(help="Default: manifest.tsv beside the trials.")
     ] = None,
@@ -20,25 +42,68 @@ def evaluate(
         Path | None,
         typer.Option("--output", "-o", help="Folder for scores.tsv, metrics.json, report.html."),
     ] = None,
-    allow_overlap: Annotated[
-        bool, typer.Option("--allow-overlap", help="Score speakers that were trained on.")
+    enrolment: EnrolmentOption = Enrolment.unit,
+    crops: Annotated[
+        int | None, typer.Option(min=1, help="Embed so many crops, not the whole utterance.")
+    ] = None,
+    crop_seconds: Annotated[float, typer.Option(min=0.1, help="Length of each.")] = 4.0,
+    training: Annotated[
+        Path | None,
+        typer.Option(
+            help="Manifest of training data: the cohort, and what whitening and PLDA learn."
+        ),
+    ] = None,
+    normalise: Normalise = None,
+    top: Top = 300,
+    whiten: Whiten = None,
+    plda: Plda = False,
+    calibrate_on: CalibrateOn = None,
+    quality: QualityOption = None,
+    p_target: Prior = None,
+    condition: Conditions = None,
+    cache: Annotated[
+        bool, typer.Option(help="Keep embeddings, and embed no recording twice.")
+    ] = True,
+    drop_unreadable: Annotated[
+        bool,
+        typer.Option("--drop-unreadable", help="Leave out trials that cannot be read; count them."),
     ] = False,
+    allow_overlap: AllowOverlap = False,
     as_json: Json = False,
 ) -> None:
-    """Score a trial list: EER with its interval, and minDCF."""
-    from contravox.evaluation import evaluate_model
-    from contravox.metrics.table import render_table
+    """Score a trial list: error rates and costs with intervals, and a report to look at."""
+    from contravox.embedding import Crops
+    from contravox.embedding_cache import default_cache
+    from contravox.model_evaluation import ModelEvaluation
     from contravox.progress import progress_bar
+    from contravox.protocol import find_protocol
+    from contravox.trials import TrialSet
 
-    with progress_bar("embedding") as report:
-        result, metrics = evaluate_model(
-            model, trials, manifest, output=output, allow_overlap=allow_overlap, progress=report
-        )
-    if as_json:
-        print_json(metrics)
-    else:
-        from rich.console import Console
-
-        Console().print(render_table([result]))
-        if output:
-            print(f"{output / 'report.html'}")
+    if (trials is None) == (protocol is None):
+        raise typer.BadParameter("give a trial list, or the name of one by --protocol")
+    place = trials if trials is not None else find_protocol(protocol or "", corpora)
+    settings = evaluation_settings(
+        enrolment=enrolment,
+        normalise=normalise,
+        top=top,
+        whiten=whiten,
+        plda=plda,
+        crops=crops is not None,
+        quality=quality,
+        p_target=p_target,
+        condition=condition,
+    )
+    evaluation = ModelEvaluation(
+        model,
+        crops=Crops(crops, crop_seconds) if crops else None,
+        cache=default_cache() if cache else None,
+        allow_overlap=allow_overlap,
+        drop_unreadable=drop_unreadable,
+        stage=progress_bar,
+    ).evaluate(
+        TrialSet.read(place, manifest),
+        settings,
+        training=training,
+        calibration=TrialSet.read(calibrate_on) if calibrate_on else None,
+    )
+    print_evaluation(evaluation, output, as_json=as_json)

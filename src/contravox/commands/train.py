@@ -1,12 +1,16 @@
 """``contravox train``."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from contravox.commands.console import Json, note, print_json
 from contravox.errors import ContravoxError
+
+if TYPE_CHECKING:
+    from contravox.training.recipe import Recipe
 
 
 def train(
@@ -18,25 +22,42 @@ def train(
         Path | None, typer.Option("--output", "-o", help="Default: runs/RECIPE.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue where it stopped.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="One step on generated audio: what it takes.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Train a recipe; writes model.safetensors."""
-    from contravox.progress import progress_bar
     from contravox.training.processes import leads
     from contravox.training.recipe import Recipe
+
+    folder = output or Path("runs") / Path(recipe).stem
+    try:
+        read = Recipe.read(recipe, overrides or [])
+        if dry_run:
+            _dry_run(read, as_json)
+        else:
+            _train(read, folder, resume, as_json)
+    except ContravoxError:
+        # It is raised in every process, and the first one says it.
+        if leads():
+            raise
+        raise typer.Exit(2) from None
+
+
+def _train(recipe: "Recipe", folder: Path, resume: bool, as_json: bool) -> None:
+    from contravox.progress import progress_bar
+    from contravox.training.processes import leads
     from contravox.training.trainer import MODEL, Trainer
 
-    read = Recipe.read(recipe, overrides or [])
-    folder = output or Path("runs") / Path(recipe).stem
     if not leads():
-        try:
-            Trainer(read, folder).fit(resume=resume)
-        except ContravoxError:
-            # It is raised in every process, and the first one says it.
-            raise typer.Exit(2) from None
+        Trainer(recipe, folder).fit(resume=resume)
         return
     with progress_bar("training") as report:
-        trainer = Trainer(read, folder, progress=report)
+        trainer = Trainer(recipe, folder, progress=report)
+        difference = trainer.corpus.difference_from(recipe.data)
+        if difference:
+            note(f"warning: {difference}: is a part of the corpus missing?")
         try:
             trainer.fit(resume=resume)
         except KeyboardInterrupt:
@@ -54,3 +75,27 @@ def train(
     else:
         validation = "" if rate is None else f", validation EER {rate:.2%}"
         print(f"{result['model']}: {result['steps']} steps in {result['seconds']} s{validation}")
+
+
+def _dry_run(recipe: "Recipe", as_json: bool) -> None:
+    from contravox.progress import progress_bar
+    from contravox.training.dry_run import dry_run
+    from contravox.training.processes import leads
+
+    with progress_bar("encoding") as report:
+        run = dry_run(recipe, progress=report if leads() else lambda *_: None)
+    if not leads():
+        return
+    if as_json:
+        print_json(asdict(run))
+        return
+    for path in run.absent:
+        note(f"not there, left out: {path}")
+    memory = "unknown" if run.peak_memory is None else f"{run.peak_memory / 1e9:.2f} GB"
+    print(
+        f"parameters: {run.encoder_parameters:,} in the encoder, {run.training_parameters:,} more "
+        f"in training\n"
+        f"batch: {run.batch:,} segments of {run.segment_seconds:g} s\n"
+        f"steps: {run.steps_per_epoch:,} an epoch, {run.steps:,} in all\n"
+        f"one step on {run.device}: {run.seconds:.1f} s, peak memory {memory}"
+    )

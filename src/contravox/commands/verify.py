@@ -15,14 +15,24 @@ def verify(
     threshold: Annotated[
         float | None, typer.Option(help="Decide at this score, not at the model's threshold.")
     ] = None,
+    prior: Annotated[
+        float | None,
+        typer.Option(help="How likely they are one speaker. A calibrated model's: 0.5."),
+    ] = None,
+    miss_cost: Annotated[float, typer.Option(help="Of not knowing the speaker again.")] = 1.0,
+    false_alarm_cost: Annotated[float, typer.Option(help="Of taking another for them.")] = 1.0,
     as_json: Json = False,
 ) -> None:
     """Say whether two recordings are of the same speaker."""
     from dataclasses import asdict
 
-    from contravox.verifier import Verifier
+    from contravox.verifier import Prior, Verifier
 
-    result = Verifier.load(model).verify(first, second, threshold=threshold)
+    asked = prior is not None or (miss_cost, false_alarm_cost) != (1.0, 1.0)
+    stated = Prior(0.5 if prior is None else prior, miss_cost, false_alarm_cost)
+    result = Verifier.load(model).verify(
+        first, second, threshold=threshold, prior=stated if asked else None
+    )
     if as_json:
         print_json(asdict(result))
     else:

@@ -12,7 +12,7 @@ from lightning_fabric.plugins import Precision
 from torch import nn
 from torch.optim import Optimizer
 
-from contravox.errors import CheckpointError
+from contravox.errors import CheckpointError, RecipeError
 from contravox.training.processes import RandomState, restore_random_state
 from contravox.training.recipe import Recipe
 from contravox.writing import atomic_path
@@ -76,19 +76,27 @@ def read_checkpoint(folder: Path, recipe: Recipe) -> dict[str, Any]:
         raise CheckpointError(
             f"{path}: not a whole checkpoint: delete it and train again from the start"
         ) from error
-    difference = _first_difference(before.model_dump(), recipe.model_dump())
+    except RecipeError:
+        before = None
+    whole = {"progress", "system", "optimiser", "precision", "random_states"}
+    if before is None or not state.keys() >= whole:
+        raise CheckpointError(
+            f"{path}: of another version of contravox: delete it and train again from the start, "
+            "or resume with that version"
+        )
+    difference = first_difference(before, recipe)
     if difference:
         key, old, new = difference
         raise CheckpointError(
             f"{path}: was trained with {key}={old}, this recipe says {new}: "
             "set it back, or train into another folder"
         )
-    if not state.keys() >= {"progress", "system", "optimiser", "precision", "random_states"}:
-        raise CheckpointError(
-            f"{path}: of another version of contravox: delete it and train again from the start, "
-            "or resume with that version"
-        )
     return state
+
+
+def first_difference(old: Recipe, new: Recipe) -> tuple[str, Any, Any] | None:
+    """The first key that makes two recipes train differently, and its values; None if none does."""
+    return _first_difference(old.model_dump(), new.model_dump())
 
 
 def restore(

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 from contravox.data.batch import Batch
 from contravox.data.dataset import Segment, SegmentDataset, collate
 from contravox.data.sampling import SegmentRequest
+from contravox.data.unmixed_batch import UnmixedBatch
 from contravox.errors import ContravoxError
 from contravox.training.interrupt import ignore_interrupts
 from contravox.training.processes import errors_of_any, share_of
@@ -20,7 +21,7 @@ def read_batches(
     batches: Sequence[Sequence[SegmentRequest]],
     workers: int,
     fabric: Fabric,
-) -> Iterator[Batch]:
+) -> Iterator[Batch | UnmixedBatch]:
     """This process's share of each of the batches, read by so many processes ahead of time.
 
     Raises what reading raises in any of the processes that train.

@@ -1,42 +1,56 @@
 """What to train, on what, and how: one YAML file."""
 
-import difflib
 from collections.abc import Sequence
-from io import StringIO
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
-from ruamel.yaml import YAML, YAMLError
+from pydantic import BeforeValidator, Field, model_validator
 
 from contravox.balance import BalanceSettings
 from contravox.data.augmentation import AugmentationSettings
 from contravox.data.sampling import RandomUtterancesSettings, SamplerSettings
+from contravox.data.speed import check_speeds
 from contravox.encoders import EncoderSettings
-from contravox.errors import RecipeError
 from contravox.features import FeatureSettings
 from contravox.objectives import ObjectiveSettings
 from contravox.settings import Settings
 from contravox.spec_augment import SpecAugmentSettings
 from contravox.training.schedule import MarginSchedule, ScheduleSettings
+from contravox.training.settings_file import read_settings, to_yaml, validate_settings
+from contravox.training.shipped import find_recipe
 
-SHIPPED = Path(__file__).parent.parent / "recipes"
-"""Recipes that come with contravox; ``contravox train small/mfcon`` finds them by name."""
+
+def _several(value: Any) -> Any:
+    return (value,) if isinstance(value, str | Path) else value
 
 
 class DataSettings(Settings):
-    """manifest: utterances to train on; validation: trials (with ``manifest.tsv`` or
-    ``validation_manifest`` beside) by which the best epoch is chosen and the threshold set."""
+    """manifest: the utterances to train on, from one manifest or a list of them.
 
-    manifest: Path
+    validation_trials: a list, or the folder of one, by which the best epoch is chosen and the
+    threshold set. speakers, utterances: how many the manifests hold when whole.
+    """
+
+    manifest: Annotated[tuple[Path, ...], BeforeValidator(_several), Field(min_length=1)]
+    speakers: int | None = Field(None, ge=2, description="of the release, to compare and dry-run")
+    utterances: int | None = Field(None, ge=2, description="of the release, likewise")
     validation_trials: Path | None = None
     validation_manifest: Path | None = Field(
         None, description="default: manifest.tsv in the folder of the trials"
+    )
+    allow_overlap: bool = Field(
+        False, description="validate on speakers or recordings that are trained on"
     )
     labels: Literal["speaker", "utterance"] = Field(
         "speaker", description="utterance: train without reading a single speaker label"
     )
     segment_seconds: float = Field(3.0, gt=0.1)
+    segments_overlap: bool = Field(
+        False, description="segments of an utterance are drawn anywhere, not side by side"
+    )
+    speeds: tuple[float, ...] = Field(
+        (), description="every utterance once more at each speed, as other speakers' speech"
+    )
     workers: int = Field(1, ge=0, description="processes that read and augment")
 
 
@@ -76,6 +90,9 @@ class TrainingSettings(Settings):
     initial_model: Path | None = Field(
         None, description="model file whose encoder weights training starts from"
     )
+    initial_objectives: Path | None = Field(
+        None, description="objectives.safetensors of that run: class vectors, heads, scales"
+    )
     checkpoint_steps: int = Field(1000, ge=1, description="steps between checkpoints")
 
 
@@ -85,9 +102,6 @@ class Recipe(Settings):
     data: DataSettings
     sampler: SamplerSettings = RandomUtterancesSettings()
     augmentation: AugmentationSettings | None = None
-    clean_first: bool = Field(
-        False, description="leave the first segment of each utterance unaugmented"
-    )
     features: FeatureSettings = FeatureSettings()
     spec_augment: SpecAugmentSettings | None = None
     encoder: EncoderSettings
@@ -96,9 +110,11 @@ class Recipe(Settings):
     training: TrainingSettings = TrainingSettings()
 
     @model_validator(mode="after")
-    def _combinations(self) -> Self:
-        if self.clean_first and self.augmentation is None:
-            raise ValueError("clean_first: there is no augmentation to leave out")
+    def _fit_together(self) -> Self:
+        # Once more when the corpus is read, but a mistake here need not wait for that.
+        check_speeds(self.data.speeds)
+        if self.augmentation is not None:
+            self.augmentation.check_views(self.sampler.segments)
         return self
 
     @classmethod
@@ -110,106 +126,13 @@ class Recipe(Settings):
 
         Raises RecipeError in one line that names the key.
         """
-        path = find_recipe(recipe)
-        try:
-            raw = _yaml().load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError(f"{path}: cannot be read ({error})") from error
-        except YAMLError as error:
-            raise RecipeError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-        if not isinstance(raw, dict):
-            raise RecipeError(f"{path}: not a recipe: it must hold keys such as `encoder:`")
-        for override in overrides:
-            _apply(raw, override)
-        return cls.validate_keys(raw, str(path))
+        return read_settings(cls, find_recipe(recipe), overrides)
 
     @classmethod
     def validate_keys(cls, raw: dict[str, Any], name: str) -> "Recipe":
         """Validate a recipe's keys and values; ``name`` is for the message. Raises RecipeError."""
-        try:
-            return cls.model_validate(raw)
-        except ValidationError as error:
-            raise RecipeError(f"{name}: {_first_line(error, raw)}") from error
+        return validate_settings(cls, raw, name)
 
     def to_yaml(self) -> str:
         """The whole recipe, defaults included, as YAML that ``read`` reads back."""
-        text = StringIO()
-        _yaml().dump(self.model_dump(mode="json"), text)
-        return text.getvalue()
-
-
-def _yaml() -> YAML:
-    """YAML 1.2, in which `on` is a word and 1e-3 a number; nothing but plain values is built."""
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    return yaml
-
-
-def find_recipe(recipe: str | Path) -> Path:
-    """The file of a recipe given by path or, for one shipped, by name. Raises RecipeError."""
-    shipped = {
-        path.relative_to(SHIPPED).with_suffix("").as_posix(): path
-        for path in sorted(SHIPPED.rglob("*.yaml"))
-    }
-    path = Path(recipe)
-    if path.is_file():
-        return path
-    if str(recipe) in shipped:
-        return shipped[str(recipe)]
-    near = difflib.get_close_matches(str(recipe), shipped, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"those shipped are {', '.join(shipped)}"
-    raise RecipeError(f"{recipe}: no such recipe: {hint}")
-
-
-def _apply(raw: dict[str, Any], override: str) -> None:
-    """Set ``a.b.c=value`` in nested dictionaries."""
-    key, separator, value = override.partition("=")
-    if not separator or not key:
-        raise RecipeError(f"{override!r} is no setting: write key=value, as training.epochs=3")
-    *groups, last = key.split(".")
-    group = raw
-    for name in groups:
-        if group.get(name) is None:
-            group[name] = {}
-        group = group[name]
-        if not isinstance(group, dict):
-            raise RecipeError(f"{key}: {name} holds a value, no keys")
-    try:
-        group[last] = _yaml().load(value)
-    except YAMLError as error:
-        raise RecipeError(f"{key}: {value!r} is not YAML") from error
-
-
-def _first_line(error: ValidationError, raw: dict[str, Any]) -> str:
-    """The first mistake in one line: the key as the user wrote it, what is wrong, a near miss."""
-    mistakes = error.errors()
-    mistake = mistakes[0]
-    # A discriminated union adds the name it chose to the path; the recipe has no such level.
-    levels: list[str] = []
-    value: Any = raw
-    for level in map(str, mistake["loc"]):
-        if isinstance(value, dict) and level not in value and value.get("name") == level:
-            continue
-        levels.append(level)
-        value = value.get(level) if isinstance(value, dict) else None
-    key = ".".join(levels)
-    message = mistake["msg"].removeprefix("Value error, ")
-    if mistake["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(levels[-1], _known_keys(Recipe), n=1)
-        message = "no such key" + (f": did you mean {near[0]}?" if near else "")
-    else:
-        message = f"{message[0].lower()}{message[1:]}"
-        if mistake["type"] != "missing" and not isinstance(mistake["input"], dict):
-            message = f"{mistake['input']!r}: {message}"
-    more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
-    return f"{key}: {message}{more}" if key else f"{message}{more}"
-
-
-def _known_keys(settings: type[Settings]) -> set[str]:
-    """Every key that any group of settings knows."""
-    known: set[str] = set()
-    groups: list[type[Settings]] = [settings, *Settings.__subclasses__()]
-    for group in groups:
-        known.update(group.model_fields)
-    return known
+        return to_yaml(self)

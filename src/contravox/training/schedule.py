@@ -1,9 +1,9 @@
 """How the learning rate and the margins move during training."""
 
 import math
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from contravox.settings import Settings
 
@@ -11,22 +11,30 @@ from contravox.settings import Settings
 class ScheduleSettings(Settings):
     """The learning rate as a share of its peak.
 
-    After a linear warm-up: ``constant``; ``cosine`` down to ``final`` at the last step; or
-    ``step``, multiplied by ``factor`` every ``every`` epochs.
+    After a linear warm-up: ``constant``; ``cosine`` or ``exponential`` down to ``final`` at the
+    last step; or ``step``, multiplied by ``factor`` every ``every`` epochs.
     """
 
-    name: Literal["constant", "cosine", "step"] = "constant"
+    name: Literal["constant", "cosine", "exponential", "step"] = "constant"
     warmup_steps: int = Field(0, ge=0)
-    final: float = Field(0.0, ge=0, le=1, description="cosine: share of the peak at the end")
+    final: float = Field(0.0, ge=0, le=1, description="cosine, exponential: share at the end")
     factor: float = Field(0.5, gt=0, le=1, description="step: multiplied by this")
     every: int = Field(4, ge=1, description="step: epochs between multiplications")
+
+    @model_validator(mode="after")
+    def _reaches_its_end(self) -> Self:
+        if self.name == "exponential" and self.final == 0:
+            raise ValueError("exponential never reaches final 0: set it above 0")
+        return self
 
     def share(self, step: int, steps_per_epoch: int, total_steps: int) -> float:
         """Share of the peak learning rate for step 0, 1, ..., total_steps - 1."""
         if step < self.warmup_steps:
             return (step + 1) / self.warmup_steps
+        progress = (step - self.warmup_steps) / max(1, total_steps - self.warmup_steps)
+        if self.name == "exponential":
+            return self.final**progress
         if self.name == "cosine":
-            progress = (step - self.warmup_steps) / max(1, total_steps - self.warmup_steps)
             return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * progress))
         if self.name == "step":
             return self.factor ** (step // steps_per_epoch // self.every)

@@ -6,23 +6,20 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-import numpy as np
-import polars as pl
 import torch
 from lightning_fabric.plugins import Precision
-from numpy.typing import NDArray
 
 from contravox.data.batch import Batch
-from contravox.data.dataset import SegmentDataset
-from contravox.data.sampling import Sampler
-from contravox.errors import ManifestError, RecipeError, TrainingError
+from contravox.data.unmixed_batch import UnmixedBatch
+from contravox.errors import TrainingError
 from contravox.evaluation import validate
-from contravox.manifest import Manifest
-from contravox.model import Model, ModelSettings
+from contravox.model import Model
 from contravox.objectives import positive_share
 from contravox.objectives.gathering import gather
+from contravox.overlap import write_recordings
 from contravox.training.checkpoint import NAME as CHECKPOINT
 from contravox.training.checkpoint import Progress, read_checkpoint, restore, save_checkpoint
+from contravox.training.corpus import TrainingCorpus
 from contravox.training.interrupt import Interrupt, deferred_interrupt
 from contravox.training.log import Log, NoLog, TrainingLog
 from contravox.training.optimiser import make_optimiser
@@ -34,11 +31,12 @@ from contravox.training.processes import (
     leads,
     mean_of,
     random_states,
-    synchronise_batchnorm,
 )
 from contravox.training.reading import read_batches
 from contravox.training.recipe import Recipe
-from contravox.training.system import System
+from contravox.training.start import start_system
+from contravox.training.trained_objectives import NAME as OBJECTIVES
+from contravox.training.trained_objectives import save_objectives
 from contravox.trials import TrialSet
 from contravox.writing import write_text
 
@@ -49,15 +47,17 @@ class Trainer:
     """Trains one recipe into one folder, in this process or in all that torchrun started.
 
     The folder then holds ``recipe.yaml`` (what ran, defaults included), ``model.safetensors`` (the
-    best epoch on the validation trials, with its threshold; without them the last), the
-    ``checkpoint.pt`` that training resumes from, ``log.jsonl`` and TensorBoard's files.
+    best epoch on the validation trials, with its threshold; without them the last) and of the same
+    epoch ``objectives.safetensors``, the ``checkpoint.pt`` that training resumes from,
+    ``trained_on.txt`` (see ``overlap``), ``log.jsonl`` and TensorBoard's files.
 
     progress: called after each step with the steps done, those in all, and a line about the last.
 
     Of several processes, each reads its equal share of a batch, and the first writes, reports and
     validates; the folder must be one that all of them see. An error in one is raised in all.
 
-    Raises RecipeError, ManifestError or TrialsError where recipe and corpus do not fit.
+    Raises RecipeError, ManifestError, TrialsError or ModelError where recipe and files do not fit,
+    OverlapError where validation would be on what is trained on.
     """
 
     def __init__(
@@ -74,36 +74,24 @@ class Trainer:
         self.fabric = join_processes(recipe)
         with errors_of_any(self.fabric):
             check_recipe_of_processes(recipe, self.fabric)
-            manifest = Manifest.read(recipe.data.manifest)
-            self.utterances = manifest.table["utterance"]
-            labels = training_labels(manifest, recipe)
-            self.sampler = Sampler(recipe.sampler, labels, seed=settings.seed)
-            self.dataset = SegmentDataset(
-                manifest,
-                labels,
-                seconds=recipe.data.segment_seconds,
-                segments=recipe.sampler.segments,
-                augmentation=recipe.augmentation,
-                clean_first=recipe.clean_first,
+            self.corpus = TrainingCorpus.read(recipe)
+            self.steps_per_epoch = len(self.corpus.sampler.batches(0))
+            self.total_steps = self.steps_per_epoch * settings.epochs
+            system, inherited = start_system(recipe, self.corpus.classes, self.corpus)
+            self.heritage = inherited.and_of(
+                self.corpus.manifest, labels_used=recipe.data.labels == "speaker"
+            )
+            system.model.annotate(
+                labels_used=self.heritage.labels_used,
+                trained_on=tuple(sorted(self.heritage.speakers)),
             )
             self.validation = None
             if recipe.data.validation_trials is not None:
                 self.validation = TrialSet.read(
                     recipe.data.validation_trials, recipe.data.validation_manifest
                 )
-            self.steps_per_epoch = len(self.sampler.batches(0))
-            self.total_steps = self.steps_per_epoch * settings.epochs
-            torch.manual_seed(settings.seed)
-            system = System(recipe, classes=int(labels.max()) + 1)
-            labelled = recipe.data.labels == "speaker"
-            self.initial_seconds = 0.0
-            if settings.initial_model is not None:
-                initial = load_initial_weights(system.model, settings.initial_model, recipe)
-                self.initial_seconds = initial.training_seconds
-                labelled = labelled or initial.labels_used
-            system.model.annotate(labels_used=labelled)
-            if settings.sync_batchnorm:
-                synchronise_batchnorm(system)
+                if not recipe.data.allow_overlap:
+                    self.heritage.refuse(self.validation)
         self.system, self.optimiser = self.fabric.setup(
             system, make_optimiser(system, settings.optimiser)
         )
@@ -135,6 +123,7 @@ class Trainer:
                 log: Log = NoLog()
                 if leads():
                     write_text(self.folder / "recipe.yaml", self.recipe.to_yaml())
+                    write_recordings(self.folder, self.heritage.recordings)
                     log = TrainingLog(self.folder, first_step=self.progress.step)
             with closing(log), deferred_interrupt() as interrupt:
                 self._train(log, interrupt)
@@ -169,12 +158,13 @@ class Trainer:
             if self.progress.finished:
                 return
 
-    def _batches(self, epoch: int) -> Iterator[Batch]:
+    def _batches(self, epoch: int) -> Iterator[Batch | UnmixedBatch]:
         """The epoch's batches from the next step on."""
-        batches = self.sampler.batches(epoch)[self.progress.step - epoch * self.steps_per_epoch :]
-        return read_batches(self.dataset, batches, self.recipe.data.workers, self.fabric)
+        batches = self.corpus.sampler.batches(epoch)
+        batches = batches[self.progress.step - epoch * self.steps_per_epoch :]
+        return read_batches(self.corpus.dataset, batches, self.recipe.data.workers, self.fabric)
 
-    def _step(self, batch: Batch, log: Log) -> None:
+    def _step(self, read: Batch | UnmixedBatch, log: Log) -> None:
         settings, step = self.recipe.training, self.progress.step
         share = settings.schedule.share(step, self.steps_per_epoch, self.total_steps)
         learning_rate = settings.optimiser.learning_rate * share
@@ -183,7 +173,7 @@ class Trainer:
         if settings.margin_schedule is not None:
             epoch = step / self.steps_per_epoch
             self.system.objectives.set_margin_share(settings.margin_schedule.share(epoch))
-        batch = batch.to(self.fabric.device)
+        batch = read.to(self.fabric.device)
         labels = gather(batch.labels)
         try:
             loss, losses, weights = self.system(batch)
@@ -227,8 +217,7 @@ class Trainer:
 
     def _not_finite(self, reason: str, batch: Batch) -> TrainingError:
         """The error that names the batch's utterances, all of which it also lists in a file."""
-        rows = gather(batch.utterances).tolist()
-        names = self.utterances.gather(pl.Series(rows)).unique().sort()
+        names = self.corpus.utterances(gather(batch.utterances).tolist())
         listed = self.folder / "not_finite.txt"
         with errors_of_any(self.fabric):
             if leads():
@@ -242,7 +231,7 @@ class Trainer:
     def _validate(self, log: Log) -> bool:
         """Keep the model if it is the best so far; say whether to stop early."""
         model: Model = self.system.model
-        seconds = self.initial_seconds + self.progress.seconds
+        seconds = self.heritage.training_seconds + self.progress.seconds
         model.annotate(training_seconds=round(seconds, 1))
         if self.validation is None:
             self._save(model)
@@ -270,6 +259,9 @@ class Trainer:
         with errors_of_any(self.fabric):
             if leads():
                 model.save(self.folder / MODEL)
+                save_objectives(
+                    self.folder / OBJECTIVES, self.system.objectives, self.corpus.digest
+                )
 
     def _checkpoint(self) -> None:
         states = random_states()
@@ -284,40 +276,3 @@ class Trainer:
                     self.precision,
                     states,
                 )
-
-
-def training_labels(manifest: Manifest, recipe: Recipe) -> NDArray[np.int64]:
-    """(n,) labels 0, 1, ... of a manifest's utterances: speakers, or without labels themselves.
-
-    Raises ManifestError where a speaker is missing, RecipeError where there is only one.
-    """
-    if recipe.data.labels == "utterance":
-        return np.arange(len(manifest))
-    speakers = manifest.table["speaker"]
-    if speakers.null_count():
-        raise ManifestError(
-            f"{recipe.data.manifest}: {speakers.null_count()} utterances have no speaker: "
-            "fill them in, or train without labels by data.labels=utterance"
-        )
-    if speakers.n_unique() < 2:
-        raise RecipeError(
-            f"{recipe.data.manifest}: holds one speaker only: training needs at least two"
-        )
-    return speakers.rank("dense").to_numpy().astype(np.int64) - 1
-
-
-def load_initial_weights(model: Model, path: Path, recipe: Recipe) -> ModelSettings:
-    """Start ``model`` from a trained one, whose settings are returned.
-
-    Raises ModelError, RecipeError where they differ.
-    """
-    initial = Model.load(path)
-    for key in ("features", "encoder"):
-        ours, theirs = getattr(recipe, key), getattr(initial.settings, key)
-        if ours != theirs:
-            raise RecipeError(
-                f"training.initial_model: {path} has another {key} ({theirs!r}): "
-                f"set this recipe's {key} to that"
-            )
-    model.load_state_dict(initial.state_dict())
-    return initial.settings

@@ -1,0 +1,95 @@
+"""``contravox score``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from contravox.commands.console import Json
+from contravox.commands.scoring_options import (
+    CalibrateOn,
+    Conditions,
+    Enrolment,
+    EnrolmentOption,
+    Normalise,
+    Plda,
+    Prior,
+    Top,
+    Whiten,
+    evaluation_settings,
+    print_evaluation,
+)
+
+
+def score(
+    trials: Annotated[Path, typer.Argument(help="A trial list, or the folder of one.")],
+    embeddings: Annotated[
+        list[Path], typer.Argument(help=".npz files with `utterances` and `embeddings`.")
+    ],
+    manifest: Annotated[
+        Path | None,
+        typer.Option(help="Who speaks, for intervals. Default: manifest.tsv beside the trials."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for scores.tsv, metrics.json, report.html."),
+    ] = None,
+    enrolment: EnrolmentOption = Enrolment.unit,
+    training: Annotated[
+        Path | None, typer.Option(help=".npz of training data, for cohort, whitening and PLDA.")
+    ] = None,
+    training_manifest: Annotated[Path | None, typer.Option(help="Who speaks in it.")] = None,
+    normalise: Normalise = None,
+    top: Top = 300,
+    whiten: Whiten = None,
+    plda: Plda = False,
+    calibrate_on: CalibrateOn = None,
+    p_target: Prior = None,
+    condition: Conditions = None,
+    as_json: Json = False,
+) -> None:
+    """Score and measure embeddings made elsewhere, or by `embed`."""
+    from contravox.embeddings import Embeddings
+    from contravox.evaluation import TrainingEmbeddings, TrialEmbeddings, evaluate
+    from contravox.manifest import Manifest
+    from contravox.progress import progress_bar
+    from contravox.trials import TrialSet
+
+    if (training is None) != (training_manifest is None):
+        raise typer.BadParameter("--training and --training-manifest go together")
+    settings = evaluation_settings(
+        enrolment=enrolment,
+        normalise=normalise,
+        top=top,
+        whiten=whiten,
+        plda=plda,
+        crops=False,
+        quality=None,
+        p_target=p_target,
+        condition=condition,
+    )
+    given = Embeddings.joined([Embeddings.load(path) for path in embeddings])
+    learned = None
+    if training is not None and training_manifest is not None:
+        vectors = Embeddings.load(training)
+        speakers = Manifest.read(training_manifest).speakers_of(vectors.utterances)
+        learned = TrainingEmbeddings(vectors, speakers, str(training))
+    beside = (trials if trials.is_dir() else trials.parent) / "manifest.tsv"
+    known = manifest is not None or beside.is_file()
+    test = TrialSet.read(trials, manifest) if known else TrialSet.read_alone(trials)
+    calibration = None
+    if calibrate_on is not None:
+        calibration = TrialEmbeddings(TrialSet.read_alone(calibrate_on), given)
+    evaluation = evaluate(
+        " + ".join(path.stem for path in embeddings),
+        TrialEmbeddings(test, given),
+        settings,
+        training=learned,
+        calibration=calibration,
+        described={
+            "embeddings": ", ".join(map(str, embeddings)),
+            "calibration": f"learned on {calibrate_on}" if calibrate_on else "none",
+        },
+        stage=progress_bar,
+    )
+    print_evaluation(evaluation, output, as_json=as_json)

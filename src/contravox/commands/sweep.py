@@ -1,0 +1,48 @@
+"""``contravox sweep``."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from contravox.commands.console import Json, note, print_json
+
+
+def sweep(
+    file: Annotated[
+        str, typer.Argument(help="A YAML file, or a shipped one: ablations/small/mfcon")
+    ],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="For all variants.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Default: runs/FILE.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train variants of a recipe with several seeds; prints mean and deviation."""
+    from rich.console import Console
+
+    from contravox.progress import progress_bar
+    from contravox.sweep import Sweep, run_sweep
+    from contravox.sweep_results import render_results, summarise
+
+    folder = output or Path("runs") / (Path(file).stem if Path(file).is_file() else file)
+    with progress_bar("sweep") as report:
+        try:
+            results = run_sweep(Sweep.read(file), folder, overrides or [], progress=report)
+        except KeyboardInterrupt:
+            note("stopped: the same command goes on where it was")
+            raise
+    for result in results:
+        if result.error:
+            note(f"{result.variant}, seed {result.seed} failed: {result.error}")
+    variants = summarise(results)
+    if as_json:
+        print_json([asdict(each) for each in variants])
+    else:
+        Console().print(render_results(variants))
+        print(f"results: {folder / 'results.tsv'}")
+    if any(result.error for result in results):
+        raise typer.Exit(2)

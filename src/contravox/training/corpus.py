@@ -1,0 +1,107 @@
+"""The utterances that a recipe trains on, and how they become batches."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from contravox.data.dataset import SegmentDataset
+from contravox.data.sampling import Sampler
+from contravox.errors import ManifestError, RecipeError
+from contravox.manifest import Manifest
+from contravox.training.recipe import DataSettings, Recipe
+
+
+@dataclass(frozen=True)
+class TrainingCorpus:
+    """What training reads.
+
+    manifest: every utterance, of all the recipe's manifests. identities: (n,) of its rows, what
+    each is told from others by: the speaker, or in training without labels the utterance itself.
+    dataset: of those utterances with labels 0, 1, ... in the order of identities; then of all of
+    them at each other speed, in rows and with labels of their own. sampler: of the dataset's rows.
+    """
+
+    manifest: Manifest
+    identities: pl.Series
+    dataset: SegmentDataset
+    sampler: Sampler
+
+    @classmethod
+    def read(cls, recipe: Recipe) -> "TrainingCorpus":
+        """Read the manifests of a recipe.
+
+        Raises ManifestError where one is missing or malformed, or a speaker is; RecipeError where
+        there are too few of them.
+        """
+        manifest = Manifest.joined([Manifest.read(path) for path in recipe.data.manifest])
+        identities = _identities(manifest, recipe.data)
+        dataset = SegmentDataset(
+            manifest,
+            _labels(identities),
+            seconds=recipe.data.segment_seconds,
+            segments=recipe.sampler.segments,
+            overlap=recipe.data.segments_overlap,
+            speeds=recipe.data.speeds,
+            augmentation=recipe.augmentation,
+        )
+        sampler = Sampler(recipe.sampler, dataset.labels, seed=recipe.training.seed)
+        return cls(manifest, identities, dataset, sampler)
+
+    @property
+    def classes(self) -> int:
+        """Distinct labels, those of other speeds included."""
+        return int(self.dataset.labels.max()) + 1
+
+    @cached_property
+    def digest(self) -> str:
+        """A name for who has which label: two corpora with the same classify alike."""
+        names = "\n".join(self.identities.unique().sort())
+        return hashlib.blake2b(names.encode(), digest_size=16).hexdigest()
+
+    def utterances(self, rows: list[int]) -> list[str]:
+        """The names of the dataset's rows, each once, sorted."""
+        names = self.manifest.table["utterance"]
+        return names.gather(pl.Series(rows) % len(names)).unique().sort().to_list()
+
+    def difference_from(self, release: DataSettings) -> str | None:
+        """How the corpus differs from what a recipe says that it holds, in one line, or None."""
+        held = {"utterances": len(self.manifest), "speakers": _speakers(self.manifest).n_unique()}
+        if self.manifest.table["speaker"].null_count():
+            del held["speakers"]
+        different = [
+            f"{count:,} {what} where the recipe says {expected:,}"
+            for what, count in held.items()
+            if (expected := getattr(release, what)) not in (None, count)
+        ]
+        return ", ".join(different) or None
+
+
+def _identities(manifest: Manifest, data: DataSettings) -> pl.Series:
+    if data.labels == "utterance":
+        return manifest.table["utterance"]
+    files = ", ".join(map(str, data.manifest))
+    missing = manifest.table["speaker"].null_count()
+    if missing:
+        raise ManifestError(
+            f"{files}: {missing} utterances have no speaker: "
+            "fill them in, or train without labels by data.labels=utterance"
+        )
+    speakers = _speakers(manifest)
+    if speakers.n_unique() < 2:
+        raise RecipeError(f"{files}: holds one speaker only: training needs at least two")
+    return speakers
+
+
+def _labels(identities: pl.Series) -> NDArray[np.int64]:
+    return identities.rank("dense").to_numpy().astype(np.int64) - 1
+
+
+def _speakers(manifest: Manifest) -> pl.Series:
+    """(n,) corpus and name of each utterance's speaker: two corpora may both have a speaker 1."""
+    known = "corpus" in manifest.table.columns
+    corpus = pl.col("corpus").fill_null("") if known else pl.lit("")
+    return manifest.table.select(pl.concat_str(corpus, "speaker", separator="\t")).to_series()

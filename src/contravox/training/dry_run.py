@@ -1,0 +1,156 @@
+"""One step of a recipe at its true sizes, on generated audio: whether it runs, what it takes."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from contravox.audio import SAMPLE_RATE
+from contravox.data.batch import Batch
+from contravox.data.sampling import Sampler, SegmentRequest
+from contravox.errors import RecipeError
+from contravox.training.corpus import TrainingCorpus
+from contravox.training.optimiser import make_optimiser
+from contravox.training.peak_memory import PeakMemory
+from contravox.training.processes import check_recipe_of_processes, join_processes, share_of
+from contravox.training.recipe import Recipe
+from contravox.training.start import start_system
+
+LEFT_OUT = (
+    ("data", "validation_trials"),
+    ("augmentation", "noises"),
+    ("augmentation", "rooms"),
+    ("training", "initial_model"),
+    ("training", "initial_objectives"),
+)
+"""Files of a recipe without which a step can still be tried."""
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What one step took.
+
+    encoder_parameters: trained numbers in the encoder; training_parameters: in what only training
+    needs. batch: segments in a step, of all processes. peak_memory: bytes of this process, in
+    training from the weights up, or None where the system does not say. seconds: of this step,
+    the first, which on a GPU is slower than those after it. absent: files that are not there and
+    were left out.
+    """
+
+    device: str
+    encoder_parameters: int
+    training_parameters: int
+    batch: int
+    segment_seconds: float
+    steps_per_epoch: int
+    steps: int
+    peak_memory: int | None
+    seconds: float
+    absent: tuple[str, ...]
+
+
+def dry_run(recipe: Recipe, *, progress: Callable[[int, int], None] = lambda *_: None) -> DryRun:
+    """Build everything of a recipe and take one step: forward, backward, optimiser.
+
+    Where the recipe's manifests are, sizes are theirs; otherwise those that the recipe states in
+    data.speakers and data.utterances.
+
+    progress: called with the segments encoded and in all.
+
+    Raises RecipeError where recipe and corpus do not fit, or no size is known; ManifestError.
+    """
+    fabric = join_processes(recipe)
+    check_recipe_of_processes(recipe, fabric)
+    recipe, absent = _without_absent(recipe)
+    there = all(path.is_file() for path in recipe.data.manifest)
+    corpus = TrainingCorpus.read(recipe) if there else None
+    sampler = corpus.sampler if corpus else Sampler(recipe.sampler, _stated_labels(recipe))
+    absent += [str(path) for path in recipe.data.manifest if not path.is_file()]
+    batches = sampler.batches(0)
+    batch = _generated(share_of(batches[0], fabric), sampler.labels, recipe.data.segment_seconds)
+    steps_per_epoch = len(batches)
+    del batches
+
+    memory = PeakMemory(fabric.device)
+    system, _ = start_system(recipe, int(sampler.labels.max()) + 1, corpus)
+    encoder_parameters = system.model.parameter_count
+    parameters = sum(each.numel() for each in system.parameters())
+    _count_rows(system.model.encoder, len(batch.labels), progress)
+    trained, optimiser = fabric.setup(system, make_optimiser(system, recipe.training.optimiser))
+    trained.train()
+    batch = batch.to(fabric.device)
+    started = time.perf_counter()
+    fabric.backward(trained(batch).loss)
+    optimiser.step()
+    if fabric.device.type == "cuda":
+        torch.cuda.synchronize()
+    return DryRun(
+        device=str(fabric.device),
+        encoder_parameters=encoder_parameters,
+        training_parameters=parameters - encoder_parameters,
+        batch=recipe.sampler.batch_size,
+        segment_seconds=recipe.data.segment_seconds,
+        steps_per_epoch=steps_per_epoch,
+        steps=steps_per_epoch * recipe.training.epochs,
+        seconds=time.perf_counter() - started,
+        peak_memory=memory.bytes(),
+        absent=tuple(absent),
+    )
+
+
+def _without_absent(recipe: Recipe) -> tuple[Recipe, list[str]]:
+    """The recipe without the files that are not there, and which they are."""
+    raw = recipe.model_dump()
+    absent = []
+    for group, key in LEFT_OUT:
+        path = (raw[group] or {}).get(key)
+        if path is not None and not Path(path).exists():
+            raw[group][key] = None
+            absent.append(str(path))
+    return Recipe.model_validate(raw), absent
+
+
+def _stated_labels(recipe: Recipe) -> NDArray[np.int64]:
+    """Labels of as many utterances as the recipe states, as many of each speaker."""
+    data = recipe.data
+    if data.utterances is None or (data.speakers is None and data.labels == "speaker"):
+        raise RecipeError(
+            f"{', '.join(map(str, data.manifest))}: not there, and the recipe does not say how "
+            "large: prepare it, or set data.speakers and data.utterances"
+        )
+    classes = data.utterances if data.labels == "utterance" else data.speakers
+    assert classes is not None
+    labels = np.arange(data.utterances) % classes
+    return np.concatenate([labels + classes * copy for copy in range(1 + len(data.speeds))])
+
+
+def _generated(
+    requests: Sequence[SegmentRequest], labels: NDArray[np.int64], seconds: float
+) -> Batch:
+    """A batch of noise, for the segments that a sampler asks for."""
+    samples = round(seconds * SAMPLE_RATE)
+    rows = torch.tensor([request.utterance for request in requests])
+    return Batch(
+        waveforms=0.1 * torch.randn(len(rows), samples),
+        lengths=torch.full((len(rows),), samples),
+        labels=torch.from_numpy(labels)[rows],
+        utterances=rows,
+        views=torch.tensor([request.view for request in requests]),
+    )
+
+
+def _count_rows(encoder: nn.Module, total: int, progress: Callable[[int, int], None]) -> None:
+    """Report the segments that the encoder has seen for the first time."""
+    done = 0
+
+    def count(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: object) -> None:
+        nonlocal done
+        done = min(done + len(inputs[0]), total)
+        progress(done, total)
+
+    encoder.register_forward_hook(count)

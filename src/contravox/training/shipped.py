@@ -1,0 +1,54 @@
+"""Recipes and sweeps that come with contravox, found by name."""
+
+import difflib
+from pathlib import Path
+
+from contravox.errors import RecipeError
+
+SHIPPED = Path(__file__).parent.parent / "recipes"
+"""Recipes that come with contravox; ``contravox train small/mfcon`` finds them by name."""
+
+ABLATIONS = "ablations"
+"""The folder in it of sweeps over recipes; ``contravox sweep ablations/mfcon`` finds them."""
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """Every recipe that comes with contravox, by its name."""
+    return {name: path for name, path in _files().items() if not _is_sweep(name)}
+
+
+def shipped_sweeps() -> dict[str, Path]:
+    """Every sweep that comes with contravox, by its name."""
+    return {name: path for name, path in _files().items() if _is_sweep(name)}
+
+
+def find_recipe(recipe: str | Path) -> Path:
+    """The file of a recipe given by path or, for one shipped, by name. Raises RecipeError."""
+    return _find("recipe", recipe, shipped_recipes())
+
+
+def find_sweep(sweep: str | Path) -> Path:
+    """The file of a sweep given by path or, for one shipped, by name. Raises RecipeError."""
+    return _find("sweep", sweep, shipped_sweeps())
+
+
+def _files() -> dict[str, Path]:
+    return {
+        path.relative_to(SHIPPED).with_suffix("").as_posix(): path
+        for path in sorted(SHIPPED.rglob("*.yaml"))
+    }
+
+
+def _is_sweep(name: str) -> bool:
+    return name.startswith(f"{ABLATIONS}/")
+
+
+def _find(what: str, wanted: str | Path, shipped: dict[str, Path]) -> Path:
+    path = Path(wanted)
+    if path.is_file():
+        return path
+    if str(wanted) in shipped:
+        return shipped[str(wanted)]
+    near = difflib.get_close_matches(str(wanted), shipped, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"those shipped are {', '.join(shipped)}"
+    raise RecipeError(f"{wanted}: no such {what}: {hint}")

@@ -1,0 +1,50 @@
+"""Where training starts: at random weights, or where another run ended."""
+
+from pathlib import Path
+
+import torch
+
+from contravox.errors import RecipeError
+from contravox.model import Model
+from contravox.training.corpus import TrainingCorpus
+from contravox.training.heritage import Heritage
+from contravox.training.processes import synchronise_batchnorm
+from contravox.training.recipe import Recipe
+from contravox.training.system import System
+from contravox.training.trained_objectives import load_objectives
+
+
+def start_system(
+    recipe: Recipe, classes: int, corpus: TrainingCorpus | None
+) -> tuple[System, Heritage]:
+    """The system that a recipe starts from, the same for the same seed, and what it learned from.
+
+    classes: of the training corpus. corpus: None where it is not there, as in a dry run; class
+    vectors of another run, whose speakers cannot be compared then, are left out.
+
+    Raises RecipeError, ModelError where the recipe and the other run's files do not fit.
+    """
+    settings, heritage = recipe.training, Heritage()
+    torch.manual_seed(settings.seed)
+    system = System(recipe, classes)
+    if settings.initial_model is not None:
+        heritage = _load_model(system.model, settings.initial_model, recipe)
+    if settings.initial_objectives is not None and corpus is not None:
+        load_objectives(settings.initial_objectives, system.objectives, corpus.digest)
+    if settings.sync_batchnorm:
+        synchronise_batchnorm(system)
+    return system, heritage
+
+
+def _load_model(model: Model, path: Path, recipe: Recipe) -> Heritage:
+    """Give ``model`` a trained one's weights."""
+    initial = Model.load(path)
+    for key in ("features", "encoder"):
+        ours, theirs = getattr(recipe, key), getattr(initial.settings, key)
+        if ours != theirs:
+            raise RecipeError(
+                f"training.initial_model: {path} has another {key} ({theirs!r}): "
+                f"set this recipe's {key} to that"
+            )
+    model.load_state_dict(initial.state_dict())
+    return Heritage.of_model(path, initial.settings)

@@ -1,0 +1,122 @@
+"""docs/recipes.md: its commands can be typed, and its figures are those of the recipes."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+from ruamel.yaml import YAML
+
+from contravox.cli import app
+from contravox.preparation import CORPORA
+from contravox.sweep import Sweep, plan_runs
+from contravox.training.recipe import Recipe
+from contravox.training.settings_file import validate_settings
+from contravox.training.shipped import shipped_recipes, shipped_sweeps
+
+PAGE = (Path(__file__).parent.parent / "docs" / "recipes.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, flags=re.DOTALL | re.MULTILINE)
+
+
+def commands(verb):
+    """The arguments of every command of a verb, lines that go on joined."""
+    lines = "".join(blocks("sh")).replace("\\\n", " ").splitlines()
+    split = [shlex.split(line) for line in lines]
+    assert all(each[0] == "contravox" for each in split)
+    return [each[2:] for each in split if each[1] == verb]
+
+
+def parsed(verb, arguments):
+    """What the command line understands, without doing it. Exits where it does not."""
+    command = typer.main.get_command(app).commands[verb]
+    return command.make_context(verb, list(arguments)).params
+
+
+@pytest.mark.parametrize("verb", ["prepare", "convert", "evaluate"])
+def test_other_commands_are_understood(verb):
+    assert commands(verb)
+    for arguments in commands(verb):
+        assert parsed(verb, arguments)
+
+
+def test_every_corpus_of_a_recipe_is_prepared():
+    written = {str(parsed("prepare", each)["output"]) for each in commands("prepare")}
+    for name in shipped_recipes():
+        recipe = Recipe.read(name)
+        augmentation = recipe.augmentation
+        files = [*recipe.data.manifest]
+        files += [augmentation.noises, augmentation.rooms] if augmentation else []
+        for path in filter(None, files):
+            folder = path.parent.parent if path.parent.name == "train" else path.parent
+            assert str(folder) in written, (name, path)
+    assert {parsed("prepare", each)["corpus"].value for each in commands("prepare")} <= set(CORPORA)
+
+
+def test_every_shipped_recipe_is_trained_and_what_is_trained_is_a_recipe():
+    trained = {arguments[0] for arguments in commands("train")}
+    assert trained == set(shipped_recipes())
+    for arguments in commands("train"):
+        params = parsed("train", arguments)
+        Recipe.read(params["recipe"], params["overrides"] or [])
+
+
+def test_a_later_stage_is_trained_after_the_one_it_starts_from():
+    order = [arguments[0].split("/")[-1] for arguments in commands("train")]
+    for arguments in commands("train"):
+        params = parsed("train", arguments)
+        initial = Recipe.read(params["recipe"], params["overrides"] or []).training.initial_model
+        name = params["recipe"].split("/")[-1]
+        if initial is not None:
+            assert order.index(initial.parent.name) < order.index(name)
+
+
+def test_what_is_evaluated_was_trained():
+    outputs = set()
+    for arguments in commands("train"):
+        params = parsed("train", arguments)
+        outputs.add(str(params["output"] or Path("runs") / Path(params["recipe"]).stem))
+    for arguments in commands("evaluate"):
+        assert str(parsed("evaluate", arguments)["model"].parent) in outputs
+
+
+def test_every_shipped_sweep_is_run():
+    assert {arguments[0] for arguments in commands("sweep")} == set(shipped_sweeps())
+    assert all(parsed("sweep", arguments) for arguments in commands("sweep"))
+
+
+def test_the_sweep_that_is_shown_can_be_run():
+    [block] = blocks("yaml")
+    shown = validate_settings(Sweep, YAML(typ="safe", pure=True).load(block), "docs/recipes.md")
+    assert len(plan_runs(shown, Path("out"))) == 9
+
+
+def test_the_sum_of_the_batch():
+    recipe = Recipe.read("aamsupcon_voxceleb1")
+    sampler = recipe.sampler
+    product = f"{sampler.speakers} speakers × {sampler.utterances} utterances × {sampler.segments}"
+    assert f"{product} views = {sampler.batch_size:,}" in PAGE
+    assert abs(sampler.batch_size - 3_072) <= 8
+    assert all(sampler.batch_size % processes == 0 for processes in (2, 4, 8))
+    chunks, size = re.search(r"(\w+) chunks\s+of\s+(\d+) segments", PAGE).groups()
+    assert chunks == "Fourteen"
+    assert int(size) == recipe.training.chunk_size
+    assert 14 * int(size) == sampler.batch_size
+
+
+def test_every_key_in_a_sentence_is_one_of_a_recipe():
+    keys = re.findall(r"`(data|balance|training)\.(\w+)", PAGE)
+    assert len(set(keys)) >= 4
+    for group, key in keys:
+        assert key in Recipe.model_fields[group].annotation.model_fields, key
+
+
+def test_what_was_not_run_is_not_claimed():
+    """Each row of a table of results says so for full size, until somebody ran it."""
+    tables = re.findall(r"^\|[^\n]*full size, ours[^\n]*\n\|[-| ]+\n((?:\|[^\n]*\n)+)", PAGE, re.M)
+    assert len(tables) >= 5
+    rows = [row for table in tables for row in table.splitlines()]
+    assert all("not run" in row for row in rows)

@@ -1,0 +1,112 @@
+import pytest
+import torch
+
+from contravox.errors import ModelError, RecipeError
+from contravox.objectives import Objectives
+from contravox.training.recipe import Recipe
+from contravox.training.trained_objectives import load_objectives, save_objectives
+
+FIRST = {
+    "classification": {"name": "softmax"},
+    "contrast": {"name": "multiscale", "head_size": 3},
+    "similarity": {"name": "angular_contrastive"},
+}
+
+
+def make(settings=FIRST, classes=4, seed=0):
+    recipe = Recipe.model_validate(
+        {
+            "data": {"manifest": "none.tsv"},
+            "encoder": {"name": "ecapa_tdnn"},
+            "objectives": settings,
+        }
+    )
+    torch.manual_seed(seed)
+    objectives = Objectives(
+        recipe.objectives, embedding_size=5, map_channels=(2, 2), classes=classes
+    )
+    # What is constant at first would be equal without being loaded.
+    for tensor in objectives.state_dict().values():
+        tensor.copy_(torch.randn(tensor.shape).to(tensor) + seed)
+    return objectives
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "objectives.safetensors"
+    save_objectives(path, make(), "speakers")
+    return path
+
+
+def test_all_that_was_saved_is_loaded(saved):
+    before, after = make(), make(seed=1)
+    assert not any(
+        value.equal(after.state_dict()[name]) for name, value in before.state_dict().items()
+    )
+    load_objectives(saved, after, "speakers")
+    for name, value in before.state_dict().items():
+        assert value.equal(after.state_dict()[name]), name
+
+
+def test_only_the_same_names_go_on(saved):
+    changed = {
+        "contrast": FIRST["contrast"],
+        "other": FIRST["similarity"],
+        "classes": {"name": "aam_softmax"},
+    }
+    new, kept = make(changed, seed=1), make(changed, seed=1).state_dict()
+    load_objectives(saved, new, "other speakers")
+    before = make().state_dict()
+    for name, value in new.state_dict().items():
+        expected = before[name] if "contrast" in name else kept[name]
+        assert value.equal(expected), name
+
+
+def test_classes_of_perturbed_speeds_are_dropped(tmp_path):
+    path = tmp_path / "objectives.safetensors"
+    first, second = make(classes=12), make(classes=4, seed=1)
+    save_objectives(path, first, "speakers")
+    load_objectives(path, second, "speakers")
+    for name in ("prototypes", "bias"):
+        ours = getattr(second.by_name["classification"], name)
+        assert ours.equal(getattr(first.by_name["classification"], name)[:4])
+
+
+@pytest.mark.parametrize(
+    ("settings", "classes", "reason"),
+    [
+        ({"one": {"name": "aam_softmax"}}, 4, "holds classification, contrast, similarity, .* one"),
+        (FIRST, 5, r"classification\.bias is \(4,\) .* \(5,\) in this recipe: set classification"),
+        (
+            {**FIRST, "contrast": {"name": "multiscale", "head_size": 2}},
+            4,
+            r"contrast\.heads\.0\.\S+ is .* set contrast as it was",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named(saved, settings, classes, reason):
+    with pytest.raises(RecipeError, match=reason) as caught:
+        load_objectives(saved, make(settings, classes), "speakers")
+    assert "\n" not in str(caught.value)
+    assert str(saved) in str(caught.value)
+
+
+def test_other_speakers_are_refused(saved):
+    with pytest.raises(RecipeError, match="was trained on other speakers: train on the same"):
+        load_objectives(saved, make(), "others")
+
+
+def test_files_that_are_no_objectives(saved, tmp_path):
+    with pytest.raises(ModelError, match="no such file"):
+        load_objectives(tmp_path / "none", make(), "speakers")
+    half = tmp_path / "half"
+    half.write_bytes(saved.read_bytes()[:100])
+    with pytest.raises(ModelError, match="not a whole file of objectives"):
+        load_objectives(half, make(), "speakers")
+
+
+def test_objectives_without_anything_trained(tmp_path):
+    nothing = {"one": {"name": "uniformity"}}
+    save_objectives(tmp_path / "o", make(nothing), "speakers")
+    with pytest.raises(RecipeError, match="holds none, this recipe's objectives are one"):
+        load_objectives(tmp_path / "o", make(nothing), "speakers")
