@@ -88,6 +88,14 @@ def test_a_sample_of_trials_is_distinct_seeded_and_true(speakers):
         assert not trials.filter(same).equals(other.filter(same))
 
 
+def test_sampled_targets_are_across_sessions_too():
+    rows = [(f"{s}{n:02}", s, str(n % 2), "p", 0.0, 1.0, 16_000) for s in "ab" for n in range(40)]
+    trials = make_trials(Manifest(pl.DataFrame(rows, schema=COLUMNS, orient="row")), maximum=50)
+    targets = trials.table.filter("target").rows()
+    assert len(targets) == 50
+    assert all((int(a[1:]) + int(b[1:])) % 2 for a, b, _ in targets)
+
+
 def test_corpora_without_a_pair():
     with pytest.raises(TrialsError, match="only one speaker"):
         make_trials(manifest(speakers=1))

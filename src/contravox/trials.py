@@ -12,10 +12,8 @@ from contravox.enrolments import Enrolments
 from contravox.errors import ManifestError, TrialsError
 from contravox.manifest import Manifest
 from contravox.protocol import Protocol
+from contravox.trial_list import read_trial_list
 from contravox.writing import atomic_path
-
-TARGET_WORDS = {"1": True, "0": False}
-TARGET_WORDS |= {"target": True, "nontarget": False, "tgt": True, "imp": False}
 
 
 @dataclass(frozen=True)
@@ -47,47 +45,7 @@ class Trials:
 
         Raises TrialsError naming the file and line.
         """
-        path = Path(path)
-        try:
-            lines = pl.Series(path.read_text(encoding="utf-8").splitlines(), dtype=pl.String)
-        except FileNotFoundError:
-            raise TrialsError(
-                f"{path}: no such trial list: `contravox prepare` writes one"
-            ) from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise TrialsError(f"{path}: cannot be read as a trial list ({error})") from error
-        table = pl.DataFrame({"line": range(1, len(lines) + 1), "text": lines.str.strip_chars()})
-        table = table.filter(pl.col("text") != "")
-        # Names may hold spaces only where tabs separate the fields.
-        tabs = table["text"].str.contains("\t", literal=True).any()
-        pattern = r"^([^\t]+)\t([^\t]+)\t([^\t]+)$" if tabs else r"^(\S+)\s+(\S+)\s+(\S+)$"
-        table = table.with_columns(
-            pl.col("text").str.extract(pattern, group).alias(f"field{group}") for group in (1, 2, 3)
-        )
-        header = table.row(0, named=True)["text"].split() if len(table) else []
-        if header == ["enrolment", "test", "target"]:
-            table = table.slice(1)
-        if table.is_empty():
-            raise TrialsError(f"{path}: holds no trial")
-        voxceleb = str(table["field1"][0]) in TARGET_WORDS
-        word, enrolment, test = (1, 2, 3) if voxceleb else (3, 1, 2)
-        parsed = table.select(
-            "line",
-            "text",
-            pl.col(f"field{enrolment}").alias("enrolment"),
-            pl.col(f"field{test}").alias("test"),
-            pl.col(f"field{word}")
-            .replace_strict(TARGET_WORDS, default=None, return_dtype=pl.Boolean)
-            .alias("target"),
-        )
-        bad = parsed.filter(pl.any_horizontal(pl.col("enrolment", "test", "target").is_null()))
-        if len(bad):
-            row = bad.row(0, named=True)
-            raise TrialsError(
-                f"{path}: line {row['line']}: {row['text'][:80]!r} is not a trial: "
-                "write `enrolment test 1` or `enrolment test 0`"
-            )
-        return cls(parsed.select("enrolment", "test", "target"))
+        return cls(read_trial_list(Path(path)))
 
     def write(self, path: str | Path) -> None:
         """Write as tab-separated ``enrolment test target`` with 1 or 0. Raises OutputError."""
@@ -270,21 +228,14 @@ def make_trials(manifest: Manifest, *, seed: int = 0, maximum: int = 100_000) ->
     Raises TrialsError where no target or no non-target pair exists.
     """
     generator = np.random.default_rng(seed)
-    rows = manifest.table.filter(pl.col("speaker").is_not_null()).with_row_index("row")
-    several = (pl.col("session").n_unique() > 1).over("speaker").alias("several")
-    rows = rows.select("row", "utterance", "speaker", "session", several)
-    same = rows.join(rows, on="speaker", suffix="_test").filter(
-        (pl.col("row") < pl.col("row_test"))
-        & (~pl.col("several") | pl.col("session").ne_missing(pl.col("session_test")))
-    )
-    targets = _draw(same.select("row", "row_test").sort("row", "row_test"), maximum, generator)
+    rows = manifest.table.filter(pl.col("speaker").is_not_null())
+    speakers = rows["speaker"].rank("dense").to_numpy().astype(np.int64)
+    targets = _target_pairs(rows, speakers, maximum, generator)
     if not len(targets):
         raise TrialsError(
             "no speaker has two utterances: target trials need at least two of the same speaker"
         )
-    non_targets = _non_target_pairs(
-        rows["speaker"].rank("dense").to_numpy().astype(np.int64), maximum, generator
-    )
+    non_targets = _non_target_pairs(speakers, maximum, generator)
     if not len(non_targets):
         raise TrialsError("only one speaker: non-target trials need at least two")
     names = rows["utterance"]
@@ -295,6 +246,42 @@ def make_trials(manifest: Manifest, *, seed: int = 0, maximum: int = 100_000) ->
             {"enrolment": names[pairs[:, 0]], "test": names[pairs[:, 1]], "target": is_target}
         )
     )
+
+
+def _target_pairs(
+    rows: pl.DataFrame, speakers: NDArray[np.int64], maximum: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """(k, 2) rows of one speaker, across sessions where there are several: all, or ``maximum``."""
+    order = np.argsort(speakers, kind="stable")
+    counts = np.unique(speakers, return_counts=True)[1]
+    starts = np.cumsum(counts) - counts
+    sessions = rows["session"].rank("dense").fill_null(0).to_numpy().astype(np.int64)
+    several = rows.select((pl.col("session").n_unique() > 1).over("speaker")).to_series().to_numpy()
+
+    def kept(pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+        one, other = pairs.T
+        return pairs[~several[one] | (sessions[one] != sessions[other])]
+
+    pairs_of = counts * (counts - 1) // 2
+    if pairs_of.sum() <= 4 * maximum:
+        listed = [np.stack(np.triu_indices(count, k=1), axis=1) for count in counts]
+        placed = [start + pairs for start, pairs in zip(starts, listed, strict=True)]
+        everything = np.sort(order[np.concatenate(placed)], axis=1)
+        everything = everything[np.lexsort(everything.T[::-1])]
+        return _draw(kept(everything), maximum, generator)
+    # Too many to list: draw speakers in proportion to their pairs, and pairs of each, until enough
+    # distinct ones are there.
+    keys = np.empty(0, np.int64)
+    for _ in range(100):
+        chosen = generator.choice(len(counts), 2 * maximum, p=pairs_of / pairs_of.sum())
+        first = generator.integers(counts[chosen])
+        other = (first + generator.integers(1, counts[chosen])) % counts[chosen]
+        drawn = order[starts[chosen][:, None] + np.stack([first, other], axis=1)]
+        drawn = kept(np.sort(drawn, axis=1))
+        keys = np.unique(np.concatenate([keys, drawn[:, 0] * len(rows) + drawn[:, 1]]))
+        if len(keys) >= maximum:
+            break
+    return _draw(np.stack([keys // len(rows), keys % len(rows)], axis=1), maximum, generator)
 
 
 def _non_target_pairs(

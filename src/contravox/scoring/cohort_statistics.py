@@ -3,14 +3,13 @@
 Scores are the inner products of vectors, taken in blocks.
 """
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from contravox.scoring.products import BLOCK
 
@@ -128,16 +127,17 @@ def _share_out(
 ) -> None:
     """Give the scores of rows against all members to ``work``, with their slice of ``rows``.
 
-    The products have threads of their own. ``work``, which takes longer, is shared out between
-    theirs: both at once would take turns on the same cores.
+    As many blocks are at work at once as matrix products would have threads, each with one: what
+    follows a product takes longer, and would share the cores with threads that wait for the next.
     """
     size = max(1, BLOCK // len(members))
-    count = os.cpu_count() or 1
-    with ThreadPoolExecutor(count) as threads:
-        for start in range(0, len(rows), size):
-            scores = vectors[rows[start : start + size]] @ members.T
-            bounds = np.linspace(0, len(scores), count + 1).astype(int)
-            parts = [slice(*ends) for ends in pairwise(bounds)]
-            blocks = [slice(start + part.start, start + part.stop) for part in parts]
-            list(threads.map(work, [scores[part] for part in parts], blocks))
-            progress(len(scores))
+    blocks = [slice(start, min(start + size, len(rows))) for start in range(0, len(rows), size)]
+
+    def score(block: slice) -> None:
+        work(vectors[rows[block]] @ members.T, block)
+
+    libraries = ThreadpoolController().select(user_api="blas")
+    count = max((library["num_threads"] for library in libraries.info()), default=1)
+    with libraries.limit(limits=1), ThreadPoolExecutor(count) as threads:
+        for block, _ in zip(blocks, threads.map(score, blocks), strict=True):
+            progress(block.stop - block.start)

@@ -1,0 +1,87 @@
+"""Trial lists as the public corpora write them."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import polars as pl
+
+from contravox.errors import TrialsError
+
+TARGET_WORDS = {"1": True, "0": False}
+TARGET_WORDS |= {"target": True, "nontarget": False, "tgt": True, "imp": False}
+HEADER = ("enrolment", "test", "target")
+FIELDS = ("field1", "field2", "field3")
+
+
+def read_trial_list(path: Path) -> pl.DataFrame:
+    """Columns enrolment, test and target (bool) of a list in any public style; see ``Trials.read``.
+
+    Raises TrialsError naming the file and line.
+    """
+    if not path.is_file():
+        raise TrialsError(f"{path}: no such trial list: `contravox prepare` writes one")
+    lines = _regular_lines(path)
+    if lines is None:
+        lines = _irregular_lines(path)
+    if len(lines) and lines.select(FIELDS).row(0) == HEADER:
+        lines = lines.slice(1)
+    if lines.is_empty():
+        raise TrialsError(f"{path}: holds no trial")
+    voxceleb = lines["field1"][0] in TARGET_WORDS
+    word, enrolment, test = (1, 2, 3) if voxceleb else (3, 1, 2)
+    trials = lines.select(
+        pl.col(f"field{enrolment}").alias("enrolment"),
+        pl.col(f"field{test}").alias("test"),
+        pl.col(f"field{word}")
+        .replace_strict(TARGET_WORDS, default=None, return_dtype=pl.Boolean)
+        .alias("target"),
+    )
+    if sum(trials.null_count().row(0)):
+        bad = trials.select(pl.any_horizontal(pl.all().is_null())).to_series().arg_true()
+        line = lines.row(int(bad[0]), named=True)
+        text = line.get("text") or " ".join(line[field] for field in FIELDS)
+        raise TrialsError(
+            f"{path}: line {line['line']}: {text[:80]!r} is not a trial: "
+            "write `enrolment test 1` or `enrolment test 0`"
+        )
+    return trials
+
+
+def _regular_lines(path: Path) -> pl.DataFrame | None:
+    """Each line's number and fields, where one tab, or one space, always parts three; else None.
+
+    A parser takes a second for the millions of lines that patterns take twenty for.
+    """
+    with suppress(pl.exceptions.PolarsError, OSError, UnicodeDecodeError):
+        with open(path, encoding="utf-8") as file:
+            separator = "\t" if "\t" in file.readline() else " "
+        fields = pl.read_csv(
+            path, separator=separator, has_header=False, quote_char=None, infer_schema=False
+        )
+        # What a carriage return or a space at the end leaves is for the patterns to take off.
+        if fields.width == 3 and not sum(fields.null_count().row(0)):
+            last = fields.to_series(2)
+            if not last.str.contains(r"\s").any():
+                fields.columns = list(FIELDS)
+                return fields.with_row_index("line", offset=1)
+    return None
+
+
+def _irregular_lines(path: Path) -> pl.DataFrame:
+    """Number, text and fields of each line that is not empty; fields are null without three.
+
+    Raises TrialsError where the file cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TrialsError(f"{path}: cannot be read as a trial list ({error})") from error
+    texts = pl.Series("text", text.splitlines(), dtype=pl.String).str.strip_chars()
+    lines = texts.to_frame().with_row_index("line", offset=1).filter(pl.col("text") != "")
+    # Names may hold spaces only where tabs separate the fields.
+    tabs = lines["text"].str.contains("\t", literal=True).any()
+    pattern = r"^([^\t]+)\t([^\t]+)\t([^\t]+)$" if tabs else r"^(\S+)\s+(\S+)\s+(\S+)$"
+    return lines.with_columns(
+        pl.col("text").str.extract(pattern, group).alias(field)
+        for group, field in enumerate(FIELDS, start=1)
+    )
