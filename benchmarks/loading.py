@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from contravox.cpu import tune_process
 from contravox.features import FeatureSettings, LogMelFilterbank
 from contravox.progress import progress_bar
 from contravox.writing import write_text
@@ -213,6 +214,9 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Ask every question that was asked for."""
     arguments = parse_arguments()
+    # In the environment, from which every contestant has it: without this, threads that wait take
+    # the cores from the workers, at a time one contestant's and at a time another's.
+    tune_process()
     console = Console()
     console.width = max(console.width, 100)
     cpu = f"CPU with {torch.backends.cpu.get_cpu_capability()}"

@@ -1,8 +1,8 @@
 """Pieces per second of loaders that take turns, each in a process of its own.
 
 As ``measure.py`` for work that starts processes itself, which the daemons of that module must not.
-Everyone has the settings of ``contravox.cpu``: without them threads that wait take the cores from
-the workers, at a time one contestant's and at a time another's.
+Everyone has the settings of ``contravox.cpu``, of which ``loading.py`` makes those that have to be
+in the environment before PyTorch is imported.
 """
 
 import multiprocessing
@@ -50,7 +50,6 @@ def rates_in_turns(
 
     Raises RuntimeError where one fails.
     """
-    tune_process()  # What it sets in the environment reaches the others before they import torch.
     spawning = multiprocessing.get_context("spawn")
     ends: dict[str, Connection] = {}
     for name, open_loader in contestants.items():

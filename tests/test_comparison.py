@@ -10,7 +10,8 @@ from contravox.errors import MetricError, TrialsError
 from contravox.manifest import Manifest
 from contravox.metrics.paired_bootstrap import paired_bootstrap
 from contravox.protocol import Protocol
-from contravox.trials import Trials, TrialSet
+from contravox.trial_set import TrialSet
+from contravox.trials import Trials
 
 
 @pytest.fixture

@@ -17,7 +17,9 @@ from contravox.evaluation import (
 from contravox.manifest import Manifest
 from contravox.protocol import Protocol
 from contravox.scoring.calibration import Calibration
-from contravox.trials import Trials, TrialSet, make_trials
+from contravox.trial_making import make_trials
+from contravox.trial_set import TrialSet
+from contravox.trials import Trials
 from test_manifest import manifest
 
 

@@ -13,7 +13,8 @@ from contravox.metrics.log_likelihood_ratio_cost import (
     minimum_log_likelihood_ratio_cost,
 )
 from contravox.protocol import Protocol
-from contravox.trials import TrialSet, make_trials
+from contravox.trial_making import make_trials
+from contravox.trial_set import TrialSet
 from test_manifest import manifest
 
 

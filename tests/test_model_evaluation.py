@@ -13,7 +13,7 @@ from contravox.model import Model, ModelSettings
 from contravox.model_evaluation import ModelEvaluation
 from contravox.overlap import recording_digests, speaker_digests, write_recordings
 from contravox.preparation import prepare_corpus
-from contravox.trials import TrialSet
+from contravox.trial_set import TrialSet
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from contravox.errors import ManifestError
 from contravox.manifest import Manifest
 from contravox.preparation import CORPORA, prepare_corpus
-from contravox.trials import TrialSet
+from contravox.trial_set import TrialSet
 
 
 def written(folder):

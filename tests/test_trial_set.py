@@ -5,7 +5,8 @@ from contravox.enrolments import Enrolments
 from contravox.errors import ManifestError, TrialsError
 from contravox.manifest import Manifest
 from contravox.protocol import Protocol
-from contravox.trials import Trials, TrialSet
+from contravox.trial_set import TrialSet
+from contravox.trials import Trials
 from test_manifest import manifest
 
 PAIRS = [("s0/u0", "s0/u1", True), ("s3/u1", "s0/u0", False)]

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from contravox.errors import TrialsError
 from contravox.measurement import P_TARGETS
 from contravox.metrics.paired_bootstrap import Difference, paired_bootstrap
-from contravox.trials import TARGET_WORDS, TrialSet
+from contravox.trial_list import TARGET_WORDS
+from contravox.trial_set import TrialSet
 
 TRIAL = ["enrolment", "test", "target"]
 

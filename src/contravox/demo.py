@@ -29,7 +29,7 @@ from contravox.report import write_report
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
 from contravox.training.trainer import MODEL, Trainer
-from contravox.trials import TrialSet
+from contravox.trial_set import TrialSet
 from contravox.verifier import Verifier
 from contravox.writing import write_text
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from contravox.embedding import embed_manifest
 from contravox.embeddings import Embeddings
 from contravox.measurement import P_TARGETS, measure, metrics_of
 from contravox.metrics.conditions import conditions_of
+from contravox.metrics.embedding_map import map_embeddings
 from contravox.metrics.error_rates import equal_error_rate
 from contravox.metrics.system_result import SystemResult
 from contravox.model import Model
@@ -23,7 +24,8 @@ from contravox.scoring.calibration import Calibration
 from contravox.scoring.scorer import Scorer, ScoringSettings
 from contravox.scoring.trial_columns import SCORE, Quality, trial_columns
 from contravox.settings import Settings
-from contravox.trials import Trials, TrialSet
+from contravox.trial_set import TrialSet
+from contravox.trials import Trials
 from contravox.writing import atomic_path, write_text
 
 Stage = Callable[[str], AbstractContextManager[Callable[..., None]]]
@@ -84,7 +86,10 @@ class Evaluation:
 
     def write(self, folder: Path) -> None:
         """Write ``scores.tsv``, ``metrics.json`` and ``report.html``. Raises OutputError."""
-        result, trial_set = self.result, self.test.trial_set
+        trial_set, embeddings = self.test.trial_set, self.test.embeddings
+        speakers = trial_set.manifest.speakers_of(trial_set.utterances).fill_null("unknown")
+        vectors = embeddings.vectors[embeddings.rows(trial_set.utterances)]
+        result = replace(self.result, embedding_map=map_embeddings(vectors, speakers.to_list()))
         write_scores(
             folder / "scores.tsv", trial_set.trials, result.scores, result.log_likelihood_ratios
         )
@@ -209,17 +214,3 @@ def write_scores(
         table = table.with_columns(ratios)
     with atomic_path(path) as temporary:
         table.write_csv(temporary, separator="\t")
-
-
-def evaluate_model(
-    model, trials, manifest=None, *, output=None, allow_overlap=False, progress=lambda *_: None
-):  # type: ignore
-    """To go."""
-    from contravox.model_evaluation import ModelEvaluation
-
-    done = ModelEvaluation(model, allow_overlap=allow_overlap).evaluate(
-        TrialSet.read(trials, manifest), EvaluationSettings()
-    )
-    if output is not None:
-        done.write(output)
-    return done.result, done.metrics

@@ -13,7 +13,7 @@ from contravox.metrics.detection_cost import actual_costs, lowest_costs
 from contravox.metrics.error_rates import crossing
 from contravox.metrics.log_likelihood_ratio_cost import minimum_ratio_cost, ratio_cost
 from contravox.metrics.system_result import DetBand, DetectionCost, SystemResult
-from contravox.trials import TrialSet
+from contravox.trial_set import TrialSet
 
 P_TARGETS = (0.01, 0.05)
 """The priors at which detection costs are usually published."""

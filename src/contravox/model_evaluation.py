@@ -16,7 +16,6 @@ from contravox.evaluation import (
     silently,
 )
 from contravox.manifest import Manifest
-from contravox.metrics.embedding_map import map_embeddings
 from contravox.model import Model
 from contravox.overlap import (
     recording_digests,
@@ -27,7 +26,7 @@ from contravox.overlap import (
 from contravox.scoring.calibration import Calibration
 from contravox.scoring.scorer import Scorer, ScoringSettings
 from contravox.scoring.trial_columns import Quality, qualities, trial_columns
-from contravox.trials import TrialSet
+from contravox.trial_set import TrialSet
 
 
 class ModelEvaluation:
@@ -142,7 +141,6 @@ class ModelEvaluation:
                 "parameters": self.model.parameter_count,
                 "training_seconds": model.training_seconds,
                 "threshold": model.threshold if settings.scoring == ScoringSettings() else None,
-                "embedding_map": map_embeddings(test.embeddings.vectors, self._speakers_of(test)),
             },
             stage=self.stage,
         )
@@ -175,7 +173,3 @@ class ModelEvaluation:
                 recordings=recording_digests(other),
                 override="pass --allow-overlap",
             )
-
-    def _speakers_of(self, test: TrialEmbeddings) -> list[str]:
-        speakers = test.trial_set.manifest.speakers_of(test.embeddings.utterances)
-        return speakers.fill_null("unknown").to_list()

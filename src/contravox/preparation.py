@@ -26,7 +26,8 @@ from contravox.corpora.voxceleb1 import VOXCELEB1
 from contravox.corpora.voxceleb2 import VOXCELEB2
 from contravox.errors import ManifestError
 from contravox.manifest import Manifest
-from contravox.trials import TrialSet, make_trials
+from contravox.trial_making import make_trials
+from contravox.trial_set import TrialSet
 
 CORPORA = {
     "voxceleb1": VOXCELEB1,

@@ -8,8 +8,9 @@ from typing import Annotated
 from pydantic import Field
 
 from contravox.errors import CheckpointError, RecipeError, TrainingError
-from contravox.evaluation import evaluate_model
+from contravox.evaluation import EvaluationSettings
 from contravox.manifest import Manifest
+from contravox.model_evaluation import ModelEvaluation
 from contravox.overlap import recording_digests, refuse_overlap, speaker_digests
 from contravox.settings import Settings
 from contravox.sweep_results import RunResult, read_results, write_results
@@ -18,7 +19,7 @@ from contravox.training.recipe import Recipe
 from contravox.training.settings_file import read_settings
 from contravox.training.shipped import find_sweep
 from contravox.training.trainer import MODEL, Trainer
-from contravox.trials import TrialSet
+from contravox.trial_set import TrialSet
 
 
 class Sweep(Settings):
@@ -140,7 +141,10 @@ def _train_and_evaluate(
         raise
     except TrainingError as error:
         return replace(named, error=str(error))
-    result, _ = evaluate_model(run.folder / MODEL, sweep.trials)
+    evaluated = ModelEvaluation(run.folder / MODEL).evaluate(
+        TrialSet.read(sweep.trials), EvaluationSettings(conditions=())
+    )
+    result = evaluated.result
     return replace(
         named,
         equal_error_rate=result.equal_error_rate,

@@ -4,7 +4,7 @@ import soundfile
 import trees
 
 from contravox.audio import read_audio
-from contravox.trials import TrialSet
+from contravox.trial_set import TrialSet
 
 
 def test_both_releases_and_their_parts(prepare, tmp_path):

@@ -1,6 +1,6 @@
 import trees
 
-from contravox.trials import TrialSet
+from contravox.trial_set import TrialSet
 
 
 def test_trials_within_a_subset_balanced_by_sex(prepare, tmp_path):

@@ -1,6 +1,6 @@
 import trees
 
-from contravox.trials import TrialSet
+from contravox.trial_set import TrialSet
 
 
 def test_models_and_recordings_are_matched_by_the_names_of_files(prepare, tmp_path):

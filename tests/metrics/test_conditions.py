@@ -9,7 +9,8 @@ from contravox.metrics.bootstrap import bootstrap_speakers, percentile_interval
 from contravox.metrics.conditions import conditions, conditions_of
 from contravox.metrics.error_rates import equal_error_rate
 from contravox.protocol import Protocol
-from contravox.trials import Trials, TrialSet
+from contravox.trial_set import TrialSet
+from contravox.trials import Trials
 
 UTTERANCES = {
     # speaker, session, duration, sex, genre

@@ -10,7 +10,8 @@ from contravox.enrolments import Enrolments
 from contravox.manifest import Manifest
 from contravox.protocol import Protocol
 from contravox.report.listening import data_url, sides
-from contravox.trials import Trials, TrialSet
+from contravox.trial_set import TrialSet
+from contravox.trials import Trials
 from tones import tone
 
 LONG = np.concatenate([tone(3.0, 100), tone(9.0, 170)])

@@ -23,7 +23,8 @@ from contravox.metrics.system_result import (
 )
 from contravox.protocol import Protocol
 from contravox.report import write_report
-from contravox.trials import Trials, TrialSet
+from contravox.trial_set import TrialSet
+from contravox.trials import Trials
 from tones import tone
 
 SVG = "{http://www.w3.org/2000/svg}"

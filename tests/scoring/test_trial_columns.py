@@ -10,7 +10,8 @@ from contravox.protocol import Protocol
 from contravox.scoring.calibration import Calibration
 from contravox.scoring.scorer import Scored
 from contravox.scoring.trial_columns import qualities, trial_columns
-from contravox.trials import Trials, TrialSet
+from contravox.trial_set import TrialSet
+from contravox.trials import Trials
 from test_manifest import manifest
 
 PAIRS = [("s0/u0", "s0/u1", True), ("s1/u0", "s0/u0", False)]

@@ -25,7 +25,7 @@ from contravox.training.checkpoint import read_checkpoint
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
 from contravox.training.trainer import Trainer
-from contravox.trials import make_trials
+from contravox.trial_making import make_trials
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ def calibrate(
     from contravox.embedding_cache import default_cache
     from contravox.model_evaluation import ModelEvaluation
     from contravox.progress import progress_bar
-    from contravox.trials import TrialSet
+    from contravox.trial_set import TrialSet
 
     evaluation = ModelEvaluation(
         model, cache=default_cache(), allow_overlap=allow_overlap, stage=progress_bar

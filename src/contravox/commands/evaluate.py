@@ -77,7 +77,7 @@ def evaluate(
     from contravox.model_evaluation import ModelEvaluation
     from contravox.progress import progress_bar
     from contravox.protocol import find_protocol
-    from contravox.trials import TrialSet
+    from contravox.trial_set import TrialSet
 
     if (trials is None) == (protocol is None):
         raise typer.BadParameter("give a trial list, or the name of one by --protocol")

@@ -53,7 +53,7 @@ def score(
     from contravox.evaluation import TrainingEmbeddings, TrialEmbeddings, evaluate
     from contravox.manifest import Manifest
     from contravox.progress import progress_bar
-    from contravox.trials import TrialSet
+    from contravox.trial_set import TrialSet
 
     if (training is None) != (training_manifest is None):
         raise typer.BadParameter("--training and --training-manifest go together")

@@ -9,7 +9,8 @@ import polars as pl
 
 from contravox.enrolments import Enrolments
 from contravox.manifest import Manifest
-from contravox.trials import Trials, TrialSet
+from contravox.trial_set import TrialSet
+from contravox.trials import Trials
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ from contravox.corpora.files import recordings_like
 from contravox.corpora.sex import with_sex
 from contravox.manifest import Manifest
 from contravox.protocol import Protocol
-from contravox.trials import Trials, TrialSet, make_trials
+from contravox.trial_making import make_trials
+from contravox.trial_set import TrialSet
+from contravox.trials import Trials
 
 PATTERN = (
     r"/(?<subset>(?:dev|test|train)-[^/]+)"

@@ -11,7 +11,8 @@ from contravox.enrolments import Enrolments
 from contravox.errors import TrialsError
 from contravox.manifest import Manifest
 from contravox.protocol import Protocol
-from contravox.trials import Trials, TrialSet
+from contravox.trial_set import TrialSet
+from contravox.trials import Trials
 
 
 def official_trials(

@@ -12,7 +12,7 @@ from contravox.errors import MetricError
 from contravox.metrics.bootstrap import bootstrap_speakers, percentile_interval
 from contravox.metrics.error_rates import equal_error_rate
 from contravox.metrics.system_result import ConditionResult
-from contravox.trials import TrialSet
+from contravox.trial_set import TrialSet
 
 COMPARED = ("sex", "language")
 """Columns by which a trial's sides are compared; other names are those of the test alone."""

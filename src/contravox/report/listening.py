@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from contravox.audio import SAMPLE_RATE, read_audio
 from contravox.errors import AudioError, MissingExtraError, StorageError
-from contravox.trials import TrialSet
+from contravox.trial_set import TrialSet
 
 SECONDS = 6.0
 """How much of a recording is put into the page: enough to know a voice, at about 6 kB a second."""

@@ -20,7 +20,7 @@ from contravox.metrics.system_result import ConditionResult, SystemResult
 from contravox.metrics.table import Cell, columns, percent
 from contravox.metrics.worst_trials import worst_trials
 from contravox.report.listening import Side, sides
-from contravox.trials import TrialSet
+from contravox.trial_set import TrialSet
 from contravox.writing import write_text
 
 SVG_DASHES = {"-": "none", "--": "6 3", ":": "2 3", "-.": "6 3 2 3"}

@@ -12,7 +12,7 @@ from contravox.scoring.calibration import Calibration
 from contravox.scoring.enrolment import enrolment_means
 from contravox.scoring.quality_measures import quality_measure
 from contravox.scoring.scorer import Scored
-from contravox.trials import TrialSet
+from contravox.trial_set import TrialSet
 
 Quality = Literal["duration", "magnitude", "cohort"]
 """The logarithm of the seconds, the length of the embedding, the mean score against a cohort."""

@@ -13,7 +13,7 @@ from contravox.overlap import (
     refuse_overlap,
     speaker_digests,
 )
-from contravox.trials import TrialSet
+from contravox.trial_set import TrialSet
 
 
 @dataclass(frozen=True)

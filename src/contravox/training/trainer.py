@@ -37,7 +37,7 @@ from contravox.training.recipe import Recipe
 from contravox.training.start import start_system
 from contravox.training.trained_objectives import NAME as OBJECTIVES
 from contravox.training.trained_objectives import save_objectives
-from contravox.trials import TrialSet
+from contravox.trial_set import TrialSet
 from contravox.writing import write_text
 
 MODEL = "model.safetensors"
