@@ -12,10 +12,10 @@ from contravox.evaluation import (
     TrialEmbeddings,
     evaluate,
     score_trials,
-    write_scores,
 )
 from contravox.manifest import Manifest
 from contravox.protocol import Protocol
+from contravox.score_files import write_scores
 from contravox.scoring.calibration import Calibration
 from contravox.trial_making import make_trials
 from contravox.trial_set import TrialSet

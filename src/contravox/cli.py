@@ -13,6 +13,7 @@ from contravox.commands.convert import convert
 from contravox.commands.demo import demo
 from contravox.commands.embed import embed
 from contravox.commands.evaluate import evaluate
+from contravox.commands.fuse import fuse
 from contravox.commands.prepare import prepare
 from contravox.commands.score import score
 from contravox.commands.shard import shard
@@ -40,6 +41,7 @@ VERBS = (
     evaluate,
     score,
     compare,
+    fuse,
     calibrate,
     verify,
 )

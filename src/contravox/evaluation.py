@@ -20,13 +20,13 @@ from contravox.metrics.error_rates import equal_error_rate
 from contravox.metrics.system_result import SystemResult
 from contravox.model import Model
 from contravox.report import write_report
+from contravox.score_files import write_scores
 from contravox.scoring.calibration import Calibration
 from contravox.scoring.scorer import Scorer, ScoringSettings
 from contravox.scoring.trial_columns import SCORE, Quality, trial_columns
 from contravox.settings import Settings
 from contravox.trial_set import TrialSet
-from contravox.trials import Trials
-from contravox.writing import atomic_path, write_text
+from contravox.writing import write_text
 
 Stage = Callable[[str], AbstractContextManager[Callable[..., None]]]
 """What shows how far a stage of the work has come, such as ``progress.progress_bar``."""
@@ -73,11 +73,15 @@ class TrainingEmbeddings:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """result: what was measured; protocol: all that it depends on, for people and programs."""
+    """result: what was measured; protocol: all that it depends on, for people and programs.
+
+    embeddings: of the trials' utterances, for a map of them, where there are any.
+    """
 
     result: SystemResult
     protocol: dict[str, str | int | None]
-    test: TrialEmbeddings
+    trial_set: TrialSet
+    embeddings: Embeddings | None = None
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -86,10 +90,11 @@ class Evaluation:
 
     def write(self, folder: Path) -> None:
         """Write ``scores.tsv``, ``metrics.json`` and ``report.html``. Raises OutputError."""
-        trial_set, embeddings = self.test.trial_set, self.test.embeddings
-        speakers = trial_set.manifest.speakers_of(trial_set.utterances).fill_null("unknown")
-        vectors = embeddings.vectors[embeddings.rows(trial_set.utterances)]
-        result = replace(self.result, embedding_map=map_embeddings(vectors, speakers.to_list()))
+        result, trial_set = self.result, self.trial_set
+        if self.embeddings is not None:
+            speakers = trial_set.manifest.speakers_of(trial_set.utterances).fill_null("unknown")
+            vectors = self.embeddings.vectors[self.embeddings.rows(trial_set.utterances)]
+            result = replace(result, embedding_map=map_embeddings(vectors, speakers.to_list()))
         write_scores(
             folder / "scores.tsv", trial_set.trials, result.scores, result.log_likelihood_ratios
         )
@@ -173,7 +178,7 @@ def evaluate(
         "training data": None if training is None else training.name,
         **(described or {}),
     }
-    return Evaluation(result, protocol, test)
+    return Evaluation(result, protocol, test.trial_set, test.embeddings)
 
 
 def usual_conditions(trial_set: TrialSet) -> list[str]:
@@ -197,20 +202,3 @@ def protocol_of(trial_set: TrialSet, scoring: ScoringSettings) -> dict[str, str 
         "equal error rate": "by linear interpolation between operating points",
         "intervals": "95 %, 1,000 bootstraps over speakers",
     }
-
-
-def write_scores(
-    path: Path, trials: Trials, scores: NDArray, log_likelihood_ratios: NDArray | None = None
-) -> None:
-    """Write ``enrolment test target score``, tab-separated, and the ratios where there are any.
-
-    Raises OutputError.
-    """
-    table = trials.table.with_columns(
-        pl.col("target").cast(pl.Int8), pl.Series("score", scores, dtype=pl.Float32)
-    )
-    if log_likelihood_ratios is not None:
-        ratios = pl.Series("log_likelihood_ratio", log_likelihood_ratios, dtype=pl.Float32)
-        table = table.with_columns(ratios)
-    with atomic_path(path) as temporary:
-        table.write_csv(temporary, separator="\t")

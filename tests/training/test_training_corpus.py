@@ -62,6 +62,12 @@ def test_each_speed_has_rows_and_speakers_of_its_own(read):
     assert corpus.utterances([9, 1, 4]) == ["a", "b"]
 
 
+def test_the_dataset_cuts_as_the_recipe_says(read):
+    dataset = read((ROWS, {}), segments_overlap=True, segment_seconds=0.5).dataset
+    assert (dataset.overlap, dataset.samples) == (True, 8_000)
+    assert not read((ROWS, {})).dataset.overlap
+
+
 def test_the_digest_names_who_has_which_label(read):
     corpus = read((ROWS, {}))
     assert read((ROWS, {}), speeds=[0.9]).digest == corpus.digest

@@ -57,7 +57,7 @@ def _train(recipe: "Recipe", folder: Path, resume: bool, as_json: bool) -> None:
         trainer = Trainer(recipe, folder, progress=report)
         difference = trainer.corpus.difference_from(recipe.data)
         if difference:
-            note(f"warning: {difference}: is a part of the corpus missing?")
+            note(f"warning: the corpus holds {difference}")
         try:
             trainer.fit(resume=resume)
         except KeyboardInterrupt:

@@ -1,0 +1,41 @@
+"""``contravox fuse``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from contravox.commands.console import Json, note
+from contravox.commands.scoring_options import print_evaluation
+
+
+def fuse(
+    systems: Annotated[
+        list[Path], typer.Argument(help="Each system's scores.tsv of the trials, or its folder.")
+    ],
+    trials: Annotated[Path, typer.Option(help="The trial list, or the folder of one.")],
+    learn_on: Annotated[
+        list[Path], typer.Option(help="Each system's scores of other trials, in the same order.")
+    ],
+    learning_trials: Annotated[Path, typer.Option(help="Those trials, of other speakers.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for scores.tsv, metrics.json, report.html."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Fuse the scores of several systems to one log-likelihood ratio."""
+    from contravox.fusion import fuse as fuse_scores
+    from contravox.progress import progress_bar
+    from contravox.trial_set import TrialSet
+
+    evaluation, learned = fuse_scores(
+        systems,
+        learn_on,
+        TrialSet.read(trials),
+        TrialSet.read(learning_trials),
+        stage=progress_bar,
+    )
+    terms = " ".join(f"{weight:+.3g}·{name}" for name, weight in learned.weights.items())
+    note(f"log-likelihood ratio = {learned.offset:.3g} {terms}")
+    print_evaluation(evaluation, output, as_json=as_json)

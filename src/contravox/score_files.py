@@ -1,0 +1,94 @@
+"""Scores of a trial list in a file."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from contravox.errors import TrialsError
+from contravox.trial_list import TARGET_WORDS
+from contravox.trials import Trials
+from contravox.writing import atomic_path
+
+FILE = "scores.tsv"
+TRIAL = ["enrolment", "test", "target"]
+
+
+def score_file(path: Path) -> Path:
+    """The file of scores itself, or of the folder that ``contravox evaluate`` wrote."""
+    return path / FILE if path.is_dir() else path
+
+
+def write_scores(
+    path: Path, trials: Trials, scores: NDArray, log_likelihood_ratios: NDArray | None = None
+) -> None:
+    """Write ``enrolment test target score``, tab-separated, and the ratios where there are any.
+
+    Raises OutputError.
+    """
+    table = trials.table.with_columns(
+        pl.col("target").cast(pl.Int8), pl.Series("score", scores, dtype=pl.Float32)
+    )
+    if log_likelihood_ratios is not None:
+        ratios = pl.Series("log_likelihood_ratio", log_likelihood_ratios, dtype=pl.Float32)
+        table = table.with_columns(ratios)
+    with atomic_path(path) as temporary:
+        table.write_csv(temporary, separator="\t")
+
+
+def aligned_scores(path: Path, trials: pl.DataFrame, name: str) -> NDArray[np.float64]:
+    """Read the scores (k,) of a list's trials, in its order.
+
+    path: tab-separated, with the columns enrolment, test, target and score, in any order, or the
+    folder of it that ``contravox evaluate`` wrote. trials: the list, as ``Trials.table``; name: of
+    the list, for the message. A trial that is in the list so many times is in the file so many
+    times.
+
+    Raises TrialsError.
+    """
+    scores = _read_scores(score_file(path))
+    if scores.select(TRIAL).equals(trials.select(TRIAL)):
+        return scores["score"].to_numpy()
+    time = pl.int_range(pl.len()).over(TRIAL).alias("time")
+    listed, scored = trials.select(*TRIAL, time), scores.select(*TRIAL, "score", time)
+    joined = listed.join(scored, on=[*TRIAL, "time"], how="left", maintain_order="left")
+    missing = joined["score"].null_count()
+    extra = len(scored) - (len(listed) - missing)
+    if missing or extra:
+        raise TrialsError(
+            f"{path}: has no score for {missing:,} of the {len(listed):,} trials of {name}, and "
+            f"{extra:,} scores of trials that are not in it: score the same list with both systems"
+        )
+    return joined["score"].to_numpy()
+
+
+def _read_scores(path: Path) -> pl.DataFrame:
+    """A row for each score: enrolment, test, target (bool) and score. Raises TrialsError."""
+    if not path.is_file():
+        raise TrialsError(f"{path}: no such file of scores: `contravox evaluate -o` writes one")
+    try:
+        table = pl.read_csv(path, separator="\t", infer_schema=False)
+    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
+        raise TrialsError(f"{path}: not a tab-separated table of scores") from error
+    lacking = [column for column in (*TRIAL, "score") if column not in table.columns]
+    if lacking:
+        raise TrialsError(
+            f"{path}: has no column {lacking[0]!r}, only {', '.join(table.columns)}: scores are "
+            "written as enrolment, test, target, score"
+        )
+    parsed = table.select(
+        "enrolment",
+        "test",
+        pl.col("target").replace_strict(TARGET_WORDS, default=None, return_dtype=pl.Boolean),
+        pl.col("score").cast(pl.Float64, strict=False),
+    )
+    wrong = pl.any_horizontal(pl.all().is_null()) | ~pl.col("score").is_finite()
+    bad = parsed.select(wrong.fill_null(True)).to_series().arg_true()
+    if len(bad):
+        row = int(bad[0])
+        raise TrialsError(
+            f"{path}: row {row + 2}: {' '.join(map(str, table.select(*TRIAL, 'score').row(row)))} "
+            "is not a trial with its score: write enrolment, test, 1 or 0, and a number"
+        )
+    return parsed
