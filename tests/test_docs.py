@@ -19,7 +19,14 @@ from contravox.objectives.negatives import tile_of
 from contravox.training.recipe import Recipe
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", "CONTRIBUTING.md", "docs/log.md", "docs/objectives.md", "docs/recipes.md"]
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/log.md",
+    "docs/objectives.md",
+    "docs/recipes.md",
+    "docs/evaluation.md",
+]
 OBJECTIVES = (ROOT / "docs" / "objectives.md").read_text(encoding="utf-8")
 SETTINGS = {settings().name: settings for settings in get_args(get_args(ObjectiveSettings)[0])}
 REST = {

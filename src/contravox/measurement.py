@@ -12,7 +12,7 @@ from contravox.metrics.det_curve import det_curve
 from contravox.metrics.detection_cost import actual_costs, lowest_costs
 from contravox.metrics.error_rates import crossing
 from contravox.metrics.log_likelihood_ratio_cost import minimum_ratio_cost, ratio_cost
-from contravox.metrics.system_result import DetBand, DetectionCost, SystemResult
+from contravox.metrics.system_result import ConditionResult, DetBand, DetectionCost, SystemResult
 from contravox.trial_set import TrialSet
 
 P_TARGETS = (0.01, 0.05)
@@ -104,13 +104,18 @@ def metrics_of(result: SystemResult) -> dict[str, Any]:
         "system": result.name,
         "labels_used": result.labels_used,
         "equal_error_rate": result.equal_error_rate,
-        "equal_error_rate_interval": result.interval,
+        "equal_error_rate_interval": result.interval and list(result.interval),
         "eer_threshold": result.eer_threshold,
-        "detection_costs": [cost._asdict() for cost in result.detection_costs],
+        "detection_costs": [_to_json(cost) for cost in result.detection_costs],
         "log_likelihood_ratio_cost": result.log_likelihood_ratio_cost,
         "minimum_log_likelihood_ratio_cost": result.minimum_log_likelihood_ratio_cost,
-        "conditions": [condition._asdict() for condition in result.conditions],
+        "conditions": [_to_json(condition) for condition in result.conditions],
         "threshold": result.threshold,
         "parameters": result.parameters,
         "training_seconds": result.training_seconds,
     }
+
+
+def _to_json(measured: DetectionCost | ConditionResult) -> dict[str, Any]:
+    """Its fields, intervals as the lists that JSON has."""
+    return {**measured._asdict(), "interval": measured.interval and list(measured.interval)}
