@@ -8,7 +8,7 @@
 
 See ``own_loader.py`` and ``other_loaders.py`` for what each loader does, ``loading_corpus.py`` for
 what they read and ``rates.py`` for how they take turns. Each process also computes what its loader
-leaves to the one that trains, with as many threads as there are workers.
+leaves to the one that trains, in one thread: on two cores, more would only wait for the workers.
 """
 
 import argparse
@@ -47,6 +47,8 @@ from own_loader import (
 from rates import Open, Rate, rates_in_turns
 
 SECONDS, BATCH_SIZE, WORKERS = 2.0, 100, 2
+FEATURE_THREADS = 2
+"""Of the contestants that compute features alone."""
 WANTED = 1.5
 """How many times as fast as the best of the others."""
 SAMPLE_RATE = 16_000
@@ -171,7 +173,7 @@ def features_rates(repeats: int) -> tuple[dict[str, Rate], list[Target]]:
     ):
         seconds = int(make_inputs(size)[1].sum()) / SAMPLE_RATE
         results = measure_in_turns(
-            losses, make_inputs, size, device="cpu", threads=WORKERS, repeats=repeats
+            losses, make_inputs, size, device="cpu", threads=FEATURE_THREADS, repeats=repeats
         )
         for name, result in results.items():
             if not isinstance(result, Measurement):
@@ -240,7 +242,7 @@ def main() -> None:
                     title += f" (store: {1000 * LATENCY:.0f} ms a request)"
                 with progress_bar(name) as report:
                     rates = rates_in_turns(
-                        contestants, threads=WORKERS, repeats=arguments.repeats, progress=report
+                        contestants, threads=1, repeats=arguments.repeats, progress=report
                     )
                 render(title, "segments/s", rates, targets, console)
                 records[name] = {name: asdict(rate) for name, rate in rates.items()}

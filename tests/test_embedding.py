@@ -83,3 +83,7 @@ def test_products_of_cropped_embeddings_are_the_mean_over_pairs_of_crops(model, 
         pieces.append(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
     expected = np.mean([one @ other for one in pieces[0] for other in pieces[1]])
     assert cropped.vectors[4] @ cropped.vectors[30] == pytest.approx(expected, abs=1e-4)
+    both = embed_manifest(model, manifest, crops=Crops(3, 0.3, whole=True)).vectors
+    one, other = (embed_manifest(model, manifest).vectors[row] for row in (4, 30))
+    whole = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+    assert both[4] @ both[30] == pytest.approx((expected + whole) / 2, abs=1e-4)

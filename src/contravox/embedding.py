@@ -25,14 +25,17 @@ class Crops:
     """Pieces of an utterance embedded in place of the whole: ``count`` of ``seconds``.
 
     They begin at equal distances from the start to the end, as in the public code of CEL (Mun et
-    al. 2020); an utterance that is too short is repeated.
+    al. 2020); an utterance that is too short is repeated. ``whole``: the whole utterance beside
+    them, as in public code for ECAPA-TDNN.
     """
 
     count: int
     seconds: float
+    whole: bool = False
 
     def __str__(self) -> str:
-        return f"{self.count} crops of {self.seconds:g} s"
+        crops = f"{self.count} crops of {self.seconds:g} s"
+        return f"whole utterance and {crops}" if self.whole else crops
 
     def cut(self, waveform: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """The crops, each (samples,), of a (samples,) waveform at 16 kHz."""
@@ -77,7 +80,8 @@ def embed_readable(
     """Embed every utterance of a manifest that can be read and trusted, whole or in crops.
 
     The embedding of crops is the mean of theirs, each of length 1: the product of two such means
-    is the mean of all cosines between the crops of one and those of the other.
+    is the mean of all cosines between the crops of one and those of the other. With the whole
+    utterance it is twice as wide, and the product the mean of that and of the cosine when whole.
 
     Utterances of similar length are embedded together; the next are read meanwhile.
 
@@ -85,7 +89,7 @@ def embed_readable(
     """
     table = manifest.table.sort("duration", descending=True)
     rows = table.select("utterance", "path", "start", "duration").rows()
-    vectors = np.empty((len(rows), model.embedding_size), np.float32)
+    vectors = np.empty((len(rows), width(model, crops)), np.float32)
     unreadable: dict[str, str] = {}
     embedded: list[int] = []
     done = 0
@@ -114,13 +118,26 @@ def _embed(
     if crops is None:
         return model.embed(waveforms)
     pieces = [piece for waveform in waveforms for piece in crops.cut(waveform)]
-    vectors = model.embed(pieces)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors.reshape(len(waveforms), crops.count, -1).mean(axis=1)
+    units = _unit(model.embed(pieces))
+    means = units.reshape(len(waveforms), crops.count, -1).mean(axis=1)
+    if not crops.whole:
+        return means
+    return np.concatenate([_unit(model.embed(waveforms)), means], axis=1) * np.float32(0.5**0.5)
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def width(model: Model, crops: Crops | None) -> int:
+    """Numbers in an embedding."""
+    return model.embedding_size * (2 if crops is not None and crops.whole else 1)
 
 
 def _seconds_embedded(duration: float, crops: Crops | None) -> float:
-    return duration if crops is None else crops.count * crops.seconds
+    if crops is None:
+        return duration
+    return crops.count * crops.seconds + (duration if crops.whole else 0)
 
 
 def _batch_sizes(durations: list[float]) -> Iterator[int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from contravox.embedding import Crops, Embedded, embed_readable
+from contravox.embedding import Crops, Embedded, embed_readable, width
 from contravox.embeddings import Embeddings
 from contravox.errors import ModelError
 from contravox.manifest import Manifest
@@ -41,14 +41,14 @@ def embed_once(
 
     Raises OutputError where the folder cannot be written.
     """
-    kind = "whole" if crops is None else f"{crops.count}x{crops.seconds:g}s"
-    path = folder / f"{model.digest}-{kind}.npz"
+    kind = "whole utterance" if crops is None else str(crops)
+    path = folder / f"{model.digest} {kind}.npz"
     try:
         kept = Embeddings.load(path) if path.exists() else None
     except ModelError:
         kept = None  # cut short: it is made again
     if kept is None:
-        kept = Embeddings([], np.empty((0, model.embedding_size), np.float32))
+        kept = Embeddings([], np.empty((0, width(model, crops)), np.float32))
     keys = _content_keys(manifest)
     # The longest first, as they are embedded, so that parts hold utterances of similar length.
     wanted = manifest.table.with_columns(key=keys).sort("duration", descending=True)

@@ -47,6 +47,9 @@ def evaluate(
         int | None, typer.Option(min=1, help="Embed so many crops, not the whole utterance.")
     ] = None,
     crop_seconds: Annotated[float, typer.Option(min=0.1, help="Length of each.")] = 4.0,
+    crops_and_whole: Annotated[
+        bool, typer.Option("--crops-and-whole", help="Beside the whole utterance, half the score.")
+    ] = False,
     training: Annotated[
         Path | None,
         typer.Option(
@@ -95,7 +98,7 @@ def evaluate(
     )
     evaluation = ModelEvaluation(
         model,
-        crops=Crops(crops, crop_seconds) if crops else None,
+        crops=Crops(crops, crop_seconds, crops_and_whole) if crops else None,
         cache=default_cache() if cache else None,
         allow_overlap=allow_overlap,
         drop_unreadable=drop_unreadable,
