@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
-import trees
 
+import trees
 from contravox.corpora.table import table_recordings
 from contravox.errors import ManifestError
 
