@@ -26,8 +26,14 @@ VERBS = typer.main.get_command(app).commands
 
 def test_commands_are_understood():
     lines = "".join(re.findall(r"^```sh\n(.*?)^```", PAGE, flags=re.DOTALL | re.MULTILINE))
-    commands = [shlex.split(line) for line in lines.splitlines()]
-    assert {verb for _, verb, *_ in commands} == {"evaluate", "compare", "calibrate", "verify"}
+    commands = [shlex.split(line) for line in lines.replace("\\\n", " ").splitlines()]
+    assert {verb for _, verb, *_ in commands} == {
+        "evaluate",
+        "compare",
+        "fuse",
+        "calibrate",
+        "verify",
+    }
     for name, verb, *arguments in commands:
         assert name == "contravox"
         assert VERBS[verb].make_context(verb, arguments).params

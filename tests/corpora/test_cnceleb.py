@@ -1,8 +1,8 @@
 import numpy as np
 import polars as pl
 import soundfile
-import trees
 
+import trees
 from contravox.audio import read_audio
 from contravox.trial_set import TrialSet
 

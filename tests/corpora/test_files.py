@@ -1,8 +1,8 @@
 import os
 
 import pytest
-import trees
 
+import trees
 from contravox.corpora.files import audio_files, recordings_like
 from contravox.errors import ManifestError
 

@@ -1,6 +1,6 @@
 import pytest
-import trees
 
+import trees
 from contravox.corpora.finding import archives
 
 

@@ -1,6 +1,6 @@
 import pytest
-import trees
 
+import trees
 from contravox.corpora.kaldi import kaldi_recordings
 from contravox.errors import ManifestError
 

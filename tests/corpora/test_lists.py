@@ -1,6 +1,6 @@
 import pytest
-import trees
 
+import trees
 from contravox.corpora.lists import find_list, read_list
 from contravox.errors import ManifestError
 

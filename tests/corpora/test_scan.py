@@ -2,8 +2,8 @@ import numpy as np
 import polars as pl
 import pytest
 import soundfile
-import trees
 
+import trees
 from contravox.corpora import scan
 from contravox.corpora.folder import folder_recordings, unlabelled_recordings
 from contravox.corpora.journal import Journal

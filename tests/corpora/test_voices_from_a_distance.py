@@ -1,5 +1,4 @@
 import trees
-
 from contravox.trial_set import TrialSet
 
 

@@ -1,8 +1,8 @@
 import shutil
 
 import pytest
-import trees
 
+import trees
 from contravox.trial_set import TrialSet
 
 
