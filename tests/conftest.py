@@ -23,7 +23,7 @@ def tone_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def speech() -> Path:
     """The folder of real speech that CONTRAVOX_SPEECH names."""
     folder = os.environ.get("CONTRAVOX_SPEECH")
