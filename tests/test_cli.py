@@ -183,6 +183,21 @@ def test_scoring_with_mistakes(fails, arguments, reason, no_cache):
     assert reason in fails(*arguments)
 
 
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--p-target", "0"), "p_targets.0: Input should be greater than 0"),
+        (("--p-target", "1"), "p_targets.0: Input should be less than 1"),
+        (("--crops", "2", "--plda"), "crops are scored by the plain cosine"),
+    ],
+)
+def test_options_that_make_no_sense(contravox, options, reason, no_cache):
+    done = contravox("evaluate", "run/model.safetensors", "corpus/test", *options)
+    assert done.status == 2
+    assert reason in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
 def test_verify(contravox, tone_corpus):
     first, second = sorted(tone_corpus.rglob("*.wav"))[:2]
     arguments = ("verify", "run/model.safetensors", first, second)

@@ -102,6 +102,15 @@ def test_content_is_what_counts_where_it_is_known(model, manifest, embedded, tmp
     assert second.embeddings.utterances[0] == f"other/{first.embeddings.utterances[0]}"
 
 
+def test_another_part_of_the_same_audio_is_another_utterance(model, manifest, embedded, tmp_path):
+    known = manifest.table.head(1).with_columns(digest=pl.lit("a" * 16))
+    later = known.with_columns(utterance=pl.lit("later"), start=0.2, duration=0.5)
+    both = embed_once(model, Manifest(pl.concat([known, later])), tmp_path).embeddings
+    expected = embed_manifest(model, Manifest(later)).vectors[0]
+    found = both.vectors[both.utterances.index("later")]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
 def test_the_digest_follows_what_decides_embeddings(model):
     digest = model.digest
     model.annotate(threshold=0.5)

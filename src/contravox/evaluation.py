@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from pydantic import Field
 
 from contravox.embedding import embed_manifest
 from contravox.embeddings import Embeddings
@@ -37,6 +38,8 @@ def silently(_: str) -> AbstractContextManager[Callable[..., None]]:
     return nullcontext(lambda *_: None)
 
 
+Prior = Annotated[float, Field(gt=0, lt=1)]
+
 CONDITIONS = ("sex", "language", "genre", "session", "duration")
 """Columns of a manifest by which trials are parted, where it has them."""
 
@@ -49,7 +52,7 @@ class EvaluationSettings(Settings):
     """
 
     scoring: ScoringSettings = ScoringSettings()
-    p_targets: tuple[float, ...] = P_TARGETS
+    p_targets: tuple[Prior, ...] = P_TARGETS
     quality: tuple[Quality, ...] = ()
     conditions: tuple[str, ...] | None = None
 

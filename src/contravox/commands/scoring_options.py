@@ -130,7 +130,10 @@ def evaluation_settings(
             }
         )
     except ValidationError as error:
-        raise typer.BadParameter(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+        mistake = error.errors()[0]
+        place = ".".join(map(str, mistake["loc"]))
+        reason = mistake["msg"].removeprefix("Value error, ")
+        raise typer.BadParameter(f"{place}: {reason}" if place else reason) from None
 
 
 def print_evaluation(evaluation: "Evaluation", output: Path | None, *, as_json: bool) -> None:
