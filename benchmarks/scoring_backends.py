@@ -10,7 +10,6 @@ Each run is a process of its own on the same files; they take turns. Memory is t
 Embeddings are random: nothing here depends on what they are.
 """
 
-import argparse
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -26,6 +26,7 @@ from rich.table import Table
 from contravox.embeddings import Embeddings
 from contravox.enrolments import Enrolments
 from contravox.progress import progress_bar
+from contravox.score_files import write_scores
 from contravox.scoring.cohort import Cohort
 from contravox.scoring.cosine import cosine_scores, unit_rows
 from contravox.scoring.enrolment import enrol
@@ -91,10 +92,10 @@ def write_enrolments(folder: Path, *, scale: float) -> None:
     )
 
 
-def write_scores(folder: Path, trials: Trials, scores: np.ndarray) -> None:
-    """As ``contravox evaluate`` writes them."""
-    table = trials.table.with_columns(pl.col("target").cast(pl.Int8), pl.Series("score", scores))
-    table.write_csv(folder / "scores.tsv", separator="\t")
+def pairs_of(embeddings: Embeddings, trials: Trials) -> NDArray[np.int64]:
+    """(k, 2) rows of the enrolment and test of each trial."""
+    table = trials.table
+    return np.stack([embeddings.rows(table["enrolment"]), embeddings.rows(table["test"])], axis=1)
 
 
 def contravox_cosine(folder: Path, watch: Stopwatch) -> None:
@@ -104,11 +105,11 @@ def contravox_cosine(folder: Path, watch: Stopwatch) -> None:
         Trials.read(folder / "trials.tsv"),
     )
     watch.part("reading")
-    pairs = embeddings.pairs(trials)
+    pairs = pairs_of(embeddings, trials)
     watch.part("rows of names")
     scores = cosine_scores(embeddings.vectors, embeddings.vectors, pairs)
     watch.part("scores")
-    write_scores(folder, trials, scores)
+    write_scores(folder / "scores.tsv", trials, scores)
     watch.part("writing")
 
 
@@ -145,7 +146,7 @@ def contravox_many(folder: Path, watch: Stopwatch) -> None:
     watch.part("rows of names")
     scores = inner_products(enrolled.vectors, unit_rows(embeddings.vectors), pairs)
     watch.part("scores")
-    write_scores(folder, trials, scores)
+    write_scores(folder / "scores.tsv", trials, scores)
     watch.part("writing")
 
 
@@ -159,14 +160,14 @@ def contravox_normalised(
     )
     cohort = Cohort.of(unit_rows(Embeddings.load(folder / "cohort.npz").vectors))
     watch.part("reading")
-    pairs = embeddings.pairs(trials)
+    pairs = pairs_of(embeddings, trials)
     watch.part("rows of names")
     units = unit_rows(embeddings.vectors)
     scores = inner_products(units, units, pairs)
     watch.part("scores")
     normalised = normalise_scores(scores, units, units, pairs, cohort, settings)
     watch.part("normalisation")
-    write_scores(folder, trials, normalised.scores)
+    write_scores(folder / "scores.tsv", trials, normalised.scores)
     watch.part("writing")
 
 
@@ -300,32 +301,3 @@ def answer(
         table.add_row(name, *numbers, parts)
     console.print(table, question.verdict(median), "", sep="\n", highlight=False)
     return median
-
-
-def parse_arguments() -> argparse.Namespace:
-    """What the user asks for."""
-    parser = argparse.ArgumentParser(description="Scores from embeddings beside other people's.")
-    parser.add_argument("--only", nargs="+", choices=QUESTIONS, default=list(QUESTIONS))
-    parser.add_argument("--threads", type=int, default=2, help="of every contestant (2)")
-    parser.add_argument("--repeats", type=int, default=3, help="turns of every contestant (3)")
-    parser.add_argument("--scale", type=float, default=1, help="share of the sizes (1)")
-    return parser.parse_args()
-
-
-def main() -> None:
-    """Ask every question that was asked for."""
-    arguments = parse_arguments()
-    console = Console()
-    console.width = max(console.width, 124)
-    for name in arguments.only:
-        answer(
-            QUESTIONS[name],
-            threads=arguments.threads,
-            repeats=arguments.repeats,
-            scale=arguments.scale,
-            console=console,
-        )
-
-
-if __name__ == "__main__":
-    main()

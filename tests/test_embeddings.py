@@ -1,10 +1,8 @@
 import numpy as np
-import polars as pl
 import pytest
 
 from contravox.embeddings import Embeddings
 from contravox.errors import ModelError, TrialsError
-from contravox.trials import Trials
 
 
 @pytest.fixture
@@ -22,10 +20,6 @@ def test_saved_and_loaded_again(tmp_path, embeddings):
 
 def test_rows_follow_the_order_asked_for(embeddings):
     assert embeddings.rows(["é c", "b", "a", "b"]).tolist() == [2, 0, 1, 0]
-    trials = Trials(
-        pl.DataFrame({"enrolment": ["a", "b"], "test": ["b", "é c"], "target": [True, False]})
-    )
-    assert embeddings.pairs(trials).tolist() == [[1, 0], [0, 2]]
 
 
 def test_an_utterance_without_embedding(embeddings):

@@ -45,12 +45,12 @@ def test_whole_utterances_and_the_plain_cosine(corpus, path):
 
 def test_crops_are_named_and_their_cosines_averaged(corpus, path):
     trials, crops = TrialSet.read(corpus / "test"), Crops(3, 0.5)
-    settings = EvaluationSettings.model_validate({"scoring": {"crops_averaged": True}})
-    evaluation = ModelEvaluation(path, crops=crops).evaluate(trials, settings)
+    evaluation = ModelEvaluation(path, crops=crops).evaluate(trials, EvaluationSettings())
     assert evaluation.protocol["embedding"] == "3 crops of 0.5 s"
     vectors = embed_manifest(Model.load(path), trials.manifest, crops=crops)
-    pairs = vectors.pairs(trials.trials)
-    expected = np.einsum("kd,kd->k", vectors.vectors[pairs[:, 0]], vectors.vectors[pairs[:, 1]])
+    table = trials.trials.table
+    one, other = (vectors.vectors[vectors.rows(table[side])] for side in ("enrolment", "test"))
+    expected = np.einsum("kd,kd->k", one, other)
     np.testing.assert_allclose(evaluation.result.scores, expected, atol=1e-5)
 
 
@@ -69,7 +69,9 @@ def test_a_calibrated_model_gives_log_likelihood_ratios(corpus, path):
         own.result.log_likelihood_ratios, on_trials.result.log_likelihood_ratios, atol=1e-4
     )
     assert own.protocol["calibration"] == f"learned on {validation.name}"
-    # Normalised scores are others than those it was learned on.
+    # Scores of crops, and normalised ones, are others than those it was learned on.
+    crops = ModelEvaluation(path, crops=Crops(2, 0.5)).evaluate(test, EvaluationSettings())
+    assert crops.result.log_likelihood_ratios is None
     settings = EvaluationSettings.model_validate(
         {"scoring": {"normalisation": {"method": "S-norm"}}}
     )

@@ -58,6 +58,9 @@ def test_what_a_manifest_does_not_say_is_not_compared():
         corpus=pl.lit(None, dtype=pl.String), digest=pl.lit(None, dtype=pl.String)
     )
     refuse(Manifest(unknown), training=Manifest(unknown))
+    for silent in (Manifest(unknown), Manifest(TRAINING.table.drop("corpus", "digest"))):
+        assert speaker_digests(silent) == {}
+        assert recording_digests(silent).to_list() == []
 
 
 def test_recordings_are_kept_beside_the_model(tmp_path):

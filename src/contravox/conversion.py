@@ -11,8 +11,8 @@ import polars as pl
 
 from contravox.audio import SAMPLE_RATE, audio_info
 from contravox.corpora.files import audio_files
-from contravox.corpora.threads import map_in_threads
 from contravox.errors import AudioError, ManifestError, MissingExtraError
+from contravox.threads import map_in_threads
 from contravox.writing import atomic_path
 
 CONVERTED_SUFFIXES = (".m4a", ".mp4", ".aac", ".m4b", ".mov", ".mkv", ".webm", ".wma", ".amr")

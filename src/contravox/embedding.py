@@ -1,8 +1,6 @@
 """Utterances of a manifest to embeddings."""
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
@@ -15,6 +13,7 @@ from contravox.embeddings import Embeddings
 from contravox.errors import AudioError
 from contravox.manifest import Manifest
 from contravox.model import Model
+from contravox.threads import map_in_threads
 
 BATCH_SECONDS = 40.0
 """Audio embedded at a time: enough to keep the cores busy, few enough to stay in the caches."""
@@ -93,20 +92,19 @@ def embed_readable(
     unreadable: dict[str, str] = {}
     embedded: list[int] = []
     done = 0
-    with ThreadPoolExecutor(2) as pool:
-        read = _map_ahead(pool, _read, rows)
-        for size in _batch_sizes([_seconds_embedded(row[3], crops) for row in rows]):
-            waveforms: dict[int, NDArray[np.float32]] = {}
-            for row, result in enumerate(islice(read, size), start=done):
-                if isinstance(result, AudioError):
-                    unreadable[rows[row][0]] = str(result)
-                else:
-                    waveforms[row] = result
-            if waveforms:
-                vectors[list(waveforms)] = _embed(model, list(waveforms.values()), crops)
-            embedded += waveforms
-            done += size
-            progress(done, len(rows))
+    read = map_in_threads(_read, rows, workers=2)
+    for size in _batch_sizes([_seconds_embedded(row[3], crops) for row in rows]):
+        waveforms: dict[int, NDArray[np.float32]] = {}
+        for row, result in enumerate(islice(read, size), start=done):
+            if isinstance(result, AudioError):
+                unreadable[rows[row][0]] = str(result)
+            else:
+                waveforms[row] = result
+        if waveforms:
+            vectors[list(waveforms)] = _embed(model, list(waveforms.values()), crops)
+        embedded += waveforms
+        done += size
+        progress(done, len(rows))
     order = sorted(embedded, key=lambda row: rows[row][0])
     return Embedded(Embeddings([rows[row][0] for row in order], vectors[order]), unreadable)
 
@@ -152,22 +150,6 @@ def _batch_sizes(durations: list[float]) -> Iterator[int]:
 
 Row = tuple[str, str, float, float]
 """utterance, path, start, duration"""
-
-
-def _map_ahead(
-    pool: ThreadPoolExecutor,
-    function: Callable[[Row], NDArray[np.float32] | AudioError],
-    rows: list[Row],
-    ahead: int = 64,
-) -> Iterator[NDArray[np.float32] | AudioError]:
-    """Like ``pool.map``, but at most ``ahead`` results wait in memory."""
-    waiting: deque[Future[NDArray[np.float32] | AudioError]] = deque()
-    for row in rows:
-        waiting.append(pool.submit(function, row))
-        if len(waiting) == ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
 
 
 def _read(row: Row) -> NDArray[np.float32] | AudioError:

@@ -10,7 +10,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from contravox.errors import ModelError, TrialsError
-from contravox.trials import Trials
 from contravox.writing import atomic_path
 
 
@@ -72,8 +71,3 @@ class Embeddings:
         if len(set(names)) < len(names):
             raise ModelError("the files share names of utterances: give each utterance once")
         return cls(names, np.concatenate([each.vectors for each in several]))
-
-    def pairs(self, trials: Trials) -> NDArray[np.int64]:
-        """(k, 2) rows of the enrolment and test of each trial. Raises TrialsError."""
-        table = trials.table
-        return np.stack([self.rows(table["enrolment"]), self.rows(table["test"])], axis=1)

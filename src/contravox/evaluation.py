@@ -38,6 +38,8 @@ def silently(_: str) -> AbstractContextManager[Callable[..., None]]:
     return nullcontext(lambda *_: None)
 
 
+INTERVALS = "95 %, 1,000 bootstraps over speakers"
+
 Prior = Annotated[float, Field(gt=0, lt=1)]
 
 CONDITIONS = ("sex", "language", "genre", "session", "duration")
@@ -129,6 +131,7 @@ def evaluate(
     *,
     training: TrainingEmbeddings | None = None,
     calibration: TrialEmbeddings | Calibration | None = None,
+    crops_averaged: bool = False,
     described: Mapping[str, str] | None = None,
     about: Mapping[str, Any] | None = None,
     stage: Stage = silently,
@@ -136,16 +139,14 @@ def evaluate(
     """Score a trial list and measure the scores.
 
     training: what whitening, PLDA and normalisation learn from. calibration: trials to learn it on,
-    of other speakers, or one learned before. described: more about the protocol, for people. about:
-    more about the system; see ``SystemResult``.
+    of other speakers, or one learned before. crops_averaged: see ``Scorer``. described: more about
+    the protocol, for people. about: more about the system; see ``SystemResult``.
 
     Raises ScoringError, TrialsError, MetricError.
     """
-    if training is not None:
-        with stage("learning from the training embeddings"):
-            scorer = Scorer(settings.scoring, training.embeddings, training.speakers)
-    else:
-        scorer = Scorer(settings.scoring)
+    learns_from = () if training is None else (training.embeddings, training.speakers)
+    with stage("learning from the training embeddings"):
+        scorer = Scorer(settings.scoring, *learns_from, crops_averaged=crops_averaged)
 
     def columns(trials: TrialEmbeddings) -> dict[str, NDArray]:
         of = trials.trial_set
@@ -194,6 +195,7 @@ def usual_conditions(trial_set: TrialSet) -> list[str]:
 def protocol_of(trial_set: TrialSet, scoring: ScoringSettings) -> dict[str, str | int | None]:
     """What a trial list is, and how its enrolments are made."""
     trials, protocol = trial_set.trials, trial_set.protocol
+    unknown = trial_set.manifest.table["speaker"].null_count()
     several = "" if trial_set.enrolments is None or scoring.backend == "PLDA" else scoring.enrolment
     return {
         **{key.replace("_", " "): value for key, value in asdict(protocol).items()},
@@ -203,5 +205,5 @@ def protocol_of(trial_set: TrialSet, scoring: ScoringSettings) -> dict[str, str 
         "speakers": len(trial_set.manifest.speakers),
         "enrolment": protocol.enrolment + (f": {several}" if several else ""),
         "equal error rate": "by linear interpolation between operating points",
-        "intervals": "95 %, 1,000 bootstraps over speakers",
+        "intervals": "none: not all speakers are known" if unknown else INTERVALS,
     }

@@ -82,16 +82,12 @@ class ModelEvaluation:
             trial_set = trial_set.without(embedded.unreadable)
         return TrialEmbeddings(trial_set, embedded.embeddings)
 
-    def embed_training(self, manifest: Path) -> TrainingEmbeddings:
-        """Embed what whitening, PLDA and normalisation learn from; the unreadable is left out.
-
-        Raises ManifestError.
-        """
-        utterances = Manifest.read(manifest)
+    def embed_training(self, utterances: Manifest, name: str | Path) -> TrainingEmbeddings:
+        """Embed what whitening, PLDA and normalisation learn from; the unreadable is left out."""
         embeddings = self._embed(utterances).embeddings
         speakers = utterances.speakers_of(embeddings.utterances)
-        name = f"{manifest}: {len(embeddings):,} utterances of {speakers.n_unique():,} speakers"
-        return TrainingEmbeddings(embeddings, speakers, name)
+        held = f"{len(embeddings):,} utterances of {speakers.n_unique():,} speakers"
+        return TrainingEmbeddings(embeddings, speakers, f"{name}: {held}")
 
     def evaluate(
         self,
@@ -108,16 +104,19 @@ class ModelEvaluation:
 
         Raises ContravoxError of many kinds.
         """
-        for other, name in ((training, "--training"), (calibration, "--calibrate-on")):
-            if other is not None:
-                manifest = Manifest.read(other) if isinstance(other, Path) else other.manifest
-                self._refuse_shared(trials, manifest, name)
+        cohort = None if training is None else Manifest.read(training)
+        if cohort is not None:
+            self._refuse_shared(trials, cohort, "--training")
+        if calibration is not None:
+            self._refuse_shared(trials, calibration.manifest, "--calibrate-on")
         test = self.embed(trials)
         model = self.model.settings
+        # What the model's own threshold and calibration are for.
+        plain = self.crops is None and settings.scoring == ScoringSettings()
         learned: TrialEmbeddings | Calibration | None = None
         if calibration is not None:
             learned = self.embed(calibration)
-        elif settings.scoring == ScoringSettings() and not settings.quality:
+        elif plain and not settings.quality:
             learned = model.calibration
             if learned is not None:
                 settings = settings.model_copy(update={"quality": qualities(learned)})
@@ -129,8 +128,9 @@ class ModelEvaluation:
             self.path.resolve().parent.name,
             test,
             settings,
-            training=None if training is None else self.embed_training(training),
+            training=None if cohort is None else self.embed_training(cohort, training or ""),
             calibration=learned,
+            crops_averaged=self.crops is not None,
             described={
                 "model": str(self.path),
                 "embedding": "whole utterance" if self.crops is None else str(self.crops),
@@ -140,7 +140,7 @@ class ModelEvaluation:
                 "labels_used": model.labels_used,
                 "parameters": self.model.parameter_count,
                 "training_seconds": model.training_seconds,
-                "threshold": model.threshold if settings.scoring == ScoringSettings() else None,
+                "threshold": model.threshold if plain else None,
             },
             stage=self.stage,
         )

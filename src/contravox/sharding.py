@@ -22,10 +22,10 @@ import soundfile
 from numpy.typing import NDArray
 
 from contravox.audio import SAMPLE_RATE, read_audio
-from contravox.corpora.threads import map_in_threads
 from contravox.errors import AudioError, ManifestError, StorageError
 from contravox.manifest import Manifest
 from contravox.storage import check_store, upload
+from contravox.threads import map_in_threads
 from contravox.writing import atomic_path, write_text
 
 PCM_BYTES_PER_SECOND = 2 * SAMPLE_RATE

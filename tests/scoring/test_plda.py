@@ -169,13 +169,6 @@ def test_scores_can_be_normalised():
         np.testing.assert_allclose(normalised, slow, rtol=1e-3, atol=1e-3)
 
 
-def test_what_was_learned_can_be_kept():
-    plda = model()
-    again = PLDA.from_arrays(plda.arrays())
-    means = np.ones((2, 3))
-    np.testing.assert_array_equal(again.enrolment_vectors(means), plda.enrolment_vectors(means))
-
-
 def test_progress_is_told():
     vectors, speakers = draw(model(), [3] * 20)
     steps = []

@@ -1,7 +1,6 @@
 import numpy as np
 import polars as pl
 import pytest
-from pydantic import ValidationError
 
 from contravox.embeddings import Embeddings
 from contravox.enrolments import Enrolments
@@ -79,7 +78,7 @@ def test_several_utterances_by_each_method(embeddings, method):
 def test_means_over_crops_are_not_scaled(embeddings):
     half = Embeddings(embeddings.utterances, unit_rows(embeddings.vectors) / 2)
     whole = Scorer(ScoringSettings()).score(half, TRIALS).scores
-    crops = Scorer(ScoringSettings(crops_averaged=True))
+    crops = Scorer(ScoringSettings(), crops_averaged=True)
     np.testing.assert_allclose(crops.score(half, TRIALS).scores, whole / 4, atol=1e-6)
     several = crops.score(half, TRIALS, BEHIND).scores
     expected = (half.vectors[1] + half.vectors[2]) / 2 @ half.vectors[0]
@@ -126,5 +125,6 @@ def test_what_learns_needs_training_data(training):
     ):
         with pytest.raises(ScoringError, match="--training"):
             Scorer(settings)
-    with pytest.raises(ValidationError, match="crops are scored by the plain cosine"):
-        ScoringSettings(crops_averaged=True, backend="PLDA")
+    for settings in (ScoringSettings(backend="PLDA"), ScoringSettings(whitening="whitening")):
+        with pytest.raises(ScoringError, match="crops are scored by the plain cosine"):
+            Scorer(settings, *training, crops_averaged=True)

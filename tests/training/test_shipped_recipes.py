@@ -2,6 +2,7 @@
 
 import pytest
 
+from contravox.model import Model
 from contravox.preparation import prepare_corpus
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
@@ -59,7 +60,10 @@ def test_a_second_stage_starts_from_the_first_at_its_place(name, train, corpus):
     # `contravox train small/NAME` writes to runs/NAME.
     if not (corpus / first / "model.safetensors").exists():
         train(f"small/{first.name}", corpus / first)
-    train(name, corpus / "second" / name)
+    second = train(name, corpus / "second" / name)
+    before = Model.load(corpus / first / "model.safetensors").settings
+    assert second.heritage.training_seconds == before.training_seconds > 0
+    assert second.heritage.speakers == set(before.trained_on) != set()
 
 
 @pytest.mark.parametrize("name", [name for name in shipped_recipes() if "/" not in name])

@@ -91,7 +91,6 @@ def evaluate(
         top=top,
         whiten=whiten,
         plda=plda,
-        crops=crops is not None,
         quality=quality,
         p_target=p_target,
         condition=condition,

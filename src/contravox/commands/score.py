@@ -63,7 +63,6 @@ def score(
         top=top,
         whiten=whiten,
         plda=plda,
-        crops=False,
         quality=None,
         p_target=p_target,
         condition=condition,

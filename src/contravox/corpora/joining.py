@@ -10,9 +10,9 @@ import soundfile
 
 from contravox.audio import SAMPLE_RATE, read_audio
 from contravox.corpora.scan import scan_recordings
-from contravox.corpora.threads import map_in_threads
 from contravox.errors import AudioError
 from contravox.manifest import COLUMNS, Manifest
+from contravox.threads import map_in_threads
 from contravox.writing import atomic_path
 
 SHORT_SECONDS = 2.0

@@ -10,9 +10,9 @@ import polars as pl
 
 from contravox.audio import MINIMUM_SECONDS, audio_info, read_audio
 from contravox.corpora.journal import HEADER, Journal, size_and_time
-from contravox.corpora.threads import map_in_threads
 from contravox.errors import AudioError, ManifestError
 from contravox.manifest import COLUMNS, Manifest
+from contravox.threads import map_in_threads
 from contravox.writing import atomic_path
 
 BLOCK = 1_000

@@ -5,7 +5,7 @@ utterance to utterance, drawn from N(0, within) (Brümmer & de Villiers 2010, Th
 partitioning problem). A trial's score is the log-likelihood ratio of one y against two.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -118,15 +118,6 @@ class PLDA:
     def cohort(self, vectors: NDArray) -> Cohort:
         """Embeddings (c, d) as a cohort for scores of this model; each stands for one utterance."""
         return Cohort(self.test_vectors(vectors), self.enrolment_vectors(vectors))
-
-    def arrays(self) -> dict[str, NDArray]:
-        """What was learned, by name."""
-        return {"mean": self.mean, "between": self.between, "within": self.within}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray]) -> "PLDA":
-        """Made again of what ``arrays`` gave."""
-        return cls(arrays["mean"], arrays["between"], arrays["within"])
 
     @cached_property
     def _basis(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

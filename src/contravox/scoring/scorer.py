@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from pydantic import model_validator
 
 from contravox.embeddings import Embeddings
 from contravox.enrolments import Enrolments
@@ -29,26 +28,17 @@ class ScoringSettings(Settings):
     enrolment: what several utterances make together; see ``enrol``. PLDA knows its own way, and
     crops are averaged like utterances.
     whitening, backend, normalisation: all but the plain cosine learn from training embeddings.
-    crops_averaged: embeddings are means over crops, whose products are means of cosines, and are
-    not scaled to length 1.
     """
 
     enrolment: EnrolmentMethod = "mean of unit embeddings"
     whitening: WhiteningMethod | None = None
     backend: Literal["cosine", "PLDA"] = "cosine"
     normalisation: NormalisationSettings | None = None
-    crops_averaged: bool = False
 
     @property
     def learns(self) -> bool:
         """Whether training embeddings are needed."""
         return bool(self.whitening or self.normalisation or self.backend == "PLDA")
-
-    @model_validator(mode="after")
-    def _crops_are_plain(self) -> Self:
-        if self.crops_averaged and (self.whitening or self.backend == "PLDA"):
-            raise ValueError("crops are scored by the plain cosine: no whitening, no PLDA")
-        return self
 
 
 @dataclass(frozen=True)
@@ -67,8 +57,11 @@ class Scorer:
     """Scores trial lists as ``settings`` say.
 
     training: embeddings of training data and their speakers (n,), for all but the plain cosine.
+    crops_averaged: embeddings are means over crops, whose products are means of cosines, and are
+    not scaled to length 1.
 
-    Raises ScoringError where they are needed and not given, or too few.
+    Raises ScoringError where training data is needed and not given, or too few, and for crops that
+    are not scored by the plain cosine.
     """
 
     def __init__(
@@ -76,8 +69,13 @@ class Scorer:
         settings: ScoringSettings,
         training: Embeddings | None = None,
         training_speakers: pl.Series | None = None,
+        *,
+        crops_averaged: bool = False,
     ) -> None:
+        if crops_averaged and (settings.whitening or settings.backend == "PLDA"):
+            raise ScoringError("crops are scored by the plain cosine: no whitening, no PLDA")
         self.settings = settings
+        self.crops_averaged = crops_averaged
         self.whitening: Whitening | None = None
         self.plda: PLDA | None = None
         self.cohort: Cohort | None = None
@@ -163,7 +161,7 @@ class Scorer:
         test = Embeddings(names, vectors)
         if enrolments is None:
             return test, test
-        if self.settings.crops_averaged:
+        if self.crops_averaged:
             return enrolment_means(test, enrolments)[0], test
         # Their own lengths matter to the mean of embeddings, so those that are not whitened go in.
         own = test if self.whitening else embeddings
@@ -173,4 +171,4 @@ class Scorer:
         """Embeddings (n, d) whitened, at length 1; means over crops as they are."""
         if self.whitening is not None:
             return self.whitening.apply(vectors)
-        return vectors if self.settings.crops_averaged else unit_rows(vectors)
+        return vectors if self.crops_averaged else unit_rows(vectors)

@@ -1,6 +1,5 @@
 """Embeddings brought to mean zero and an even spread, both learned on training data."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -85,15 +84,6 @@ class Whitening:
             block = slice(start, start + size)
             np.matmul(vectors[block] - self.mean, self.matrix, out=whitened[block])
         return unit_rows(whitened, "whitened embeddings")
-
-    def arrays(self) -> dict[str, NDArray]:
-        """What was learned, by name."""
-        return {"mean": self.mean, "matrix": self.matrix}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray]) -> "Whitening":
-        """Made again of what ``arrays`` gave."""
-        return cls(arrays["mean"], arrays["matrix"])
 
 
 def _inverse_root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from contravox.corpora.threads import AHEAD, map_in_threads
+from contravox.threads import AHEAD, map_in_threads
 
 
 def test_results_come_in_order_and_few_jobs_wait():
