@@ -13,6 +13,14 @@ from contravox.errors import RecipeError
 LABELS = np.repeat(np.arange(10), [5, 1, 4, 6, 6, 6, 8, 3, 2, 7])
 
 
+def by_utterance(batch):
+    """Requests of each utterance, by the segment."""
+    groups = {}
+    for request in sorted(batch):
+        groups.setdefault(request.utterance, []).append(request)
+    return list(groups.values())
+
+
 def test_random_utterances_draws_each_at_most_once_an_epoch():
     settings = RandomUtterancesSettings(utterances=7, segments=2)
     batches = Sampler(settings, LABELS).batches(0)
@@ -21,7 +29,7 @@ def test_random_utterances_draws_each_at_most_once_an_epoch():
     drawn = Counter(request.utterance for batch in batches for request in batch)
     assert set(drawn.values()) == {2}
     for batch in batches:
-        assert [request.segment for request in batch] == [0, 1] * 7
+        assert all([r.segment for r in group] == [0, 1] for group in by_utterance(batch))
 
 
 def test_speakers_utterances_has_different_speakers_and_utterances():
@@ -48,7 +56,23 @@ def test_views_count_the_segments_of_a_label():
         views = {}
         for request in batch:
             views.setdefault(int(LABELS[request.utterance]), []).append(request.view)
-        assert list(views.values()) == [[0, 1, 2, 3]] * 3
+        assert list(map(sorted, views.values())) == [[0, 1, 2, 3]] * 3
+        # Segments cut together know of each other by their seed.
+        assert set(Counter(request.seed for request in batch).values()) == {2}
+
+
+@pytest.mark.parametrize("parts", [2, 4])
+def test_a_part_of_a_batch_does_not_hold_whole_speakers(parts):
+    settings = SpeakersUtterancesSettings(speakers=8, utterances=4)
+    together = 0
+    for epoch in range(300):
+        for batch in Sampler(settings, LABELS, seed=1).batches(epoch):
+            labels = LABELS[[request.utterance for request in batch]].reshape(parts, -1)
+            same = labels[:, :, None] == labels[:, None]
+            together += (same.sum() - labels.size) / labels.size
+    batches = sum(len(Sampler(settings, LABELS, seed=1).batches(epoch)) for epoch in range(300))
+    # Of a row's three positives, as many share its part of 32 rows as of any other rows.
+    assert together / batches == pytest.approx(3 * (32 / parts - 1) / 31, rel=0.05)
 
 
 @pytest.mark.parametrize(

@@ -312,7 +312,7 @@ def test_two_processes_learn_what_one_learns_in_chunks(name, both, folder, corpu
         moved = max(moved, (value - initial[key]).abs().max().item())
         for returned in both:
             torch.testing.assert_close(returned["parameters"][name][key], value)
-    assert moved > 1e-3
+    assert moved > 5e-4
 
 
 def test_resumed_in_two_processes_is_as_never_stopped(both, folder):

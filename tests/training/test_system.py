@@ -181,6 +181,17 @@ def test_chunks_give_the_step_of_the_whole_batch(name, size):
     assert_same_gradients(in_chunks[2], gradients, 1e-8)
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_order_of_rows_changes_nothing(name):
+    batch = make_batch()
+    order = torch.randperm(8, generator=torch.Generator().manual_seed(2))
+    losses, weights, gradients = step(make_system(RECIPES[name]), batch)
+    permuted = step(make_system(RECIPES[name]), Batch(*(tensor[order] for tensor in batch)))
+    assert permuted[0] == pytest.approx(losses, rel=1e-8)
+    assert permuted[1] == pytest.approx(weights, rel=1e-8)
+    assert_same_gradients(permuted[2], gradients, 1e-8)
+
+
 def test_mixed_precision_in_chunks_gives_the_step_of_the_whole_batch():
     steps = []
     for recipe in (RECIPES["mgda"], chunked(RECIPES["mgda"], 3)):

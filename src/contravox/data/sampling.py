@@ -92,7 +92,13 @@ class Sampler:
             )
 
     def batches(self, epoch: int) -> list[list[SegmentRequest]]:
-        """The whole batches of an epoch, as many in each; the rest waits for another epoch."""
+        """The whole batches of an epoch, as many in each; the rest waits for another epoch.
+
+        The rows of a batch are in random order. Parted into chunks or among processes, whose batch
+        normalisation sees its own rows alone, it would otherwise give a speaker's segments the same
+        statistics and tell them from others by those: He et al. 2020 (MoCo, arXiv 1911.05722,
+        section 3.3) shuffle for that reason.
+        """
         generator = np.random.default_rng([self.seed, epoch])
         if isinstance(self.settings, SpeakersUtterancesSettings):
             rows = list(self._speaker_batches(generator, self.settings))
@@ -100,7 +106,10 @@ class Sampler:
             order = generator.permutation(len(self.labels))
             size = self.settings.utterances
             rows = [order[low : low + size] for low in range(0, len(order) - size + 1, size)]
-        return [self._requests(batch, generator) for batch in rows]
+        batches = [self._requests(batch, generator) for batch in rows]
+        # Of random numbers of their own, so that it changes nothing about who is in a batch.
+        orders = np.random.default_rng([self.seed, epoch, 1])
+        return [[batch[row] for row in orders.permutation(len(batch))] for batch in batches]
 
     def _speaker_batches(
         self, generator: np.random.Generator, settings: SpeakersUtterancesSettings
