@@ -92,7 +92,9 @@ def test_what_does_not_fit_is_named(saved, settings, classes, reason):
 
 
 def test_other_speakers_are_refused(saved):
-    with pytest.raises(RecipeError, match="was trained on other speakers: train on the same"):
+    with pytest.raises(
+        RecipeError, match="was trained on other speakers or utterances: train on the same"
+    ):
         load_objectives(saved, make(), "others")
 
 

@@ -68,12 +68,25 @@ def test_the_dataset_cuts_as_the_recipe_says(read):
     assert not read((ROWS, {})).dataset.overlap
 
 
-def test_the_digest_names_who_has_which_label(read):
-    corpus = read((ROWS, {}))
-    assert read((ROWS, {}), speeds=[0.9]).digest == corpus.digest
-    assert read(({**ROWS, "e": "bob"}, {})).digest == corpus.digest
+NAMED = {"corpus": "one"}
+
+
+def test_the_digest_of_classes_names_who_has_which_label(read):
+    digest = read((ROWS, NAMED)).class_digest
+    assert read((ROWS, NAMED), speeds=[0.9]).class_digest == digest
+    assert read(({**ROWS, "e": "bob"}, NAMED)).class_digest == digest
     for other in ({**ROWS, "d": "dan"}, {**ROWS, "e": "eve"}):
-        assert read((other, {})).digest != corpus.digest
+        assert read((other, NAMED)).class_digest != digest
+    assert read((ROWS, {"corpus": "two"})).class_digest != digest
+
+
+def test_classes_of_a_corpus_without_a_name_are_told_apart_by_their_utterances(read):
+    digest = read((ROWS, {})).class_digest
+    assert read((ROWS, {})).class_digest == digest
+    # The same names in another corpus, which may be other people.
+    others = {f"other {name}": speaker for name, speaker in ROWS.items()}
+    assert read((others, {})).class_digest != digest
+    assert read((ROWS, NAMED), ({"e": "dan"}, {})).class_digest != digest
 
 
 def release(**stated):

@@ -1,8 +1,9 @@
 """The state of a training run on disk: enough to continue to the same weights."""
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,19 @@ from contravox.training.recipe import Recipe
 from contravox.writing import atomic_path
 
 NAME = "checkpoint.pt"
+
+WITHOUT_EFFECT = {
+    *("data.workers", "data.speakers", "data.utterances", "data.allow_overlap"),
+    "training.checkpoint_steps",
+}
+"""Keys of a recipe whose values may change between two parts of a run."""
+
+COMPARED_BY_CONTENT = {
+    *("data.manifest", "data.validation_trials", "data.validation_manifest"),
+    *("augmentation.noises", "augmentation.rooms"),
+    *("training.initial_model", "training.initial_objectives"),
+}
+"""Files may lie elsewhere, as long as they hold the same: see ``input_digests``."""
 
 
 @dataclass
@@ -38,18 +52,23 @@ class Progress:
 def save_checkpoint(
     folder: Path,
     recipe: Recipe,
+    inputs: Mapping[str, str],
     progress: Progress,
     system: nn.Module,
     optimiser: Optimizer,
     precision: Precision,
     states: Sequence[RandomState],
 ) -> None:
-    """Write ``checkpoint.pt``, whole or not at all; states are every process's random numbers'.
+    """Write ``checkpoint.pt``, whole or not at all.
+
+    inputs: see ``input_digests``. states: of every process's random numbers.
 
     Raises OutputError.
     """
     state = {
+        "version": version("contravox"),
         "recipe": recipe.model_dump(mode="json"),
+        "inputs": dict(inputs),
         "progress": asdict(progress),
         "system": system.state_dict(),
         "optimiser": optimiser.state_dict(),
@@ -63,10 +82,11 @@ def save_checkpoint(
         temporary.write_bytes(data.getbuffer())
 
 
-def read_checkpoint(folder: Path, recipe: Recipe) -> dict[str, Any]:
-    """Read the checkpoint of ``recipe``. Nothing in the file is executed.
+def read_checkpoint(folder: Path, recipe: Recipe, inputs: Mapping[str, str]) -> dict[str, Any]:
+    """Read the checkpoint of ``recipe`` and ``inputs``. Nothing in the file is executed.
 
-    Raises CheckpointError where it is not whole, or was trained with another recipe.
+    Raises CheckpointError where it is not whole, or is of another recipe, of files that held
+    something else, or of another version of contravox.
     """
     path = folder / NAME
     try:
@@ -78,8 +98,8 @@ def read_checkpoint(folder: Path, recipe: Recipe) -> dict[str, Any]:
         ) from error
     except RecipeError:
         before = None
-    whole = {"progress", "system", "optimiser", "precision", "random_states"}
-    if before is None or not state.keys() >= whole:
+    whole = {"version", "inputs", "progress", "system", "optimiser", "precision", "random_states"}
+    if before is None or not state.keys() >= whole or state["version"] != version("contravox"):
         raise CheckpointError(
             f"{path}: of another version of contravox: delete it and train again from the start, "
             "or resume with that version"
@@ -91,6 +111,12 @@ def read_checkpoint(folder: Path, recipe: Recipe) -> dict[str, Any]:
             f"{path}: was trained with {key}={old}, this recipe says {new}: "
             "set it back, or train into another folder"
         )
+    for key in sorted(state["inputs"].keys() | inputs.keys()):
+        if state["inputs"].get(key) != inputs.get(key):
+            raise CheckpointError(
+                f"{path}: {key} held something else when this was trained: put the same back, or "
+                "train into another folder"
+            )
     return state
 
 
@@ -113,8 +139,8 @@ def restore(
 
 
 def _first_difference(old: Any, new: Any, key: str = "") -> tuple[str, Any, Any] | None:
-    """The first key whose values differ; how many processes read the data decides nothing."""
-    if key == "data.workers":
+    """The first key whose values differ and decide something."""
+    if key in WITHOUT_EFFECT or key in COMPARED_BY_CONTENT:
         return None
     if key == "objectives" and list(old) != list(new) and set(old) == set(new):
         # The optimiser's state goes by their order.

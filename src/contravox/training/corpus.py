@@ -1,6 +1,5 @@
 """The utterances that a recipe trains on, and how they become batches."""
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +11,7 @@ from contravox.data.dataset import SegmentDataset
 from contravox.data.sampling import Sampler
 from contravox.errors import ManifestError, RecipeError
 from contravox.manifest import Manifest
+from contravox.training.inputs import contents, digest_of
 from contravox.training.recipe import DataSettings, Recipe
 
 
@@ -57,10 +57,17 @@ class TrainingCorpus:
         return int(self.dataset.labels.max()) + 1
 
     @cached_property
-    def digest(self) -> str:
-        """A name for who has which label: two corpora with the same classify alike."""
-        names = "\n".join(self.identities.unique().sort())
-        return hashlib.blake2b(names.encode(), digest_size=16).hexdigest()
+    def class_digest(self) -> str:
+        """A name for who has which label: two corpora with the same classify alike.
+
+        Speakers of a corpus that the manifest does not name are told apart by their utterances:
+        two corpora may both have a speaker 1.
+        """
+        classes = self.identities.to_frame("identity")
+        columns = self.manifest.table.columns
+        if "corpus" not in columns or self.manifest.table["corpus"].null_count():
+            classes = classes.with_columns(contents(self.manifest))
+        return digest_of(classes.unique().sort(classes.columns))
 
     def utterances(self, rows: list[int]) -> list[str]:
         """The names of the dataset's rows, each once, sorted."""

@@ -30,7 +30,7 @@ def start_system(
     if settings.initial_model is not None:
         heritage = _load_model(system.model, settings.initial_model, recipe)
     if settings.initial_objectives is not None and corpus is not None:
-        load_objectives(settings.initial_objectives, system.objectives, corpus.digest)
+        load_objectives(settings.initial_objectives, system.objectives, corpus.class_digest)
     if settings.sync_batchnorm:
         synchronise_batchnorm(system)
     return system, heritage

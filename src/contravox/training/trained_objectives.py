@@ -18,7 +18,7 @@ NAME = "objectives.safetensors"
 def save_objectives(path: Path, objectives: Objectives, classes: str) -> None:
     """Write class vectors, heads and learned scales, by the objectives' names in the recipe.
 
-    classes: ``TrainingCorpus.digest``. Raises OutputError.
+    classes: ``TrainingCorpus.class_digest``. Raises OutputError.
     """
     tensors = {name: each.contiguous() for name, each in objectives.by_name.state_dict().items()}
     with atomic_path(path) as temporary:
@@ -54,8 +54,8 @@ def load_objectives(path: Path, objectives: Objectives, classes: str) -> None:
         if name in per_class:
             if classes != before:
                 raise RecipeError(
-                    f"training.initial_objectives: {path} was trained on other speakers: train on "
-                    "the same manifests, or leave initial_objectives out"
+                    f"training.initial_objectives: {path} was trained on other speakers or "
+                    "utterances: train on the same manifests, or leave initial_objectives out"
                 )
             values = values[: len(state[name])]
         if values.shape != state[name].shape:

@@ -20,6 +20,7 @@ from contravox.overlap import write_recordings
 from contravox.training.checkpoint import NAME as CHECKPOINT
 from contravox.training.checkpoint import Progress, read_checkpoint, restore, save_checkpoint
 from contravox.training.corpus import TrainingCorpus
+from contravox.training.inputs import input_digests
 from contravox.training.interrupt import Interrupt, deferred_interrupt
 from contravox.training.log import Log, NoLog, TrainingLog
 from contravox.training.optimiser import make_optimiser
@@ -92,6 +93,9 @@ class Trainer:
                 )
                 if not recipe.data.allow_overlap:
                     self.heritage.refuse(self.validation)
+            self.inputs = input_digests(
+                recipe, self.corpus.manifest, self.corpus.identities, self.validation
+            )
         self.system, self.optimiser = self.fabric.setup(
             system, make_optimiser(system, settings.optimiser)
         )
@@ -116,7 +120,7 @@ class Trainer:
                         f"{self.folder}: holds a training already: continue it with --resume, "
                         "or choose another --output"
                     )
-                state = read_checkpoint(self.folder, self.recipe)
+                state = read_checkpoint(self.folder, self.recipe, self.inputs)
                 self.progress = restore(state, self.system, self.optimiser, self.precision)
         if not self.progress.finished:
             with errors_of_any(self.fabric):
@@ -260,7 +264,7 @@ class Trainer:
             if leads():
                 model.save(self.folder / MODEL)
                 save_objectives(
-                    self.folder / OBJECTIVES, self.system.objectives, self.corpus.digest
+                    self.folder / OBJECTIVES, self.system.objectives, self.corpus.class_digest
                 )
 
     def _checkpoint(self) -> None:
@@ -270,6 +274,7 @@ class Trainer:
                 save_checkpoint(
                     self.folder,
                     self.recipe,
+                    self.inputs,
                     self.progress,
                     self.system,
                     self.optimiser,

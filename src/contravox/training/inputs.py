@@ -1,0 +1,73 @@
+"""What a training run reads, by content: one that is resumed must go on with the same."""
+
+import hashlib
+import os.path
+
+import polars as pl
+
+from contravox.manifest import Manifest
+from contravox.model import Model
+from contravox.training.recipe import Recipe
+from contravox.trial_set import TrialSet
+
+
+def input_digests(
+    recipe: Recipe, manifest: Manifest, identities: pl.Series, validation: TrialSet | None
+) -> dict[str, str]:
+    """A digest of what each file that a recipe names holds, by the recipe's key.
+
+    It is the same where a corpus has moved to another folder. manifest, identities: of
+    ``TrainingCorpus``.
+
+    Raises ManifestError or ModelError where a file cannot be read.
+    """
+    digests = {"data.manifest": digest_of(contents(manifest), identities.to_frame("identity"))}
+    if validation is not None:
+        tables = [validation.trials.table, contents(validation.manifest)]
+        if validation.enrolments is not None:
+            tables.append(validation.enrolments.table)
+        digests["data.validation_trials"] = digest_of(*tables)
+    for key in ("noises", "rooms"):
+        path = getattr(recipe.augmentation, key, None)
+        if path is not None:
+            recordings = Manifest.read(path)
+            kinds = recordings.table.select(pl.col("^kind$"))
+            digests[f"augmentation.{key}"] = digest_of(contents(recordings), kinds)
+    training = recipe.training
+    if training.initial_model is not None:
+        digests["training.initial_model"] = Model.load(training.initial_model).digest
+    if training.initial_objectives is not None:
+        with open(training.initial_objectives, "rb") as file:
+            digests["training.initial_objectives"] = hashlib.file_digest(
+                file, hashlib.blake2b
+            ).hexdigest()
+    return digests
+
+
+def contents(manifest: Manifest) -> pl.DataFrame:
+    """What a manifest's utterances are, wherever they lie: a row for each.
+
+    That is the digest of its audio file, or where that is not known the path below the folder that
+    all files are in.
+    """
+    table = manifest.table
+    paths = table["path"]
+    # The first and last by name share no more than all of them do.
+    folder = os.path.commonprefix([str(paths.min()), str(paths.max())]).rpartition("/")[0]  # noqa: RUF071
+    place = pl.col("path").str.strip_prefix(folder)
+    known = "digest" in table.columns
+    return table.select(
+        "utterance",
+        "start",
+        "duration",
+        content=pl.col("digest").fill_null(place) if known else place,
+    )
+
+
+def digest_of(*tables: pl.DataFrame) -> str:
+    """A name for what tables hold, in the order of their rows; 32 digits."""
+    digest = hashlib.blake2b(digest_size=16)
+    for table in tables:
+        for rows in table.iter_slices(100_000):
+            digest.update(rows.write_csv(separator="\t").encode())
+    return digest.hexdigest()
