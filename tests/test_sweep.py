@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -140,6 +141,46 @@ def test_other_trials_are_evaluated_without_training_again(one_seed):
     results = run_sweep(Sweep.read("sweep.yaml"), OUT)
     assert {result.trials for result in results} == {"corpus/validation"}
     assert Path("out/heavier/seed3/log.jsonl").read_text() == steps
+
+
+@pytest.fixture
+def own_corpus(prepared):
+    """The corpus' tables, to be changed by a test."""
+    Path("corpus").unlink()
+    shutil.copytree(prepared, "corpus")
+
+
+def change(path, **columns):
+    table = pl.read_csv(path, separator="\t", infer_schema=False).sort("utterance")
+    table.with_columns(**columns).write_csv(path, separator="\t")
+
+
+def test_no_row_is_kept_of_a_corpus_that_holds_something_else(one_seed, own_corpus, trained):
+    run_sweep(Sweep.read("sweep.yaml"), OUT)
+    change("corpus/train/manifest.tsv", digest=pl.col("digest").reverse())
+    with pytest.raises(CheckpointError, match=r"data\.manifest held something else"):
+        run_sweep(Sweep.read("sweep.yaml"), OUT)
+
+
+def test_trials_that_hold_something_else_are_evaluated_again(one_seed, own_corpus):
+    before = run_sweep(Sweep.read("sweep.yaml"), OUT)
+    steps = Path("out/heavier/seed3/log.jsonl").read_text()
+    table = pl.read_csv("corpus/test/trials.tsv", separator="\t")
+    fewer = [part.head(1) for part in table.partition_by("target")]
+    pl.concat(fewer).write_csv("corpus/test/trials.tsv", separator="\t")
+    after = run_sweep(Sweep.read("sweep.yaml"), OUT)
+    assert Path("out/heavier/seed3/log.jsonl").read_text() == steps
+    # Of one target and one non-target, no other rates are possible.
+    assert {result.equal_error_rate for result in after} <= {0.0, 0.5, 1.0}
+    assert all(one.digest != other.digest for one, other in zip(before, after, strict=True))
+
+
+def test_no_row_is_kept_of_another_version(one_seed, monkeypatch):
+    run_sweep(Sweep.read("sweep.yaml"), OUT)
+    for module in ("contravox.sweep", "contravox.training.checkpoint"):
+        monkeypatch.setattr(f"{module}.version", lambda name: "1000.0")
+    with pytest.raises(CheckpointError, match="of another version of contravox"):
+        run_sweep(Sweep.read("sweep.yaml"), OUT)
 
 
 def test_what_was_cut_off_is_resumed(trained, one_seed):

@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import asdict
 from io import StringIO
 
 import polars as pl
@@ -16,11 +17,11 @@ from contravox.sweep_results import (
 )
 
 RESULTS = [
-    RunResult("one", 0, "trials", 0.10, 0.5, 10, 1.0),
-    RunResult("two", 0, "trials", 0.20, 0.9, 10, 1.0),
-    RunResult("one", 1, "trials", 0.14, 0.7, 10, 1.0),
-    RunResult("two", 1, "trials", error="step 3: the loss is nan"),
-    RunResult("three", 0, "trials", error="step 1: the loss is nan"),
+    RunResult("one", 0, "trials", "digest", 0.10, 0.5, 10, 1.0),
+    RunResult("two", 0, "trials", "digest", 0.20, 0.9, 10, 1.0),
+    RunResult("one", 1, "trials", "digest", 0.14, 0.7, 10, 1.0),
+    RunResult("two", 1, "trials", "digest", error="step 3: the loss is nan"),
+    RunResult("three", 0, "trials", "digest", error="step 1: the loss is nan"),
 ]
 
 
@@ -57,8 +58,20 @@ def test_what_is_written_is_read_back(tmp_path):
     assert table["equal_error_rate"].to_list() == [0.10, 0.20, 0.14, None, None]
 
 
-@pytest.mark.parametrize("text", ["not JSON", "[]", json.dumps({"runs": [{"variant": "one"}]})])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not JSON",
+        "[]",
+        "null",
+        "[" * 20_000,
+        json.dumps({"runs": [{"variant": "one"}]}),
+        json.dumps({"runs": [{**asdict(RESULTS[0]), "equal_error_rate": "low"}]}),
+        json.dumps({"runs": [{**asdict(RESULTS[0]), "equal_error_rate": math.nan}]}),
+        b"\xff\xfe",
+    ],
+)
 def test_another_file_is_not_overwritten(tmp_path, text):
-    (tmp_path / "results.json").write_text(text)
+    (tmp_path / "results.json").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(OutputError, match=r"results\.json: not the results of a sweep"):
         read_results(tmp_path)

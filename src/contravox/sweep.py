@@ -1,20 +1,24 @@
 """An ablation: one recipe in several variants, each trained with several seeds."""
 
-from collections.abc import Callable, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
-from contravox.errors import CheckpointError, RecipeError, TrainingError
+from contravox.errors import CheckpointError, ContravoxError, RecipeError, TrainingError
 from contravox.evaluation import EvaluationSettings
 from contravox.manifest import Manifest
 from contravox.model_evaluation import ModelEvaluation
 from contravox.overlap import recording_digests, refuse_overlap, speaker_digests
 from contravox.settings import Settings
 from contravox.sweep_results import RunResult, read_results, write_results
-from contravox.training.checkpoint import first_difference
+from contravox.training.checkpoint import decisive_settings
+from contravox.training.inputs import trial_set_digest
 from contravox.training.recipe import Recipe
 from contravox.training.settings_file import read_settings
 from contravox.training.shipped import find_sweep
@@ -87,23 +91,38 @@ def run_sweep(
     Raises what training and evaluation raise.
     """
     runs = plan_runs(sweep, output, overrides)
-    _check_trials(sweep, runs)
+    trial_set = _check_trials(sweep, runs)
+    inputs = _inputs_of_variants(runs)
+    digests = {run: run_digest(run.recipe, inputs[run.variant], trial_set) for run in runs}
     kept = {(each.variant, each.seed): each for each in read_results(output)}
     results = {
-        run: result
+        run: replace(result, trials=str(sweep.trials))
         for run in runs
-        if (result := kept.get((run.variant, run.seed))) and _is_done(run, result, sweep)
+        if (result := kept.get((run.variant, run.seed))) and result.digest == digests[run]
+        if result.error is None and (run.folder / MODEL).is_file()
     }
     for number, run in enumerate(runs, start=1):
         title = f"{run.variant}, seed {run.seed} ({number} of {len(runs)}):"
         if run not in results:
-            results[run] = _train_and_evaluate(run, sweep, title, progress)
+            named = RunResult(run.variant, run.seed, str(sweep.trials), digests[run])
+            results[run] = _train_and_evaluate(run, trial_set, named, title, progress)
         write_results(output, [results[each] for each in runs if each in results])
     return [results[run] for run in runs]
 
 
-def _check_trials(sweep: Sweep, runs: Sequence[Run]) -> None:
-    """Refuse trials that cannot be scored before anything is trained."""
+def run_digest(recipe: Recipe, inputs: Mapping[str, str], trials: TrialSet) -> str:
+    """A name for all that a run's result follows from.
+
+    That is the recipe, the content of the files that it reads (``input_digests``) and of the
+    trials, and the version of contravox.
+    """
+    settings = decisive_settings(recipe)
+    whole = [version("contravox"), settings, dict(inputs), trial_set_digest(trials)]
+    return hashlib.blake2b(json.dumps(whole).encode(), digest_size=16).hexdigest()
+
+
+def _check_trials(sweep: Sweep, runs: Sequence[Run]) -> TrialSet:
+    """The trials, or their refusal, before anything is trained."""
     trial_set = TrialSet.read(sweep.trials)
     for path in {path for run in runs for path in run.recipe.data.manifest}:
         training = Manifest.read(path)
@@ -114,22 +133,31 @@ def _check_trials(sweep: Sweep, runs: Sequence[Run]) -> None:
             recordings=recording_digests(training),
             override="train on another manifest",
         )
+    return trial_set
 
 
-def _is_done(run: Run, result: RunResult, sweep: Sweep) -> bool:
-    """Whether a result is of this very recipe, on these trials."""
-    if result.error or result.trials != str(sweep.trials):
-        return False
-    path = run.folder / "recipe.yaml"
-    if not (path.is_file() and (run.folder / MODEL).is_file()):
-        return False
-    return first_difference(Recipe.read(path), run.recipe) is None
+def _inputs_of_variants(runs: Sequence[Run]) -> dict[str, dict[str, str]]:
+    """``input_digests`` by variant. A mistake in any of them is found before anything is trained.
+
+    Seeds change nothing that a variant reads.
+    """
+    inputs = {}
+    for run in {run.variant: run for run in runs}.values():
+        try:
+            inputs[run.variant] = Trainer(run.recipe, run.folder).inputs
+        except ContravoxError as error:
+            raise type(error)(f"variant {run.variant}: {error}") from error
+    return inputs
 
 
 def _train_and_evaluate(
-    run: Run, sweep: Sweep, title: str, progress: Callable[[int, int, str], None]
+    run: Run,
+    trial_set: TrialSet,
+    named: RunResult,
+    title: str,
+    progress: Callable[[int, int, str], None],
 ) -> RunResult:
-    named = RunResult(run.variant, run.seed, str(sweep.trials))
+    """``named`` with what the run came to."""
     trainer = Trainer(
         run.recipe,
         run.folder,
@@ -142,7 +170,7 @@ def _train_and_evaluate(
     except TrainingError as error:
         return replace(named, error=str(error))
     evaluated = ModelEvaluation(run.folder / MODEL).evaluate(
-        TrialSet.read(sweep.trials), EvaluationSettings(conditions=())
+        trial_set, EvaluationSettings(conditions=())
     )
     result = evaluated.result
     return replace(

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
 
 import polars as pl
+from pydantic import ConfigDict, TypeAdapter
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
@@ -20,11 +20,17 @@ NAME = "results.json"
 
 @dataclass(frozen=True)
 class RunResult:
-    """A run of a sweep on its trials; error: why it has no rates, if it failed."""
+    """A run of a sweep on its trials; error: why it has no rates, if it failed.
+
+    digest: of all that it follows from, see ``sweep.run_digest``.
+    """
+
+    __pydantic_config__ = ConfigDict(allow_inf_nan=False)
 
     variant: str
     seed: int
     trials: str
+    digest: str
     equal_error_rate: float | None = None
     minimum_detection_cost: float | None = None
     steps: int = 0
@@ -81,13 +87,12 @@ def read_results(folder: Path) -> list[RunResult]:
     path = folder / NAME
     if not path.is_file():
         return []
-    known = {field.name for field in fields(RunResult)}
     try:
-        rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["runs"]
-        return [RunResult(**{key: row[key] for key in known}) for row in rows]
-    except (ValueError, TypeError, KeyError) as error:
+        return TypeAdapter(list[RunResult]).validate_python(json.loads(path.read_bytes())["runs"])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise OutputError(
-            f"{path}: not the results of a sweep: delete it, or choose another --output"
+            f"{path}: not the results of a sweep of this version of contravox: delete it, or "
+            "choose another --output"
         ) from error
 
 

@@ -20,17 +20,17 @@ from contravox.writing import atomic_path
 
 NAME = "checkpoint.pt"
 
-WITHOUT_EFFECT = {
+WITHOUT_EFFECT = (
     *("data.workers", "data.speakers", "data.utterances", "data.allow_overlap"),
     "training.checkpoint_steps",
-}
+)
 """Keys of a recipe whose values may change between two parts of a run."""
 
-COMPARED_BY_CONTENT = {
+COMPARED_BY_CONTENT = (
     *("data.manifest", "data.validation_trials", "data.validation_manifest"),
     *("augmentation.noises", "augmentation.rooms"),
     *("training.initial_model", "training.initial_objectives"),
-}
+)
 """Files may lie elsewhere, as long as they hold the same: see ``input_digests``."""
 
 
@@ -104,7 +104,7 @@ def read_checkpoint(folder: Path, recipe: Recipe, inputs: Mapping[str, str]) -> 
             f"{path}: of another version of contravox: delete it and train again from the start, "
             "or resume with that version"
         )
-    difference = first_difference(before, recipe)
+    difference = _first_difference(decisive_settings(before), decisive_settings(recipe))
     if difference:
         key, old, new = difference
         raise CheckpointError(
@@ -120,9 +120,13 @@ def read_checkpoint(folder: Path, recipe: Recipe, inputs: Mapping[str, str]) -> 
     return state
 
 
-def first_difference(old: Recipe, new: Recipe) -> tuple[str, Any, Any] | None:
-    """The first key that makes two recipes train differently, and its values; None if none does."""
-    return _first_difference(old.model_dump(), new.model_dump())
+def decisive_settings(recipe: Recipe) -> dict[str, Any]:
+    """What a recipe says that decides the weights, but for the content of its files."""
+    settings = recipe.model_dump(mode="json")
+    for key in (*WITHOUT_EFFECT, *COMPARED_BY_CONTENT):
+        group, _, last = key.partition(".")
+        (settings[group] or {}).pop(last, None)
+    return settings
 
 
 def restore(
@@ -139,9 +143,7 @@ def restore(
 
 
 def _first_difference(old: Any, new: Any, key: str = "") -> tuple[str, Any, Any] | None:
-    """The first key whose values differ and decide something."""
-    if key in WITHOUT_EFFECT or key in COMPARED_BY_CONTENT:
-        return None
+    """The first key whose values differ, and its values; None if none does."""
     if key == "objectives" and list(old) != list(new) and set(old) == set(new):
         # The optimiser's state goes by their order.
         return "the order of objectives", ", ".join(old), ", ".join(new)

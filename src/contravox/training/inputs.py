@@ -23,10 +23,7 @@ def input_digests(
     """
     digests = {"data.manifest": digest_of(contents(manifest), identities.to_frame("identity"))}
     if validation is not None:
-        tables = [validation.trials.table, contents(validation.manifest)]
-        if validation.enrolments is not None:
-            tables.append(validation.enrolments.table)
-        digests["data.validation_trials"] = digest_of(*tables)
+        digests["data.validation_trials"] = trial_set_digest(validation)
     for key in ("noises", "rooms"):
         path = getattr(recipe.augmentation, key, None)
         if path is not None:
@@ -42,6 +39,12 @@ def input_digests(
                 file, hashlib.blake2b
             ).hexdigest()
     return digests
+
+
+def trial_set_digest(trial_set: TrialSet) -> str:
+    """A name for the trials of a list and the audio of their utterances; 32 digits."""
+    enrolments = [] if trial_set.enrolments is None else [trial_set.enrolments.table]
+    return digest_of(trial_set.trials.table, contents(trial_set.manifest), *enrolments)
 
 
 def contents(manifest: Manifest) -> pl.DataFrame:
