@@ -138,7 +138,7 @@ def test_lists_that_differ_are_counted(trial_set: TrialSet, tmp_path: Path) -> N
         (lambda text: text.rsplit("\t", 1)[0] + "\tnan\n", r"row 280: .* nan is not a trial with"),
         (lambda text: text.rsplit("\t", 1)[0] + "\t-inf\n", r"row 280: .* -inf is not a trial"),
         (lambda text: text.rsplit("\t", 1)[0] + "\t\n", r"row 280: .* is not a trial with"),
-        (lambda text: "", "not a tab-separated table of scores"),
+        (lambda text: "", "is empty"),
     ],
 )
 def test_damaged_scores_are_named(

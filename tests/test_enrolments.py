@@ -14,10 +14,24 @@ def test_written_and_read_again(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "enrolment\tutterance\n", "a\tb\n1\t2\n", "enrolment\tutterance\na\t\n"]
+    ("text", "reason"),
+    [
+        ("", "is empty"),
+        ("enrolment\tutterance\n", "holds no enrolment"),
+        ("a\tb\n1\t2\n", "has no column 'enrolment', only a, b"),
+        ("enrolment\tutterance\na\tb\na\t\n", "row 3: has no utterance"),
+        ("enrolment\tutterance\n \tb\n", "row 2: has no enrolment"),
+    ],
 )
-def test_another_table_is_refused_by_name(tmp_path, text):
+def test_another_table_is_refused_by_name(tmp_path, text, reason):
     path = tmp_path / "e.tsv"
     path.write_text(text)
-    with pytest.raises(TrialsError, match=r"e\.tsv: not a .*table of enrolments"):
+    with pytest.raises(TrialsError, match=rf"e\.tsv: {reason}"):
         Enrolments.read(path)
+
+
+@pytest.mark.parametrize("name", ['"', '"a"', 'a"', " a ", "#a", "a\tb", "a\u2028b"])
+def test_any_name_comes_back_as_it_was(tmp_path, name):
+    table = pl.DataFrame({"enrolment": [name, "b"], "utterance": ["c", name]})
+    Enrolments(table).write(tmp_path / "e.tsv")
+    assert Enrolments.read(tmp_path / "e.tsv").table.equals(table)

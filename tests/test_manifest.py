@@ -1,8 +1,14 @@
+import os
+import re
+
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contravox.errors import ManifestError
 from contravox.manifest import COLUMNS, Manifest
+from hostile import mutations, value_or_line
 
 
 def manifest(speakers=10, utterances=3):
@@ -56,9 +62,12 @@ def test_manifests_together():
         ("utterance\tpath\tduration\na\tb\tlong\n", "row 2: duration is 'long', not a number"),
         ("utterance\tpath\tduration\na\tb\t1\nc\t\t1\n", "row 3: path is None"),
         ("utterance\tpath\tduration\na\tb\t1\na\tc\t1\n", "row 3: utterance 'a' is there twice"),
-        ("utterance\tpath\tduration\na\tb\t0\n", "row 2: duration must be above 0"),
+        ("utterance\tpath\tduration\na\tb\t0\n", "row 2: duration is '0', but must be above 0"),
         ("utterance\tpath\tduration\n", "no utterance"),
-        ("", "not a tab-separated table"),
+        ("utterance\tpath\tduration\tpath\na\tb\t1\tc\n", "has the column 'path' twice"),
+        ("utterance\tpath\tduration\n \tb\t1\n", "row 2: utterance is ' ', not a name"),
+        ("utterance\tpath\tduration\tspeaker\na\tb\t1\t \n", "row 2: speaker is ' ', not"),
+        ("", "is empty"),
     ],
 )
 def test_mistakes_name_the_file_and_row(tmp_path, text, reason):
@@ -67,6 +76,67 @@ def test_mistakes_name_the_file_and_row(tmp_path, text, reason):
     with pytest.raises(ManifestError, match=reason) as caught:
         Manifest.read(path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("column", ["start", "duration", "sample_rate"])
+@pytest.mark.parametrize(
+    "value",
+    ["nan", "inf", "-inf", "-1", "1e300", "1e400", "1_000", "0x10", " 5", "5 ", "１２", "1,5", ""],
+)
+def test_numbers_that_are_none_are_refused(tmp_path, column, value):
+    row = {"utterance": "a", "path": "b", "start": "0", "duration": "1", "sample_rate": "16000"}
+    row[column] = value
+    text = "\t".join(row) + "\n" + "\t".join(row.values()) + "\n"
+    (tmp_path / "m.tsv").write_text(text)
+    with pytest.raises(ManifestError, match=rf"m\.tsv: row 2: {column} is "):
+        Manifest.read(tmp_path / "m.tsv")
+
+
+@pytest.mark.parametrize(("value", "number"), [("+1", 1.0), ("2e3", 2000.0), ("16000.0", 16000.0)])
+def test_numbers_as_programs_write_them(tmp_path, value, number):
+    (tmp_path / "m.tsv").write_text(f"utterance\tpath\tduration\tsample_rate\na\tb\t1\t{value}\n")
+    assert Manifest.read(tmp_path / "m.tsv").table["sample_rate"].to_list() == [number]
+
+
+def test_a_name_with_quotation_marks_does_not_swallow_the_rows_after_it(tmp_path):
+    text = 'utterance\tpath\tduration\n"a\tb\t1\nc\td\t1\ne"\tf\t1\n'
+    (tmp_path / "m.tsv").write_text(text)
+    with pytest.raises(ManifestError, match="row 2: a quotation mark"):
+        Manifest.read(tmp_path / "m.tsv")
+
+
+names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\0"), min_size=1)
+
+
+@given(names=st.sets(names.filter(lambda name: re.search(r"\S", name)), min_size=1, max_size=5))
+def test_any_names_come_back_as_they_were(tmp_path_factory, names):
+    path = tmp_path_factory.getbasetemp() / "any.tsv"
+    rows = [(name, name, name, f"/{name}", 0.5, 1.5, 16_000) for name in sorted(names)]
+    Manifest(pl.DataFrame(rows, schema=COLUMNS, orient="row").sort("utterance")).write(path)
+    assert sorted(Manifest.read(path).table.rows()) == sorted(rows)
+
+
+VALID = (
+    b"utterance\tspeaker\tpath\tstart\tduration\tsample_rate\n"
+    b'a\tann\t/a.wav\t0.0\t1.5\t16000\n"b ""c\td"""\tbob\tb.wav\t0.5\t2.5\t8000\n'
+)
+
+
+@given(data=st.one_of(st.binary(), mutations(VALID)))
+def test_any_bytes_are_a_manifest_or_one_line_of_error(tmp_path_factory, data):
+    read = value_or_line(Manifest.read, tmp_path_factory.getbasetemp() / "any.tsv", data)
+    if read is not None:
+        assert 0 < len(read) <= data.count(b"\n")
+        numbers = read.table.select("start", "duration", "sample_rate")
+        assert numbers.select(pl.all_horizontal(pl.all().is_between(0, 1e7))).to_series().all()
+
+
+def test_a_folder_whose_name_is_not_utf8(tmp_path):
+    folder = tmp_path / os.fsdecode(b"\xe9")
+    folder.mkdir()
+    (folder / "m.tsv").write_text("utterance\tpath\tduration\na\tb\t1\n")
+    with pytest.raises(ManifestError, match="its name is not UTF-8"):
+        Manifest.read(folder / "m.tsv")
 
 
 def test_a_missing_manifest_says_how_to_make_one(tmp_path):

@@ -1,7 +1,11 @@
+import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contravox.errors import TrialsError
 from contravox.trials import Trials
+from hostile import value_or_line
 
 EXPECTED = [("a/1.wav", "a/2.wav", True), ("a/1.wav", "b/1.wav", False)]
 
@@ -46,3 +50,53 @@ def test_regular_lists_are_read_as_irregular_ones(tmp_path):
     irregular.write_text("\na/1.wav  a/2.wav 1\r\n\na/1.wav\tb/1.wav 0 \n".replace("\t", " "))
     for path in (regular, irregular):
         assert Trials.read(path).table.rows() == EXPECTED
+
+
+NAMES = ['"', 'a"b', '"a"', "a b", " a ", "#a", "\u2028", "a\x85b", "1", "target", "ann\té"]
+
+
+def test_any_names_come_back_as_they_were(tmp_path):
+    table = pl.DataFrame(
+        {"enrolment": NAMES, "test": NAMES[::-1], "target": [True, False] * 5 + [True]}
+    )
+    Trials(table).write(tmp_path / "trials.tsv")
+    assert Trials.read(tmp_path / "trials.tsv").table.equals(table)
+
+
+def test_a_header_names_the_columns_in_any_order(tmp_path):
+    (tmp_path / "t").write_text("score\ttarget\ttest\tenrolment\n0.5\t1\ta/2.wav\ta/1.wav\n")
+    assert Trials.read(tmp_path / "t").table.rows() == EXPECTED[:1]
+
+
+@pytest.mark.parametrize("text", ["a/1.wav a/2.wav 1", "a/1.wav\ta/2.wav\t1", "1  a/1.wav a/2.wav"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_marks_and_line_ends_are_no_part_of_a_name(tmp_path, text, mark, end):
+    path = tmp_path / "trials"
+    path.write_bytes(f"{mark}{text}{end}".encode())
+    assert Trials.read(path).table.rows() == EXPECTED[:1]
+
+
+def test_no_pattern_is_expanded_in_a_path(tmp_path):
+    (tmp_path / "tab.txt").write_text("c d 0\n")
+    (tmp_path / "t*.txt").write_text("a/1.wav a/2.wav 1\n")
+    assert Trials.read(tmp_path / "t*.txt").table.rows() == EXPECTED[:1]
+
+
+@given(
+    data=st.one_of(
+        st.binary(),
+        st.lists(st.sampled_from(["a", "1", "0", '"', "\t", "\n", "\r", " "]), max_size=40).map(
+            lambda parts: "".join(parts).encode()
+        ),
+    )
+)
+def test_any_bytes_are_trials_or_one_line_of_error(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "any.txt"
+    trials = value_or_line(Trials.read, path, data)
+    if trials is None:
+        return
+    table = trials.table
+    assert sum(table.null_count().row(0)) == 0
+    text = data.decode("utf-8-sig")
+    assert len(table) == sum(bool(line.strip()) for line in text.split("\n"))

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from contravox.errors import TrialsError
-from contravox.writing import atomic_path
+from contravox.tables import read_table, write_table
 
 COLUMNS = ["enrolment", "utterance"]
 
@@ -24,19 +24,18 @@ class Enrolments:
 
     @classmethod
     def read(cls, path: Path) -> "Enrolments":
-        """Read a tab-separated table. Raises TrialsError naming the file."""
-        try:
-            table = pl.read_csv(path, separator="\t", infer_schema=False)
-        except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-            raise TrialsError(f"{path}: not a tab-separated table of enrolments") from error
-        if table.columns != COLUMNS or table.is_empty() or any(table.null_count().row(0)):
+        """Read a tab-separated table. Raises TrialsError naming the file and row."""
+        table = read_table(path, TrialsError, needs=COLUMNS).select(COLUMNS)
+        if table.is_empty():
             raise TrialsError(
-                f"{path}: not a table of enrolments: it needs the columns {' and '.join(COLUMNS)}, "
-                "and a row for each utterance behind an enrolment"
+                f"{path}: holds no enrolment: write a row for each utterance behind one"
             )
+        for name in COLUMNS:
+            blank = (table[name].fill_null("").str.strip_chars() == "").arg_true()
+            if len(blank):
+                raise TrialsError(f"{path}: row {blank[0] + 2}: has no {name}: fill it in")
         return cls(table)
 
     def write(self, path: Path) -> None:
         """Write a tab-separated table, whole or not at all. Raises OutputError."""
-        with atomic_path(path) as temporary:
-            self.table.select(COLUMNS).write_csv(temporary, separator="\t")
+        write_table(path, self.table.select(COLUMNS))

@@ -5,6 +5,8 @@ The command line prints that line and exits with 2; nothing else in the package
 prints or exits.
 """
 
+from collections.abc import Sequence
+
 
 class ContravoxError(Exception):
     """Root of every error that a user's input can cause."""
@@ -67,3 +69,15 @@ class MissingExtraError(ContravoxError):
 
 class AudioWarning(UserWarning):
     """A recording that can be used but should not be trusted fully, such as a clipped one."""
+
+
+def brief(text: str, most: int = 80) -> str:
+    """``text`` on one line, cut to ``most`` characters, for a message."""
+    line = " ".join(text[: 2 * most].split())
+    return line if len(text) <= most else f"{line[: most - 1]}…"
+
+
+def few(names: Sequence[object], most: int = 6) -> str:
+    """The first of many names, and how many there are, for a message."""
+    listed = ", ".join(brief(str(name), 40) for name in names[:most])
+    return listed if len(names) <= most else f"{listed} … ({len(names):,} in all)"

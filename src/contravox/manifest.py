@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from contravox.errors import ManifestError
-from contravox.writing import atomic_path
+from contravox.errors import ManifestError, brief
+from contravox.tables import read_table, write_table
 
 COLUMNS = {
     "utterance": pl.String,
@@ -20,6 +20,12 @@ COLUMNS = {
     "duration": pl.Float64,
     "sample_rate": pl.Int64,
 }
+
+BOUNDS = {"start": (0.0, 1e7), "duration": (0.0, 1e7), "sample_rate": (1.0, 1e7)}
+"""What numbers may be, in s, s and Hz; a duration is above 0. 1e7 s are 115 days."""
+
+NAME = r"^[^\n\r\x00]*[^\s\x00][^\n\r\x00]*$"
+"""What a name is like: more than blanks, on one line."""
 
 
 @dataclass(frozen=True)
@@ -55,51 +61,25 @@ class Manifest:
         path = Path(path)
         if not path.is_file():
             raise ManifestError(f"{path}: no such manifest: make one with `contravox prepare`")
-        try:
-            table = pl.read_csv(path, separator="\t", infer_schema=False)
-        except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else "no rows"
-            raise ManifestError(f"{path}: not a tab-separated table ({reason})") from error
-        for column in ("utterance", "path", "duration"):
-            if column not in table.columns:
-                raise ManifestError(
-                    f"{path}: has no column {column!r}, only {', '.join(table.columns)}: "
-                    "make the manifest with `contravox prepare`"
-                )
+        table = read_table(path, ManifestError, needs=("utterance", "path", "duration"))
+        if table.is_empty():
+            raise ManifestError(f"{path}: holds no utterance")
         defaults = {"speaker": None, "session": None, "start": "0", "sample_rate": "16000"}
         table = table.with_columns(
             pl.lit(value, dtype=pl.String).alias(column)
             for column, value in defaults.items()
             if column not in table.columns
         )
-        numbers = {name: dtype for name, dtype in COLUMNS.items() if dtype != pl.String}
-        parsed = table.with_columns(
-            pl.col(name).cast(dtype, strict=False) for name, dtype in numbers.items()
-        )
-        folder = path.parent.resolve()
+        parsed = parse_columns(table, path, filled=("utterance", "path"), numbers=tuple(BOUNDS))
         parsed = parsed.with_columns(
-            pl.when(pl.col("path").str.contains(r"^/|^[A-Za-z][\w+.-]*://"))
-            .then(pl.col("path"))
-            .otherwise(pl.lit(f"{folder}/") + pl.col("path"))
+            located(path.parent), pl.col("sample_rate").cast(COLUMNS["sample_rate"])
         )
-        for name in ("utterance", "path", *numbers):
-            bad = parsed[name].is_null().arg_true()
-            if len(bad):
-                raise ManifestError(
-                    f"{path}: row {bad[0] + 2}: {name} is {table[name][int(bad[0])]!r}, "
-                    f"not a {'number' if name in numbers else 'name'}"
-                )
         twice = parsed["utterance"].is_duplicated().arg_true()
         if len(twice):
             raise ManifestError(
                 f"{path}: row {twice[1] + 2}: utterance {parsed['utterance'][int(twice[1])]!r} "
                 "is there twice: give each a name of its own"
             )
-        empty = (parsed["duration"] <= 0).arg_true()
-        if len(empty):
-            raise ManifestError(f"{path}: row {empty[0] + 2}: duration must be above 0 s")
-        if parsed.is_empty():
-            raise ManifestError(f"{path}: holds no utterance")
         return cls(parsed.select(*COLUMNS, pl.exclude(*COLUMNS)).sort("utterance"))
 
     @classmethod
@@ -139,8 +119,7 @@ class Manifest:
 
     def write(self, path: str | Path) -> None:
         """Write a tab-separated manifest, whole or not at all. Raises OutputError."""
-        with atomic_path(Path(path)) as temporary:
-            self.table.write_csv(temporary, separator="\t", float_precision=4)
+        write_table(Path(path), self.table, float_precision=4)
 
     def of_speakers(self, speakers: Sequence[str]) -> "Manifest":
         """Only the utterances of ``speakers``."""
@@ -166,3 +145,59 @@ class Manifest:
                 "each part needs at least two speakers"
             )
         return [self.of_speakers([speakers[index] for index in part]) for part in parts]
+
+
+def parse_columns(
+    table: pl.DataFrame,
+    path: Path,
+    *,
+    filled: Sequence[str],
+    numbers: Sequence[str],
+    first_row: int = 2,
+) -> pl.DataFrame:
+    """A table of utterances as strings, with its numbers as such, once its values are looked at.
+
+    path: of the table. filled: the names that must be in every row; none may be blank. numbers: of
+    BOUNDS. first_row: what the first row is called in the file.
+
+    Raises ManifestError naming the file and row.
+    """
+
+    def refuse(rows: pl.Series, name: str, reason: str) -> None:
+        if rows.any():
+            row = int(rows.arg_true()[0])
+            value = brief(repr(table[name][row]))
+            raise ManifestError(f"{path}: row {row + first_row}: {name} is {value}, {reason}")
+
+    for name, dtype in COLUMNS.items():
+        if dtype == pl.String and name in table.columns:
+            if name in filled:
+                refuse(table[name].is_null(), name, "not a name: fill it in")
+            refuse(~table[name].str.contains(NAME), name, "not a name: rename it")
+    parsed = table.with_columns(pl.col(name).cast(pl.Float64, strict=False) for name in numbers)
+    for name in numbers:
+        values, (lowest, highest) = parsed[name], BOUNDS[name]
+        refuse(values.is_null() | values.is_nan(), name, "not a number")
+        within = values.is_between(lowest, highest)
+        refuse(~within, name, f"but must be from {lowest:g} to {highest:,.0f}")
+    if "duration" in numbers:
+        refuse(parsed["duration"] <= 0, "duration", "but must be above 0 s")
+    if "sample_rate" in numbers:
+        rates = parsed["sample_rate"]
+        refuse(rates != rates.round(), "sample_rate", "not a whole number")
+    return parsed
+
+
+def located(folder: Path) -> pl.Expr:
+    """The column path, from ``folder`` on where it is neither absolute nor a URL.
+
+    Raises ManifestError where the name of the folder is not UTF-8.
+    """
+    try:
+        around = f"{folder.resolve()}/".encode().decode()
+    except UnicodeEncodeError as error:
+        raise ManifestError(
+            f"{error.object!a}: its name is not UTF-8: rename the folder"
+        ) from error
+    elsewhere = pl.col("path").str.contains(r"^/|^[A-Za-z][\w+.-]*://")
+    return pl.when(elsewhere).then(pl.col("path")).otherwise(pl.lit(around) + pl.col("path"))

@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from contravox.errors import TrialsError
+from contravox.errors import TrialsError, brief
+from contravox.tables import read_table, write_table
 from contravox.trial_list import TARGET_WORDS
 from contravox.trials import Trials
-from contravox.writing import atomic_path
 
 FILE = "scores.tsv"
 TRIAL = ["enrolment", "test", "target"]
@@ -33,8 +33,7 @@ def write_scores(
     if log_likelihood_ratios is not None:
         ratios = pl.Series("log_likelihood_ratio", log_likelihood_ratios, dtype=pl.Float32)
         table = table.with_columns(ratios)
-    with atomic_path(path) as temporary:
-        table.write_csv(temporary, separator="\t")
+    write_table(path, table)
 
 
 def aligned_scores(path: Path, trials: pl.DataFrame, name: str) -> NDArray[np.float64]:
@@ -67,16 +66,7 @@ def _read_scores(path: Path) -> pl.DataFrame:
     """A row for each score: enrolment, test, target (bool) and score. Raises TrialsError."""
     if not path.is_file():
         raise TrialsError(f"{path}: no such file of scores: `contravox evaluate -o` writes one")
-    try:
-        table = pl.read_csv(path, separator="\t", infer_schema=False)
-    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-        raise TrialsError(f"{path}: not a tab-separated table of scores") from error
-    lacking = [column for column in (*TRIAL, "score") if column not in table.columns]
-    if lacking:
-        raise TrialsError(
-            f"{path}: has no column {lacking[0]!r}, only {', '.join(table.columns)}: scores are "
-            "written as enrolment, test, target, score"
-        )
+    table = read_table(path, TrialsError, needs=(*TRIAL, "score"))
     parsed = table.select(
         "enrolment",
         "test",
@@ -87,8 +77,9 @@ def _read_scores(path: Path) -> pl.DataFrame:
     bad = parsed.select(wrong.fill_null(True)).to_series().arg_true()
     if len(bad):
         row = int(bad[0])
+        fields = " ".join(map(str, table.select(*TRIAL, "score").row(row)))
         raise TrialsError(
-            f"{path}: row {row + 2}: {' '.join(map(str, table.select(*TRIAL, 'score').row(row)))} "
-            "is not a trial with its score: write enrolment, test, 1 or 0, and a number"
+            f"{path}: row {row + 2}: {brief(fields)} is not a trial with its score: "
+            "write enrolment, test, 1 or 0, and a number"
         )
     return parsed

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import polars as pl
 
-from contravox.errors import TrialsError
+from contravox.errors import TrialsError, brief
+from contravox.tables import lines_of, read_table, read_text
 
 TARGET_WORDS = {"1": True, "0": False}
 TARGET_WORDS |= {"target": True, "nontarget": False, "tgt": True, "imp": False}
@@ -20,9 +21,12 @@ def read_trial_list(path: Path) -> pl.DataFrame:
     """
     if not path.is_file():
         raise TrialsError(f"{path}: no such trial list: `contravox prepare` writes one")
-    lines = _regular_lines(path)
+    data = read_text(path, TrialsError)
+    if set(HEADER) <= set(data[: data.index(b"\n")].decode().split("\t")):
+        return _with_header(path)
+    lines = _regular_lines(data)
     if lines is None:
-        lines = _irregular_lines(path)
+        lines = _irregular_lines(data)
     if len(lines) and lines.select(FIELDS).row(0) == HEADER:
         lines = lines.slice(1)
     if lines.is_empty():
@@ -41,24 +45,41 @@ def read_trial_list(path: Path) -> pl.DataFrame:
         line = lines.row(int(bad[0]), named=True)
         text = line.get("text") or " ".join(line[field] for field in FIELDS)
         raise TrialsError(
-            f"{path}: line {line['line']}: {text[:80]!r} is not a trial: "
+            f"{path}: line {line['line']}: {brief(text)!r} is not a trial: "
             "write `enrolment test 1` or `enrolment test 0`"
         )
     return trials
 
 
-def _regular_lines(path: Path) -> pl.DataFrame | None:
+def _with_header(path: Path) -> pl.DataFrame:
+    """A table as ``Trials.write`` writes it, which may have more columns."""
+    table = read_table(path, TrialsError).select(HEADER)
+    if table.is_empty():
+        raise TrialsError(f"{path}: holds no trial")
+    word = pl.col("target").replace_strict(TARGET_WORDS, default=None, return_dtype=pl.Boolean)
+    trials = table.with_columns(word)
+    bad = trials.select(pl.any_horizontal(pl.all().is_null())).to_series().arg_true()
+    if len(bad):
+        row = int(bad[0])
+        text = brief(" ".join(str(field or "") for field in table.row(row)))
+        raise TrialsError(
+            f"{path}: row {row + 2}: {text!r} is not a trial: write `enrolment test 1` or "
+            "`enrolment test 0`, with tabs between"
+        )
+    return trials
+
+
+def _regular_lines(data: bytes) -> pl.DataFrame | None:
     """Each line's number and fields, where one tab, or one space, always parts three; else None.
 
     A parser takes a second for the millions of lines that patterns take twenty for.
     """
-    with suppress(pl.exceptions.PolarsError, OSError, UnicodeDecodeError):
-        with open(path, encoding="utf-8") as file:
-            separator = "\t" if "\t" in file.readline() else " "
+    separator = "\t" if b"\t" in data[: data.index(b"\n")] else " "
+    with suppress(pl.exceptions.PolarsError, OSError):
         fields = pl.read_csv(
-            path, separator=separator, has_header=False, quote_char=None, infer_schema=False
+            data, separator=separator, has_header=False, quote_char=None, infer_schema=False
         )
-        # What a carriage return or a space at the end leaves is for the patterns to take off.
+        # What a space at the end leaves is for the patterns to take off.
         if fields.width == 3 and not sum(fields.null_count().row(0)):
             last = fields.to_series(2)
             if not last.str.contains(r"\s").any():
@@ -67,17 +88,9 @@ def _regular_lines(path: Path) -> pl.DataFrame | None:
     return None
 
 
-def _irregular_lines(path: Path) -> pl.DataFrame:
-    """Number, text and fields of each line that is not empty; fields are null without three.
-
-    Raises TrialsError where the file cannot be read.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TrialsError(f"{path}: cannot be read as a trial list ({error})") from error
-    texts = pl.Series("text", text.splitlines(), dtype=pl.String).str.strip_chars()
-    lines = texts.to_frame().with_row_index("line", offset=1).filter(pl.col("text") != "")
+def _irregular_lines(data: bytes) -> pl.DataFrame:
+    """Number, text and fields of each line that is not empty; fields are null without three."""
+    lines = lines_of(data)
     # Names may hold spaces only where tabs separate the fields.
     tabs = lines["text"].str.contains("\t", literal=True).any()
     pattern = r"^([^\t]+)\t([^\t]+)\t([^\t]+)$" if tabs else r"^(\S+)\s+(\S+)\s+(\S+)$"

@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from contravox.tables import write_table
 from contravox.trial_list import read_trial_list
-from contravox.writing import atomic_path
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,4 @@ class Trials:
 
     def write(self, path: str | Path) -> None:
         """Write as tab-separated ``enrolment test target`` with 1 or 0. Raises OutputError."""
-        with atomic_path(Path(path)) as temporary:
-            self.table.with_columns(pl.col("target").cast(pl.Int8)).write_csv(
-                temporary, separator="\t"
-            )
+        write_table(Path(path), self.table.with_columns(pl.col("target").cast(pl.Int8)))

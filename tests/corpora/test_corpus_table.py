@@ -73,7 +73,7 @@ def test_names_default_to_the_paths(audio):
         ("path,who\na.wav,ann\n", "has no column 'speaker', only path, who"),
         ("path,speaker\na.wav,ann\nb.wav,\n", "row 3: speaker is None"),
         ("path,speaker,start\na.wav,ann,soon\n", "row 2: start is 'soon'"),
-        ("", "not a table"),
+        ("", "is empty"),
     ],
 )
 def test_tables_with_mistakes(tmp_path, text, reason):
@@ -95,3 +95,49 @@ def test_a_name_given_twice(refused, audio):
     table = pl.DataFrame(ROWS | {"utterance": ["same", "same", "third"]})
     table.write_csv(audio / "mine.csv")
     assert "1 utterances are there twice, such as 'same'" in refused("table", audio / "mine.csv")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "parquet"])
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("start", "nan", "start is 'nan', not a number"),
+        ("duration", "inf", "duration is 'inf', but must be from 0 to 10,000,000"),
+        ("duration", "0", "duration is '0', but must be above 0 s"),
+        ("speaker", " ", "speaker is ' ', not a name"),
+        ("path", "", "path is None, not a name"),
+    ],
+)
+def test_values_are_looked_at(tmp_path, suffix, column, value, reason):
+    table = pl.DataFrame({name: [str(ROWS[name][0])] for name in ("path", "speaker", "duration")})
+    table = table.with_columns(pl.lit(value or None, pl.String).alias(column))
+    path = tmp_path / f"mine.{suffix}"
+    if suffix == "parquet":
+        table.write_parquet(path)
+    else:
+        table.write_csv(path, separator="," if suffix == "csv" else "\t")
+    row = 1 if suffix == "parquet" else 2
+    with pytest.raises(ManifestError, match=rf"mine\.{suffix}: row {row}: {reason}"):
+        table_recordings(path)
+
+
+@pytest.mark.parametrize("damage", [b"", b"PAR1", b"PAR1" + bytes(100) + b"PAR1"])
+def test_a_damaged_parquet_file_is_one_line(tmp_path, damage):
+    (tmp_path / "mine.parquet").write_bytes(damage)
+    with pytest.raises(
+        ManifestError, match=r"mine\.parquet: not a whole Parquet table \(.*\)"
+    ) as e:
+        table_recordings(tmp_path / "mine.parquet")
+    assert len(str(e.value)) < 400
+
+
+def test_a_parquet_file_without_a_column(tmp_path):
+    pl.DataFrame({"path": ["a"], "who": ["b"]}).write_parquet(tmp_path / "mine.parquet")
+    with pytest.raises(ManifestError, match="has no column 'speaker', only path, who"):
+        table_recordings(tmp_path / "mine.parquet")
+
+
+def test_a_cell_of_several_lines_is_refused(tmp_path):
+    (tmp_path / "mine.csv").write_text('path,speaker,note\na.wav,ann,"one\ntwo"\n')
+    with pytest.raises(ManifestError, match="row 2: a quotation mark"):
+        table_recordings(tmp_path / "mine.csv")

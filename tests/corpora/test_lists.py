@@ -22,5 +22,5 @@ def test_a_line_that_is_something_else_is_named(tmp_path):
     with pytest.raises(ManifestError, match=r"a\.lst: line 3: 'two' is not `name number`"):
         read_list(path, pattern, "name number")
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(ManifestError, match=r"a\.lst: cannot be read as a list"):
+    with pytest.raises(ManifestError, match=r"a\.lst: is in UTF-16"):
         read_list(path, pattern, "name number")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import polars as pl
 
-from contravox.errors import ManifestError
+from contravox.errors import ManifestError, brief
+from contravox.tables import read_lines
 
 
 def find_list(folder: Path, name: str) -> Path | None:
@@ -16,27 +17,30 @@ def find_list(folder: Path, name: str) -> Path | None:
     return None
 
 
-def read_list(path: Path, pattern: str, expected: str) -> pl.DataFrame:
+def read_list(path: Path, pattern: str, expected: str, *, once: str | None = None) -> pl.DataFrame:
     """Read a list, a row for each line that is not blank.
 
     pattern: a regular expression with named groups, which become the columns. expected: what a line
-    should be, for the message.
+    should be, for the message. once: a column in which no name may
+    stand on two lines that differ.
 
     Raises ManifestError naming the file and line.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(f"{path}: cannot be read as a list ({error})") from error
-    lines = pl.DataFrame({"text": text.split("\n")}, schema={"text": pl.String})
-    lines = lines.with_columns(pl.col("text").str.strip_chars()).with_row_index("line", offset=1)
-    lines = lines.filter(pl.col("text") != "")
-    groups = pl.col("text").str.extract_groups(pattern).alias("groups")
+    lines = read_lines(path, ManifestError)
     bad = lines.filter(~pl.col("text").str.contains(pattern))
     if len(bad):
         line, text = bad.row(0)
-        raise ManifestError(f"{path}: line {line}: {text[:80]!r} is not `{expected}`")
-    return lines.select(groups).unnest("groups")
+        raise ManifestError(f"{path}: line {line}: {brief(text)!r} is not `{expected}`")
+    rows = lines.select("line", groups=pl.col("text").str.extract_groups(pattern)).unnest("groups")
+    if once is not None:
+        rows = rows.unique(pl.selectors.exclude("line"), keep="first", maintain_order=True)
+        twice = rows.filter(~pl.col(once).is_first_distinct())
+        if len(twice):
+            raise ManifestError(
+                f"{path}: line {twice['line'][0]}: {once} {brief(twice[once][0])!r} is there "
+                "already, with something else: keep one of the lines"
+            )
+    return rows.drop("line")
 
 
 def without_suffix(column: str) -> pl.Expr:

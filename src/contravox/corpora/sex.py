@@ -16,7 +16,7 @@ def with_sex(recordings: pl.DataFrame, folder: Path, name: str, pattern: str) ->
     path = find_list(folder, name)
     if path is None:
         return recordings
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
     lines = pl.Series(text.splitlines(), dtype=pl.String)
     speakers = pl.DataFrame(
         {

@@ -1,13 +1,26 @@
 """A table of utterances: CSV, TSV or Parquet with at least the columns path and speaker."""
 
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import polars as pl
 
 from contravox.corpora.corpus import Corpus
-from contravox.errors import ManifestError
+from contravox.errors import ManifestError, brief, few
+from contravox.manifest import located, parse_columns
+from contravox.tables import read_table
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+PARQUET = ".parquet"
+NEEDS = ("path", "speaker")
+
+AS_STRINGS = """
+import sys, polars
+table = polars.read_parquet(sys.argv[1], glob=False)
+table.with_columns(polars.all().cast(polars.String)).write_ipc(sys.argv[2])
+"""
 
 
 def table_recordings(path: Path) -> pl.DataFrame:
@@ -20,41 +33,48 @@ def table_recordings(path: Path) -> pl.DataFrame:
     Raises ManifestError naming the file, column or row.
     """
     table = _read(path)
-    for column in ("path", "speaker"):
-        if column not in table.columns:
-            raise ManifestError(
-                f"{path}: has no column {column!r}, only {', '.join(table.columns)}: "
-                "name the columns path and speaker"
-            )
+    parsed = parse_columns(
+        table,
+        path,
+        filled=[name for name in (*NEEDS, "utterance") if name in table.columns],
+        numbers=[name for name in ("start", "duration") if name in table.columns],
+        first_row=1 if path.suffix.lower() == PARQUET else 2,
+    )
     if "utterance" not in table.columns:
-        table = table.with_columns(pl.col("path").alias("utterance"))
-    numbers = [name for name in ("start", "duration") if name in table.columns]
-    parsed = table.with_columns(pl.col(name).cast(pl.Float64, strict=False) for name in numbers)
-    for name in ("path", "speaker", "utterance", *numbers):
-        bad = parsed[name].is_null().arg_true()
-        if len(bad):
-            raise ManifestError(
-                f"{path}: row {bad[0] + 2}: {name} is {table[name][int(bad[0])]!r}: fill it in"
-            )
-    elsewhere = pl.col("path").str.contains(r"^/|^[A-Za-z][\w+.-]*://")
-    around = pl.lit(f"{path.resolve().parent}/") + pl.col("path")
-    return parsed.with_columns(pl.when(elsewhere).then(pl.col("path")).otherwise(around))
+        parsed = parsed.with_columns(utterance="path")
+    return parsed.with_columns(located(path.parent))
 
 
 def _read(path: Path) -> pl.DataFrame:
     if not path.is_file():
         raise ManifestError(f"{path}: no such table: give a .csv, .tsv or .parquet file")
     suffix = path.suffix.lower()
-    try:
-        if suffix == ".parquet":
-            table = pl.read_parquet(path, glob=False)
-            return table.with_columns(pl.all().cast(pl.String))
-        if suffix in SEPARATORS:
-            return pl.read_csv(path, separator=SEPARATORS[suffix], infer_schema=False, glob=False)
-    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else "no rows"
-        raise ManifestError(f"{path}: not a table ({reason})") from error
-    raise ManifestError(f"{path}: not a .csv, .tsv or .parquet table: rename or convert it")
+    if suffix in SEPARATORS:
+        return read_table(path, ManifestError, separator=SEPARATORS[suffix], needs=NEEDS)
+    if suffix != PARQUET:
+        raise ManifestError(f"{path}: not a .csv, .tsv or .parquet table: rename or convert it")
+    table = _read_parquet(path)
+    for name in NEEDS:
+        if name not in table.columns:
+            raise ManifestError(
+                f"{path}: has no column {name!r}, only {few(table.columns)}: "
+                f"name the columns {few(NEEDS)}"
+            )
+    return table
+
+
+def _read_parquet(path: Path) -> pl.DataFrame:
+    """Read in a process of its own: a damaged file can bring the parser down, and it with it."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "table"
+        command = [sys.executable, "-c", AS_STRINGS, str(path), str(copy)]
+        ended = subprocess.run(command, capture_output=True, check=False)
+        if ended.returncode:
+            said = ended.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+            raise ManifestError(
+                f"{path}: not a whole Parquet table ({brief(said)}): write it again"
+            )
+        return pl.read_ipc(copy.read_bytes())
 
 
 TABLE = Corpus(title="a table", recordings=table_recordings, free=True)
