@@ -62,3 +62,41 @@ def test_data_folders_with_mistakes(data, name, lines, reason):
 def test_another_folder(tmp_path):
     with pytest.raises(ManifestError, match=r"no wav\.scp, so not a data folder of Kaldi"):
         kaldi_recordings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "reason"),
+    [
+        ("utt2spk", ["a-1 ann", "a-2 ann", "b-1 bob", "a-1 eve"], r"line 4: utterance 'a-1' is"),
+        ("wav.scp", ["a-1 a.wav", "a-2 a2.wav", "", "a-2 b1.wav"], r"line 4: utterance 'a-2' is"),
+        ("segments", ["x a-1 0 0.1", "x a-1 0.1 0.2"], r"line 2: utterance 'x' is there already"),
+        (
+            "segments",
+            ["x a-1 ０ 1"],
+            r"line 1: 'x a-1 ０ 1' is not `utterance recording start end`",
+        ),
+        ("segments", ["x a-1 0.1.2 1"], r"line 1: 'x a-1 0.1.2 1' is not"),
+    ],
+)
+def test_a_line_that_says_something_else_is_named(data, name, lines, reason):
+    trees.write_lines(data / name, *lines)
+    with pytest.raises(ManifestError, match=rf"{name}: {reason}"):
+        kaldi_recordings(data)
+
+
+def test_a_line_twice_is_a_line(data):
+    expected = kaldi_recordings(data)
+    for name in ("wav.scp", "utt2spk"):
+        text = (data / name).read_text()
+        (data / name).write_text(text + text)
+    assert kaldi_recordings(data).equals(expected)
+
+
+def test_byte_order_marks_and_line_ends_of_windows(data):
+    trees.write_lines(data / "spk2gender", "ann f", "bob m")
+    expected = kaldi_recordings(data)
+    for name in ("wav.scp", "utt2spk", "spk2gender"):
+        text = (data / name).read_text()
+        (data / name).write_bytes(("\ufeff" + text.replace("\n", "\r\n")).encode())
+    assert kaldi_recordings(data).equals(expected)
+    assert expected["sex"].to_list() == ["f", "f", "m"]

@@ -8,6 +8,7 @@ from contravox.corpora.corpus import Corpus
 from contravox.corpora.lists import read_list
 from contravox.corpora.sex import with_sex
 from contravox.errors import ManifestError
+from contravox.manifest import located
 
 
 def kaldi_recordings(folder: Path) -> pl.DataFrame:
@@ -25,7 +26,8 @@ def kaldi_recordings(folder: Path) -> pl.DataFrame:
                 f"{folder}: no {name}, so not a data folder of Kaldi: it needs wav.scp and utt2spk"
             )
     scp = folder / "wav.scp"
-    recordings = read_list(scp, r"^(?<utterance>\S+)\s+(?<path>\S.*)$", "utterance path")
+    pattern = r"^(?<utterance>\S+)\s+(?<path>\S.*)$"
+    recordings = read_list(scp, pattern, "utterance path", once="utterance")
     commands = recordings.filter(pl.col("path").str.ends_with("|"))
     if len(commands):
         utterance, command = commands.select("utterance", "path").row(0)
@@ -35,22 +37,20 @@ def kaldi_recordings(folder: Path) -> pl.DataFrame:
         )
     first = recordings["path"][0] if len(recordings) else ""
     start = Path() if Path(first).exists() else folder
-    around = pl.lit(f"{start.resolve()}/") + pl.col("path")
-    elsewhere = pl.col("path").str.contains(r"^/|^[A-Za-z][\w+.-]*://")
-    recordings = recordings.with_columns(pl.when(elsewhere).then(pl.col("path")).otherwise(around))
+    recordings = recordings.with_columns(located(start))
     if (folder / "segments").is_file():
         recordings = _segments(folder / "segments", recordings)
-    speakers = read_list(
-        folder / "utt2spk", r"^(?<utterance>\S+)\s+(?<speaker>\S+)$", "utterance speaker"
-    )
+    pattern = r"^(?<utterance>\S+)\s+(?<speaker>\S+)$"
+    speakers = read_list(folder / "utt2spk", pattern, "utterance speaker", once="utterance")
     named = recordings.join(speakers, on="utterance", how="left", maintain_order="left")
     _refuse_null(named, "speaker", folder / "utt2spk")
     return with_sex(named, folder, "spk2gender", r"^(\S+)\s+([mf])")
 
 
 def _segments(path: Path, recordings: pl.DataFrame) -> pl.DataFrame:
-    pattern = r"^(?<utterance>\S+)\s+(?<recording>\S+)\s+(?<start>[\d.]+)\s+(?<end>[\d.]+)$"
-    segments = read_list(path, pattern, "utterance recording start end")
+    pattern = r"^(?<utterance>\S+)\s+(?<recording>\S+)\s+(?<start>NUMBER)\s+(?<end>NUMBER)$"
+    pattern = pattern.replace("NUMBER", r"[0-9]+\.?[0-9]*")
+    segments = read_list(path, pattern, "utterance recording start end", once="utterance")
     start, end = (pl.col(name).cast(pl.Float64, strict=False) for name in ("start", "end"))
     parts = segments.with_columns(start, (end - start).alias("duration")).drop("end")
     files = recordings.rename({"utterance": "recording"})
