@@ -24,8 +24,8 @@ COLUMNS = {
 BOUNDS = {"start": (0.0, 1e7), "duration": (0.0, 1e7), "sample_rate": (1.0, 1e7)}
 """What numbers may be, in s, s and Hz; a duration is above 0. 1e7 s are 115 days."""
 
-NAME = r"^[^\n\r\x00]*[^\s\x00][^\n\r\x00]*$"
-"""What a name is like: more than blanks, on one line."""
+NAME = r"^[^\r\x00]*[^\s\x00][^\r\x00]*$"
+"""What a name is like: more than blanks."""
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,16 @@
 """Tables and lists in text files, read and written as one.
 
-A file is UTF-8, with or without a byte-order mark, with the line ends of Unix or Windows. A line is
-a row: nothing runs over several. A field that begins with a quotation mark ends with one, and holds
-what is between them, as spreadsheets, pandas and R write; elsewhere a quotation mark is a character
-like any other. An empty field is a missing one.
+A file is UTF-8, with or without a byte-order mark, with the line ends of Unix or Windows. A field
+that begins with a quotation mark ends with one, and holds what is between them, as spreadsheets,
+pandas and R write; elsewhere a quotation mark is a character like any other. A field in quotation
+marks may hold separators, or line breaks, but not both: so a mark that somebody forgot to close
+never makes one row of several. An empty field is a missing one.
 
 Files are opened by their very names: no pattern, ``~`` or URL is expanded and nothing unpacked.
 """
 
 import csv
+import io
 import stat
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -23,8 +25,8 @@ MOST_COLUMNS = 1_000
 BLOCK = 100_000
 """Rows with quotation marks that are held as Python strings at a time."""
 
-BREAKS = "[\n\r\0]"
-"""What no name may hold, because no line could."""
+UNWRITABLE = "[\r\0]|\n.*\t|\t.*\n"
+"""What no text of a table may hold."""
 
 UTF8_MARK, UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 
@@ -39,11 +41,7 @@ def read_table(
     Raises ``error`` naming the file and the row, counted from the header on, which is row 1.
     """
     data = read_text(path, error)
-    first = data[: data.index(b"\n")].decode()
-    if not first.strip():
-        empty = "row 1 is empty" if data.strip() else "is empty"
-        raise error(f"{path}: {empty}: a table begins with the names of its columns")
-    names = _fields(first, separator, f"{path}: row 1", error)
+    names = _header(data, separator, path, error)
     _check_names(names, needs, path, error)
     if b'"' in data:
         return _read_quoted(data, names, separator, path, error)
@@ -116,15 +114,15 @@ def read_text(path: Path, error: type[ContravoxError]) -> bytes:
 def write_table(path: Path, table: pl.DataFrame, *, float_precision: int | None = None) -> None:
     """Write a tab-separated table that ``read_table`` reads, whole or not at all.
 
-    float_precision: decimals of numbers. Raises OutputError, also for a text that runs over lines.
+    float_precision: decimals of numbers. Raises OutputError, also for a text that no table holds.
     """
     for name, dtype in table.schema.items():
         if dtype == pl.String:
-            broken = table[name].str.contains(BREAKS).arg_true()
+            broken = table[name].str.contains(f"(?s){UNWRITABLE}").arg_true()
             if len(broken):
                 raise OutputError(
-                    f"{path}: {name} {brief(repr(table[name][int(broken[0])]))} holds a line break "
-                    "or NUL, which no table can: rename it"
+                    f"{path}: {name} {brief(repr(table[name][int(broken[0])]))} holds a carriage "
+                    "return, a NUL byte, or both a tab and a line break: rename it"
                 )
     with atomic_path(path) as temporary:
         table.write_csv(temporary, separator="\t", float_precision=float_precision)
@@ -166,24 +164,44 @@ def _read_quoted(
 def _quoted_rows(
     data: bytes, width: int, separator: str, path: Path, error: type[ContravoxError]
 ) -> Iterator[list[str]]:
-    lines = data.decode().removesuffix("\n").split("\n")
-    for row, line in enumerate(lines, start=1):
-        fields = _fields(line, separator, f"{path}: row {row}", error)
+    reader = csv.reader(io.StringIO(data.decode(), newline="\n"), delimiter=separator, strict=True)
+    while True:
+        row = reader.line_num + 1
+        try:
+            fields = next(reader, None)
+        except csv.Error as failure:
+            raise error(_not_closed(path, row)) from failure
+        if fields is None:
+            return
+        if reader.line_num > row and (
+            len(fields) != width
+            or width == 1
+            or any("\n" in field and separator in field for field in fields)
+        ):
+            raise error(_not_closed(path, row))
         if len(fields) != width:
-            raise error(_wrong_width(path, row, len(fields), width))
+            raise error(_wrong_width(path, row, max(1, len(fields)), width))
         yield fields
 
 
-def _fields(line: str, separator: str, place: str, error: type[ContravoxError]) -> list[str]:
+def _header(data: bytes, separator: str, path: Path, error: type[ContravoxError]) -> list[str]:
+    line = data[: data.index(b"\n")].decode()
+    if not line.strip():
+        empty = "row 1 is empty" if data.strip() else "is empty"
+        raise error(f"{path}: {empty}: a table begins with the names of its columns")
     if '"' not in line:
         return line.split(separator)
     try:
         return next(csv.reader([line], delimiter=separator, strict=True))
     except csv.Error as failure:
-        raise error(
-            f"{place}: a quotation mark at the start of a field is not closed at its end: "
-            'write such a name as """name"'
-        ) from failure
+        raise error(_not_closed(path, 1)) from failure
+
+
+def _not_closed(path: Path, row: int) -> str:
+    return (
+        f"{path}: row {row}: a quotation mark at the start of a field is not closed at its end: "
+        'write such a name as """name"'
+    )
 
 
 def _wrong_width(path: Path, row: int, found: int, width: int) -> str:

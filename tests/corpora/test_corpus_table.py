@@ -137,7 +137,7 @@ def test_a_parquet_file_without_a_column(tmp_path):
         table_recordings(tmp_path / "mine.parquet")
 
 
-def test_a_cell_of_several_lines_is_refused(tmp_path):
-    (tmp_path / "mine.csv").write_text('path,speaker,note\na.wav,ann,"one\ntwo"\n')
+def test_a_cell_of_several_lines_with_separators_is_refused(tmp_path):
+    (tmp_path / "mine.csv").write_text('path,speaker,note\na.wav,ann,"one, or\ntwo"\n')
     with pytest.raises(ManifestError, match="row 2: a quotation mark"):
         table_recordings(tmp_path / "mine.csv")
