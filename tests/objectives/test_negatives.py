@@ -10,10 +10,11 @@ from contravox.objectives.negatives import negative_log_sums
 LABELS = torch.tensor([7, -2, 7, 4, 4, 7, 9, -2])
 ATTENTION = torch.tensor([0.9, 0.3, 0.5, 0.7, 1.0, 0.01, 0.3, 0.6], dtype=torch.float64)
 TILES = [1, 2, 3, 5, 8, 100]
-FORMS = [None, "weight", "logit"]
+MEANS = torch.tensor([0.2, 0.3, 0.1, 0.5, 2.0, 0.01, 0.3, 1.0], dtype=torch.float64)
+FORMS = [None, "weight", "logit", "weight by means", "logit by means"]
 
 
-def slow_log_sums(vectors, labels, attention, form):
+def slow_log_sums(vectors, labels, attention, means, form):
     sums = []
     for i, label in enumerate(labels):
         total = 0.0
@@ -21,17 +22,20 @@ def slow_log_sums(vectors, labels, attention, form):
             if other == label:
                 continue
             product = sum(a * b for a, b in zip(vectors[i], vectors[j], strict=True))
-            smaller = min(attention[i], attention[j])
-            if form == "logit":
-                total += math.exp(smaller * product)
+            pair = min(attention[i], attention[j]) / (means[i] if "means" in str(form) else 1)
+            if form and form.startswith("logit"):
+                total += math.exp(pair * product)
             else:
-                total += (smaller if form == "weight" else 1) * math.exp(product)
+                total += (pair if form else 1) * math.exp(product)
         sums.append(math.log(total) if total else -math.inf)
     return sums
 
 
-def attended(form, attention=ATTENTION):
-    return {} if form is None else {"attention": attention, "attention_form": form}
+def attended(form, attention=ATTENTION, means=MEANS):
+    if form is None:
+        return {}
+    means = means if form.endswith("means") else None
+    return {"attention": attention, "attention_form": form.split()[0], "means": means}
 
 
 @pytest.mark.parametrize("tile", TILES)
@@ -39,17 +43,25 @@ def attended(form, attention=ATTENTION):
 def test_equals_the_slow_version(form, tile, vectors):
     x = vectors(8, 5)
     value = negative_log_sums(x, LABELS, tile=tile, **attended(form))
-    expected = slow_log_sums(x.tolist(), LABELS.tolist(), ATTENTION.tolist(), form)
+    expected = slow_log_sums(x.tolist(), LABELS.tolist(), ATTENTION.tolist(), MEANS.tolist(), form)
     assert value.tolist() == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("tile", [1, 3, 8])
 @pytest.mark.parametrize("form", FORMS)
 def test_gradient(form, tile, vectors):
-    attention = ATTENTION.clone().requires_grad_()
+    attention, means = ATTENTION.clone().requires_grad_(), MEANS.clone().requires_grad_()
     assert torch.autograd.gradcheck(
-        lambda x, a: negative_log_sums(x, LABELS, tile=tile, **attended(form, a)),
-        (vectors(8, 5).requires_grad_(), attention),
+        lambda x, a, m: negative_log_sums(x, LABELS, tile=tile, **attended(form, a, m)),
+        (vectors(8, 5).requires_grad_(), attention, means),
+    )
+
+
+@pytest.mark.parametrize("form", ["weight by means", "logit by means"])
+def test_gradient_of_one_tile_without_that_of_attention(form, vectors):
+    assert torch.autograd.gradcheck(
+        lambda x: negative_log_sums(x, LABELS, tile=8, **attended(form)),
+        vectors(8, 5).requires_grad_(),
     )
 
 
@@ -58,7 +70,7 @@ def test_gradient(form, tile, vectors):
 @pytest.mark.parametrize("form", FORMS)
 def test_gradient_equals_that_of_a_matrix_of_all_pairs(form, speakers, tile, vectors):
     labels = torch.randint(speakers, (60,), generator=torch.Generator().manual_seed(speakers))
-    attention = vectors(60, seed=1).sigmoid()
+    attention, means = vectors(60, seed=1).sigmoid(), vectors(60, seed=2).sigmoid()
     attention[10] = attention[40]  # a pair of equals
 
     def both(log_sums):
@@ -68,15 +80,17 @@ def test_gradient_equals_that_of_a_matrix_of_all_pairs(form, speakers, tile, vec
         return x.grad, torch.zeros_like(a) if a.grad is None else a.grad
 
     def dense(x, a):
-        logits, smaller = x @ x.T, torch.minimum(a[:, None], a)
-        if form == "weight":
-            logits = logits + smaller.log()
-        elif form == "logit":
-            logits = logits * smaller
+        logits, pairs = x @ x.T, torch.minimum(a[:, None], a)
+        if form and form.endswith("means"):
+            pairs = pairs / means[:, None]
+        if form and form.startswith("weight"):
+            logits = logits + pairs.log()
+        elif form:
+            logits = logits * pairs
         return logits.masked_fill(labels[:, None] == labels, -torch.inf).logsumexp(dim=1)
 
     expected = both(dense)
-    value = both(lambda x, a: negative_log_sums(x, labels, tile=tile, **attended(form, a)))
+    value = both(lambda x, a: negative_log_sums(x, labels, tile=tile, **attended(form, a, means)))
     torch.testing.assert_close(value, expected)
 
 
@@ -102,7 +116,9 @@ def test_logits_beyond_the_range_of_exponentials(form):
     # exp(±200) is no float32; the sums and their gradients still are.
     x = torch.tensor([[1.0, 0], [1, 0], [-1, 0], [0.6, 0.8]]) * math.sqrt(200)
     x.requires_grad_()
-    sums = negative_log_sums(x, torch.arange(4), tile=2, **attended(form, torch.ones(4)))
+    sums = negative_log_sums(
+        x, torch.arange(4), tile=2, **attended(form, torch.ones(4), torch.ones(4))
+    )
     expected = [200.0, 200.0, -120.0, 120 + math.log(2)]
     assert sums.tolist() == pytest.approx(expected, rel=1e-6)
     sums.sum().backward()

@@ -1,4 +1,5 @@
 import math
+from statistics import mean
 
 import pytest
 import torch
@@ -17,9 +18,15 @@ SETTINGS = [
     for attention in [
         {},
         *(
-            {"attention": ATTENTION, "attention_form": form, "attention_on": on}
+            {
+                "attention": ATTENTION,
+                "attention_form": form,
+                "attention_on": on,
+                "attention_scale": scale,
+            }
             for form in ("weight", "logit")
             for on in ("negatives", "all")
+            for scale in ("relative", "absolute")
         ),
     ]
 ]
@@ -34,11 +41,13 @@ def slow_supcon(
     attention=None,
     attention_form="weight",
     attention_on="negatives",
+    attention_scale="relative",
 ):
     """Sums over anchors, positives and all others, as methods.md writes them."""
     size, labels = len(labels), labels.tolist()
     losses = []
     for i in range(size):
+        negatives = [a for a in range(size) if labels[a] != labels[i]]
         logits = {}
         for j in range(size):
             if j == i:
@@ -49,6 +58,8 @@ def slow_supcon(
             logit = math.cos(angle) / temperature
             if attention is not None and (attention_on == "all" or labels[i] != labels[j]):
                 pair = min(attention[i].item(), attention[j].item())
+                if attention_scale == "relative":
+                    pair /= mean(min(attention[i].item(), attention[a].item()) for a in negatives)
                 logit = logit + math.log(pair) if attention_form == "weight" else pair * logit
             logits[j] = logit
         positives = [j for j in logits if labels[j] == labels[i]]
@@ -85,7 +96,8 @@ def test_gradient(settings, tile, vectors):
 
 @pytest.mark.parametrize("form", ["weight", "logit"])
 @pytest.mark.parametrize("on", ["negatives", "all"])
-def test_gradient_of_attention(form, on, vectors):
+@pytest.mark.parametrize("scale", ["relative", "absolute"])
+def test_gradient_of_attention(form, on, scale, vectors):
     def loss(embeddings, attention):
         return supcon_loss(
             embeddings,
@@ -95,6 +107,7 @@ def test_gradient_of_attention(form, on, vectors):
             attention=attention,
             attention_form=form,
             attention_on=on,
+            attention_scale=scale,
             tile=3,
         )
 
@@ -141,13 +154,47 @@ def test_equal_weights_of_all_pairs_cancel(vectors):
     torch.testing.assert_close(weighed, supcon_loss(embeddings, LABELS))
 
 
+@pytest.mark.parametrize("form", ["weight", "logit"])
+def test_relative_attention_does_not_change_when_all_is_multiplied(form, vectors):
+    embeddings = vectors(8, 5)
+    losses = [
+        supcon_loss(
+            embeddings, LABELS, attention=factor * ATTENTION, attention_form=form, tile=tile
+        )
+        for factor, tile in [(1, None), (1e-3, None), (1e-3, 3)]
+    ]
+    torch.testing.assert_close(losses[1:], losses[:1] * 2)
+
+
+def test_relative_weights_of_all_pairs_are_the_absolute_ones(vectors):
+    # An anchor's mean is in its positives' logits and in all of its log-sum.
+    embeddings = vectors(8, 5)
+    relative, absolute = (
+        supcon_loss(
+            embeddings, LABELS, attention=ATTENTION, attention_on="all", attention_scale=scale
+        )
+        for scale in ("relative", "absolute")
+    )
+    torch.testing.assert_close(relative, absolute)
+
+
+@pytest.mark.parametrize("form", ["weight", "logit"])
+def test_an_anchor_whose_attention_is_lost_in_rounding_attends_all_alike(form, vectors):
+    embeddings = vectors(8, 5).requires_grad_()
+    loss = supcon_loss(embeddings, LABELS, attention=torch.zeros(8), attention_form=form)
+    torch.testing.assert_close(loss, supcon_loss(embeddings, LABELS))
+    loss.backward()
+    assert embeddings.grad.isfinite().all()
+
+
 def test_a_segment_nobody_attends_has_no_say_as_a_negative(vectors):
     embeddings = vectors(8, 5)
     attention = torch.ones(8, dtype=torch.float64)
     attention[6] = 0.0  # the speaker without a positive, so only ever a negative
     without = [0, 1, 2, 3, 4, 5, 7]
     expected = supcon_loss(embeddings[without], LABELS[without])
-    torch.testing.assert_close(supcon_loss(embeddings, LABELS, attention=attention), expected)
+    value = supcon_loss(embeddings, LABELS, attention=attention, attention_scale="absolute")
+    torch.testing.assert_close(value, expected)
 
 
 def test_attention_lowers_the_pull_of_a_hard_negative():
@@ -158,7 +205,9 @@ def test_attention_lowers_the_pull_of_a_hard_negative():
     for attention in (1.0, 0.1):
         given = embeddings.clone().requires_grad_()
         attentions = torch.tensor([1.0, 1.0, attention], dtype=torch.float64)
-        supcon_loss(given, labels, temperature=0.5, attention=attentions).backward()
+        supcon_loss(
+            given, labels, temperature=0.5, attention=attentions, attention_scale="absolute"
+        ).backward()
         pulls.append(given.grad[2].norm().item())
     assert pulls[1] < 0.5 * pulls[0]
 
@@ -198,6 +247,8 @@ def test_refuses_wrong_arguments_by_name_and_shape():
         supcon_loss(embeddings, labels, attention=torch.tensor([1.0, -0.5, 1, 1]))
     with pytest.raises(ValueError, match="attention_form: must be one of weight, logit, got 'log'"):
         supcon_loss(embeddings, labels, attention_form="log")
+    with pytest.raises(ValueError, match="attention_scale: must be one of relative, absolute"):
+        supcon_loss(embeddings, labels, attention_scale="x")
     with pytest.raises(ValueError, match="attention_on: must be one of negatives, all, got 'x'"):
         supcon_loss(embeddings, labels, attention_on="x")
     with pytest.raises(ValueError, match=r"labels: .*\(4, 3\), got \(5,\)"):
@@ -209,7 +260,7 @@ def test_refuses_wrong_arguments_by_name_and_shape():
 def test_module_attends_by_the_embedding_whatever_it_contrasts(vectors, segments_of):
     prototypes = vectors(3, 5, seed=1).requires_grad_()
     embedding, other = vectors(4, 5, seed=2), vectors(4, 7, seed=3).requires_grad_()
-    attend = ClassAttentionSettings(sigma=0.3, form="logit", on="all")
+    attend = ClassAttentionSettings(sigma=0.3, form="logit", on="all", scale="absolute")
     settings = SupConSettings(temperature=0.2, margin=0.1, attention=attend)
     module = SupCon(settings, lambda: prototypes)
     segments = segments_of(embedding, [0, 2, 2, 0])
@@ -222,6 +273,7 @@ def test_module_attends_by_the_embedding_whatever_it_contrasts(vectors, segments
         attention=class_attention(embedding, segments.labels, prototypes, sigma=0.3),
         attention_form="logit",
         attention_on="all",
+        attention_scale="absolute",
     )
     torch.testing.assert_close(value, expected)
     value.backward()

@@ -1,9 +1,12 @@
 """Class-aware attention: how much a segment looks like its own speaker."""
 
+from functools import partial
 from typing import Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from contravox.objectives.classifier import class_logits
 from contravox.objectives.shapes import check_positive, check_prototypes
@@ -12,6 +15,7 @@ from contravox.settings import Settings
 
 AttentionForm = Literal["weight", "logit"]
 AttentionOn = Literal["negatives", "all"]
+AttentionScale = Literal["relative", "absolute"]
 
 
 @full_precision
@@ -20,7 +24,7 @@ def class_attention(
     labels: Tensor,
     prototypes: Tensor,
     *,
-    sigma: float = 1.0,
+    sigma: float = 0.18,
     differentiate: bool = False,
 ) -> Tensor:
     """Attention (N,), 0 to 1, of embeddings (N, d) with labels (N,), from prototypes (K, d).
@@ -41,15 +45,42 @@ def class_attention(
     return logits.softmax(dim=1).gather(1, labels.long()[:, None]).squeeze(1)
 
 
+def log_attention(attention: Tensor) -> Tensor:
+    """The logarithm of attention, finite for a pair that nobody attends."""
+    return attention.clamp(min=torch.finfo(torch.float32).tiny).log()
+
+
+def attention_means(attention: Tensor, labels: Tensor, tile: int) -> Tensor:
+    """The mean of min(a_i, a_j) over the negatives j of each i, (N,); 1 for one without any.
+
+    attention, labels: (N,). tile: anchors compared with all others at a time; memory is
+    O(tile·N), backwards too.
+    """
+
+    def means(own: Tensor, own_labels: Tensor) -> Tensor:
+        negative = own_labels[:, None] != labels
+        sums = (torch.minimum(own[:, None], attention) * negative).sum(dim=1)
+        counts = negative.sum(dim=1)
+        return torch.where(counts > 0, sums / counts.clamp(min=1), 1)
+
+    if attention.requires_grad and tile < len(labels):
+        means = partial(checkpoint, means, use_reentrant=False, preserve_rng_state=False)
+    parts = zip(attention.split(tile), labels.split(tile), strict=True)
+    return torch.cat([means(*part) for part in parts])
+
+
 class ClassAttentionSettings(Settings):
     """sigma: temperature of the attention (0.18 in Wang et al.).
 
     form: whether attention weighs a pair's exponential or scales its logit.
     on: whether negatives only or all pairs are attended.
+    scale: whether a pair's attention is divided by its mean over the anchor's negatives, or taken
+    as it is, the smaller the more speakers there are.
     differentiate: whether gradients flow through the attention.
     """
 
-    sigma: float = Field(default=1.0, gt=0)
+    sigma: float = Field(default=0.18, gt=0)
     form: AttentionForm = "weight"
     on: AttentionOn = "negatives"
+    scale: AttentionScale = "relative"
     differentiate: bool = False

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from contravox.objectives.class_attention import AttentionForm
+from contravox.objectives.class_attention import AttentionForm, log_attention
 from contravox.objectives.shapes import check_positive
 
 
@@ -31,28 +31,28 @@ def negative_log_sums(
     *,
     attention: Tensor | None = None,
     attention_form: AttentionForm = "weight",
+    means: Tensor | None = None,
     tile: int,
 ) -> Tensor:
     """log Σ_{j: y_j ≠ y_i} exp(x_i·x_j) of vectors (N, d) with labels (N,): (N,), −inf without any.
 
-    attention (N,), from 0 to 1, attends a pair by A_ij = min(a_i, a_j): the form "weight" sums
-    A_ij·exp(x_i·x_j), the form "logit" exp(A_ij·x_i·x_j).
+    attention (N,), from 0 to 1, attends a pair by A_ij = min(a_i, a_j), or with means (N,) by
+    min(a_i, a_j)/means_i: the form "weight" sums A_ij·exp(x_i·x_j), the form "logit"
+    exp(A_ij·x_i·x_j).
 
     tile: anchors compared with all others at a time. Memory is O(N·d + tile·N), forwards and
     backwards: the backward pass computes the similarities again and finds their exponentials from
     the sums, as FlashAttention does (Dao et al. 2022, arXiv 2205.14135, section 3.1).
     """
-    factors = attention
-    if attention is not None and attention_form == "weight":
-        factors = log_attention(attention)
+    by_logit = attention is not None and attention_form == "logit"
+    factors = attention if attention is None or by_logit else log_attention(attention)
+    scales = 1 / means if by_logit and means is not None else None
     if tile >= len(vectors) and not (factors is not None and factors.requires_grad):
-        return _AtOnce.apply(vectors, labels, factors, attention_form)
-    return _InTiles.apply(vectors, labels, factors, attention_form, tile)
-
-
-def log_attention(attention: Tensor) -> Tensor:
-    """The logarithm of attention, finite for a pair that nobody attends."""
-    return attention.clamp(min=torch.finfo(torch.float32).tiny).log()
+        sums = _AtOnce.apply(vectors, labels, factors, scales, attention_form)
+    else:
+        sums = _InTiles.apply(vectors, labels, factors, scales, attention_form, tile)
+    # What weighs all of an anchor's terms alike comes out of its sum.
+    return sums if by_logit or means is None else sums - means.log()
 
 
 class _AtOnce(torch.autograd.Function):
@@ -60,28 +60,36 @@ class _AtOnce(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, vectors: Tensor, labels: Tensor, factors: Tensor | None, form: str
+        ctx: Any,
+        vectors: Tensor,
+        labels: Tensor,
+        factors: Tensor | None,
+        scales: Tensor | None,
+        form: str,
     ) -> Tensor:
         logits = vectors @ vectors.T
         smaller = None if factors is None else torch.minimum(factors[:, None], factors)
         if smaller is not None:
             logits = logits.add_(smaller) if form == "weight" else logits.mul_(smaller)
+        if scales is not None:
+            logits.mul_(scales[:, None])
         logits.masked_fill_(labels[:, None] == labels, -torch.inf)
         sums, log_sums = _exponentiate(logits)
-        ctx.save_for_backward(vectors, logits, sums, smaller if form == "logit" else None)
+        ctx.save_for_backward(vectors, logits, sums, smaller if form == "logit" else None, scales)
         return log_sums
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        vectors, exponentials, sums, slopes = ctx.saved_tensors
+        vectors, exponentials, sums, slopes, scales = ctx.saved_tensors
+        gradient = gradient if scales is None else gradient * scales
         with torch.autocast(vectors.device.type, enabled=False):
             weights = exponentials * (gradient / sums.masked_fill(sums == 0, 1))[:, None]
             # In both roles of a vector: see _InTiles.
             weights = weights + weights.T
             if slopes is not None:
                 weights.mul_(slopes)
-            return weights @ vectors, None, None, None
+            return weights @ vectors, None, None, None, None
 
 
 def _exponentiate(logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -142,35 +150,47 @@ def _tiles(vectors: Tensor, labels: Tensor, size: int) -> Iterator[_Tile]:
 class _InTiles(torch.autograd.Function):
     """``negative_log_sums``, with the logarithm of attention as factors in the form "weight".
 
-    Everything about a pair is symmetric. So the gradient of a vector in both its roles, as the
-    anchor and as a negative of others, comes from its own row: Σ_j W_ij ∂ℓ_ij/∂x_i with
-    W_ij = g_i exp(ℓ_ij − lse_i) + g_j exp(ℓ_ij − lse_j).
+    A logit is ℓ_ij = r_i·s_ij, and but for the anchors' scales r_i everything about a pair is
+    symmetric. So the gradient of a vector in both its roles, as the anchor and as a negative of
+    others, comes from its own row: Σ_j W_ij ∂s_ij/∂x_i with
+    W_ij = g_i r_i exp(r_i s_ij − lse_i) + g_j r_j exp(r_j s_ij − lse_j).
     """
 
     @staticmethod
     def forward(
-        ctx: Any, vectors: Tensor, labels: Tensor, factors: Tensor | None, form: str, size: int
+        ctx: Any,
+        vectors: Tensor,
+        labels: Tensor,
+        factors: Tensor | None,
+        scales: Tensor | None,
+        form: str,
+        size: int,
     ) -> Tensor:
         order = labels.argsort(stable=True)
         vectors, labels = vectors[order], labels[order]
         factors = None if factors is None else factors[order]
+        scales = None if scales is None else scales[order]
         sums = vectors.new_full((len(vectors),), -torch.inf)
         for tile in _tiles(vectors, labels, size):
             logits = _attend(tile, factors, form)
+            if scales is not None:
+                logits.mul_(scales[tile.anchors, None])
             logits[:, tile.near].masked_fill_(tile.positive, -torch.inf)
             _, sums[tile.anchors] = _exponentiate(logits)
-        ctx.save_for_backward(order, vectors, labels, factors, sums)
+        ctx.save_for_backward(order, vectors, labels, factors, scales, sums)
         ctx.form, ctx.size = form, size
         return torch.empty_like(sums).index_copy_(0, order, sums)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        order, vectors, labels, factors, sums = ctx.saved_tensors
+        order, vectors, labels, factors, scales, sums = ctx.saved_tensors
         gradient = gradient[order]
+        pulls = gradient if scales is None else gradient * scales
         by_logit = factors is not None and ctx.form == "logit"
         of_vectors = torch.zeros_like(vectors)
         of_factors = torch.zeros_like(sums) if ctx.needs_input_grad[2] else None
+        of_scales = torch.zeros_like(sums) if ctx.needs_input_grad[3] else None
         # A backward pass may be run under the autocast that the forward pass was not.
         with torch.autocast(vectors.device.type, enabled=False):
             for tile in _tiles(vectors, labels, ctx.size):
@@ -178,10 +198,18 @@ class _InTiles(torch.autograd.Function):
                 similarities = None
                 if by_logit and of_factors is not None:
                     similarities = tile.logits.clone()
-                logits = _attend(tile, factors, ctx.form)
-                weights = torch.sub(logits, sums[columns], out=tile.scratch)
-                weights.exp_().mul_(gradient[columns])
-                as_anchor = logits.sub_(sums[anchors, None]).exp_().mul_(gradient[anchors, None])
+                logits, weights = _attend(tile, factors, ctx.form), tile.scratch
+                attended = None if of_scales is None else logits.clone()
+                if scales is None:
+                    torch.sub(logits, sums[columns], out=weights)
+                else:
+                    torch.mul(logits, scales[columns], out=weights).sub_(sums[columns])
+                    logits.mul_(scales[anchors, None])
+                weights.exp_().mul_(pulls[columns])
+                as_anchor = logits.sub_(sums[anchors, None]).exp_().mul_(pulls[anchors, None])
+                if of_scales is not None and attended is not None:
+                    attended.mul_(as_anchor)[:, tile.near].masked_fill_(tile.positive, 0)
+                    of_scales[anchors] = attended.sum(dim=1) / scales[anchors]
                 weights.add_(as_anchor)[:, tile.near].masked_fill_(tile.positive, 0)
                 if of_factors is not None:
                     of_pairs = weights if similarities is None else weights * similarities
@@ -189,10 +217,11 @@ class _InTiles(torch.autograd.Function):
                 if by_logit:
                     weights.mul_(torch.minimum(factors[anchors, None], factors[columns]))
                 torch.mm(weights, vectors[columns], out=of_vectors[anchors])
-        of_vectors = torch.empty_like(of_vectors).index_copy_(0, order, of_vectors)
-        if of_factors is not None:
-            of_factors = torch.empty_like(of_factors).index_copy_(0, order, of_factors)
-        return of_vectors, None, of_factors, None, None
+        gradients = (
+            None if each is None else torch.empty_like(each).index_copy_(0, order, each)
+            for each in (of_vectors, None, of_factors, of_scales)
+        )
+        return *gradients, None, None
 
 
 def _attend(tile: _Tile, factors: Tensor | None, form: str) -> Tensor:

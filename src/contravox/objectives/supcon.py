@@ -14,10 +14,13 @@ from contravox.objectives.angular_margin import add_angular_margin
 from contravox.objectives.class_attention import (
     AttentionForm,
     AttentionOn,
+    AttentionScale,
     ClassAttentionSettings,
+    attention_means,
     class_attention,
+    log_attention,
 )
-from contravox.objectives.negatives import log_attention, negative_log_sums, tile_of
+from contravox.objectives.negatives import negative_log_sums, tile_of
 from contravox.objectives.positives import over_blocks, positive_blocks, rows, similarities
 from contravox.objectives.segments import Segments
 from contravox.objectives.shapes import (
@@ -42,6 +45,7 @@ def supcon_loss(
     attention: Tensor | None = None,
     attention_form: AttentionForm = "weight",
     attention_on: AttentionOn = "negatives",
+    attention_scale: AttentionScale = "relative",
     tile: int | None = None,
 ) -> Tensor:
     """Supervised contrastive loss of embeddings (N, d) with labels (N,): a scalar.
@@ -52,9 +56,10 @@ def supcon_loss(
     (Li et al. 2022, arXiv 2210.16636), margin in radians.
 
     attention (N,), of values from 0 to 1, attends a pair by A_ij = min(a_i, a_j) (Li, Mak and Meng
-    2023, arXiv 2210.16622): the form "weight" counts exp ℓ_ij A_ij times, ℓ_ij + log A_ij; the form
-    "logit" takes A_ij·ℓ_ij. Either replaces ℓ_ij wherever it stands, for the pairs named by
-    attention_on.
+    2023, arXiv 2210.16622) with the attention_scale "absolute"; "relative" divides A_ij by its mean
+    over the negatives of i, which then count 1 on average, whatever the number of speakers. The
+    form "weight" counts exp ℓ_ij A_ij times, ℓ_ij + log A_ij; the form "logit" takes A_ij·ℓ_ij.
+    Either replaces ℓ_ij wherever it stands, for the pairs named by attention_on.
 
     tile: anchors compared with all segments at a time, chosen by N unless given; the loss is the
     same, the memory O(N·d + tile·N).
@@ -70,14 +75,25 @@ def supcon_loss(
         check_attention(attention, labels)
     check_choice("attention_form", attention_form, get_args(AttentionForm))
     check_choice("attention_on", attention_on, get_args(AttentionOn))
+    check_choice("attention_scale", attention_scale, get_args(AttentionScale))
     tile = tile_of(embeddings, tile)
     blocks = positive_blocks(labels, most=tile * len(labels))
     if not blocks:
         return embeddings.sum() * 0
     # Of length 1/√temperature, so that an inner product is a logit.
     vectors = unit_vectors(embeddings, 1 / math.sqrt(temperature))
+    of_anchors = None
+    if attention is not None and attention_scale == "relative":
+        # Above zero, so that an anchor whose attention is lost in rounding attends all alike.
+        attention = attention.clamp(min=torch.finfo(torch.float32).tiny)
+        of_anchors = attention_means(attention, labels, tile)
     negatives = negative_log_sums(
-        vectors, labels, attention=attention, attention_form=attention_form, tile=tile
+        vectors,
+        labels,
+        attention=attention,
+        attention_form=attention_form,
+        means=of_anchors,
+        tile=tile,
     )
 
     def losses(anchors: Tensor, contrasts: Tensor) -> Tensor:
@@ -86,11 +102,11 @@ def supcon_loss(
         if margin:
             logits = add_angular_margin(logits * temperature, margin) / temperature
         if attention is not None and attention_on == "all":
-            smaller = torch.minimum(attention[anchors][:, :, None], attention[contrasts][:, None])
-            if attention_form == "weight":
-                logits = logits + log_attention(smaller)
-            else:
-                logits = logits * smaller
+            pairs = torch.minimum(attention[anchors][:, :, None], attention[contrasts][:, None])
+            if of_anchors is not None:
+                pairs = pairs / of_anchors[anchors][:, :, None]
+            by_weight = attention_form == "weight"
+            logits = logits + log_attention(pairs) if by_weight else logits * pairs
         itself = anchors[:, :, None] == contrasts[:, None]
         log_sums = logits.masked_fill(itself, -torch.inf).logsumexp(dim=2)
         means = logits.masked_fill(itself, 0).sum(dim=2) / (contrasts.shape[1] - 1)
@@ -154,4 +170,5 @@ class SupCon(nn.Module):
             attention=attention,
             attention_form=self.attention.form,
             attention_on=self.attention.on,
+            attention_scale=self.attention.scale,
         )
