@@ -57,16 +57,18 @@ def attention_means(attention: Tensor, labels: Tensor, tile: int) -> Tensor:
     O(tile·N), backwards too.
     """
 
-    def means(own: Tensor, own_labels: Tensor) -> Tensor:
-        negative = own_labels[:, None] != labels
-        sums = (torch.minimum(own[:, None], attention) * negative).sum(dim=1)
-        counts = negative.sum(dim=1)
-        return torch.where(counts > 0, sums / counts.clamp(min=1), 1)
+    _, label, counts = torch.unique(labels, return_inverse=True, return_counts=True)
+    negatives = len(labels) - counts[label]
+
+    def sums(own: Tensor, own_labels: Tensor) -> Tensor:
+        positive = own_labels[:, None] == labels
+        return torch.minimum(own[:, None], attention).masked_fill_(positive, 0).sum(dim=1)
 
     if attention.requires_grad and tile < len(labels):
-        means = partial(checkpoint, means, use_reentrant=False, preserve_rng_state=False)
+        sums = partial(checkpoint, sums, use_reentrant=False, preserve_rng_state=False)
     parts = zip(attention.split(tile), labels.split(tile), strict=True)
-    return torch.cat([means(*part) for part in parts])
+    totals = torch.cat([sums(*part) for part in parts])
+    return torch.where(negatives > 0, totals / negatives.clamp(min=1), 1)
 
 
 class ClassAttentionSettings(Settings):
