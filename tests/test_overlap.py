@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from contravox.errors import OverlapError
+from contravox.errors import OverlapError, OverlapWarning
 from contravox.manifest import COLUMNS, Manifest
 from contravox.overlap import (
     recording_digests,
@@ -67,3 +67,19 @@ def test_recordings_are_kept_beside_the_model(tmp_path):
     assert recordings_trained_on(tmp_path / "model.safetensors").to_list() == []
     write_recordings(tmp_path, recording_digests(TRAINING))
     assert recordings_trained_on(tmp_path / "model.safetensors").to_list() == ["aa", "bb", "cc"]
+
+
+def test_digests_of_a_part_of_the_file_refuse_nothing_and_are_told():
+    part = "0123456789abcdef"
+    old, new = (
+        manifest(name, ["1", "2"], [part, digest]) for name, digest in (("a", part), ("b", "x"))
+    )
+    with pytest.warns(OverlapWarning, match="^list: not known .* prepare the corpora again$"):
+        refuse(old, training=new)
+    with pytest.warns(OverlapWarning):
+        refuse(manifest("c", ["1"], ["sha256:1"]), training=old)
+
+
+def test_digests_that_can_be_compared_warn_of_nothing(recwarn):
+    refuse(manifest("b", ["1"], ["x"]), training=manifest("a", ["1"], ["y"]))
+    assert not recwarn

@@ -21,7 +21,7 @@ from contravox.commands.sweep import sweep
 from contravox.commands.train import train
 from contravox.commands.verify import verify
 from contravox.cpu import tune_process
-from contravox.errors import AudioWarning, ContravoxError
+from contravox.errors import ContravoxError, ContravoxWarning
 
 app = typer.Typer(
     help="Speaker verification by contrastive learning: prepare, train, evaluate, verify.",
@@ -78,5 +78,5 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     """Say what a user can mend in one line; what only developers can is not for the terminal."""
-    if issubclass(category, AudioWarning):
+    if issubclass(category, ContravoxWarning):
         note(f"warning: {message}")

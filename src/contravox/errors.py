@@ -67,7 +67,15 @@ class MissingExtraError(ContravoxError):
     """A command that needs an optional part of the package which is not installed."""
 
 
-class AudioWarning(UserWarning):
+class ContravoxWarning(UserWarning):
+    """Root of every warning that a user should see, in one line."""
+
+
+class OverlapWarning(ContravoxWarning):
+    """A test of which it is not known whether it was trained on."""
+
+
+class AudioWarning(ContravoxWarning):
     """A recording that can be used but should not be trusted fully, such as a clipped one."""
 
 

@@ -41,8 +41,8 @@ class Manifest:
     - start, duration: the part of the file that is the utterance, in seconds;
     - sample_rate: of the file, in Hz;
 
-    and any more: the corpus, a digest of the audio file, and what the corpus knows (sex, genre,
-    language ...).
+    and any more: the corpus, a digest of the audio file as it was when it was prepared, and what
+    the corpus knows (sex, genre, language ...).
     """
 
     table: pl.DataFrame

@@ -13,18 +13,18 @@ from contravox.corpora.corpus import Corpus
 from contravox.corpora.finding import archives, find_recordings
 from contravox.corpora.folder import FOLDER, UNLABELLED
 from contravox.corpora.joining import join_short
-from contravox.corpora.journal import Journal
 from contravox.corpora.kaldi import KALDI
 from contravox.corpora.librispeech import LIBRISPEECH
 from contravox.corpora.musan import MUSAN
 from contravox.corpora.official_trials import official_trials
 from contravox.corpora.rirs import RIRS
-from contravox.corpora.scan import Prepared, scan_recordings
+from contravox.corpora.scan import HEADER, Prepared, scan_recordings
 from contravox.corpora.table import TABLE
 from contravox.corpora.voices_from_a_distance import VOICES
 from contravox.corpora.voxceleb1 import VOXCELEB1
 from contravox.corpora.voxceleb2 import VOXCELEB2
 from contravox.errors import ManifestError
+from contravox.journal import Journal
 from contravox.manifest import Manifest
 from contravox.trial_making import make_trials
 from contravox.trial_set import TrialSet
@@ -98,7 +98,7 @@ def prepare_corpus(
     if split and hold_out:
         raise ManifestError("--hold-out: --split makes a validation part already: give one of them")
     recordings = find_recordings(corpus, CORPORA, folder)
-    journal = Journal(output / ".headers")
+    journal = Journal(output / ".headers", HEADER)
     shortest = MINIMUM_SECONDS if known.shortest is None else known.shortest
     prepared = scan_recordings(recordings, shortest=shortest, journal=journal, progress=progress)
     manifest, skipped = prepared.manifest, prepared.skipped

@@ -27,6 +27,12 @@ TIMEOUT = 30.0
 SLOWEST = 1e6
 """Bytes per second that a store is expected to move at least; longer transfers may take longer."""
 
+MARKS = (
+    *("ETag", "etag", "Content-MD5", "md5Hash", "generation", "version_id", "VersionId"),
+    *("Last-Modified", "LastModified", "last_modified", "updated", "mtime", "created"),
+)
+"""What stores call that which changes with an object: its checksum, its version, its time."""
+
 _PERMANENT = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 """What no further attempt mends."""
 
@@ -84,6 +90,36 @@ def read_bytes(location: Location) -> bytes:
             "copy the shard again, or make it anew with `contravox shard`"
         )
     return data
+
+
+def file_state(path: str | Path) -> str:
+    """What is another whenever a file of this machine may hold something else; "" for no file.
+
+    Its size, the times of its modification and change, and its number: the time of modification
+    alone can be set back, and is by programs that copy.
+    """
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return ""
+    return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}:{status.st_ino}"
+
+
+def stored_state(url: str) -> str:
+    """The same of an object in a store, as far as the store says; "" where it says nothing such.
+
+    Raises StorageError where the store does not answer, MissingExtraError.
+    """
+    filesystem, path = _filesystem(url)
+
+    def request() -> dict[str, Any]:
+        try:
+            return filesystem.info(path)
+        except FileNotFoundError:
+            return {}
+
+    said = ask(request, url, TIMEOUT)
+    return " ".join(str(said[mark]) for mark in MARKS if said.get(mark) is not None)
 
 
 def check_store(url: str) -> None:

@@ -42,7 +42,7 @@ def test_parts_of_files_and_columns_of_ones_own(prepare, audio, suffix):
     ]
     assert done.column("path")[0] == str(audio / "a b" / "ö.wav")
     assert done.column("sample_rate") == [16_000] * 3
-    assert {len(digest) for digest in done.column("digest")} == {16}
+    assert all(digest.startswith("sha256:") for digest in done.column("digest"))
     assert done.counts["corpus"]["trials"] == 3
 
 

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import polars as pl
 import pytest
@@ -6,9 +8,10 @@ import soundfile
 import trees
 from contravox.corpora import scan
 from contravox.corpora.folder import folder_recordings, unlabelled_recordings
-from contravox.corpora.journal import Journal
-from contravox.corpora.scan import audio_digest, scan_recordings
+from contravox.corpora.scan import HEADER, scan_recordings
+from contravox.digests import audio_digest
 from contravox.errors import ManifestError
+from contravox.journal import Journal
 from tones import tone
 
 
@@ -84,20 +87,31 @@ def test_audio_outside_a_speakers_folder(tmp_path):
     assert table.select("utterance", "speaker").rows() == [("loose.wav", None)]
 
 
-def test_a_digest_tells_recordings_apart_and_copies_not(tmp_path):
-    for name, seed in (("a", 1), ("copy", 1), ("other", 2)):
-        trees.write_audio(tmp_path / f"{name}.wav", 6.0, seed)
-    digests = {name: audio_digest(str(tmp_path / f"{name}.wav")) for name in ("a", "copy", "other")}
+def other_samples(path, place):
+    """Change one sample of a WAV file."""
+    samples, rate = soundfile.read(path, dtype="int16")
+    samples[place] += 1
+    soundfile.write(path, samples, rate)
+
+
+@pytest.mark.parametrize("place", [0, 7_000, 48_000, 80_000, 95_999])
+def test_recordings_that_differ_anywhere_have_digests_of_their_own(tmp_path, place):
+    for name in ("a", "copy", "other"):
+        trees.write_audio(tmp_path / f"{name}.wav", 6.0, 1)
+    other_samples(tmp_path / "other.wav", place)
+    digests = {name: audio_digest(tmp_path / f"{name}.wav") for name in ("a", "copy", "other")}
     assert digests["a"] == digests["copy"] != digests["other"]
-    # As long, and the same but for the middle, and for the length.
-    samples, _ = soundfile.read(tmp_path / "a.wav", dtype="int16")
-    samples[len(samples) // 2] += 1
-    soundfile.write(tmp_path / "middle.wav", samples, 16_000)
-    assert audio_digest(str(tmp_path / "middle.wav")) != digests["a"]
-    quiet = {n: np.zeros(n, np.int16) for n in (64_000, 64_002)}
-    for length, waveform in quiet.items():
-        soundfile.write(tmp_path / f"{length}.wav", waveform, 16_000)
-    assert audio_digest(str(tmp_path / "64000.wav")) != audio_digest(str(tmp_path / "64002.wav"))
+    assert digests["a"].startswith("sha256:")
+
+
+def test_recordings_padded_to_one_length_have_digests_of_their_own(tmp_path):
+    for number in range(6):
+        padded = np.pad(tone(1.0, 100 + 20 * number), (0, 9 * 16_000))
+        path = tmp_path / "in" / f"s{number}" / "a.wav"
+        path.parent.mkdir(parents=True)
+        soundfile.write(path, padded, 16_000)
+    table = scan_recordings(folder_recordings(tmp_path / "in")).manifest.table
+    assert table["digest"].n_unique() == 6
 
 
 @pytest.fixture
@@ -118,7 +132,7 @@ def seven(tmp_path, monkeypatch):
 
 def test_an_interrupted_scan_goes_on_from_its_journal(seven, tmp_path):
     recordings, read = seven
-    journal = Journal(tmp_path / "out" / ".headers")
+    journal = Journal(tmp_path / "out" / ".headers", HEADER)
     whole = scan_recordings(recordings).manifest.table
 
     def interrupt(done, total):
@@ -130,6 +144,11 @@ def test_an_interrupted_scan_goes_on_from_its_journal(seven, tmp_path):
     # A file that changed since, one that is gone, and a block that was not finished.
     trees.write_audio(tmp_path / "in" / "ann" / "1.wav", 0.5, 99)
     (journal.folder / ".000002.parquet.1.tmp").write_bytes(b"half")
+    # What is no block, or one of another version of contravox.
+    (journal.folder / "cut.parquet").write_bytes(
+        next(journal.folder.glob("*.parquet")).read_bytes()[:99]
+    )
+    pl.DataFrame({"path": [], "digest": []}).write_parquet(journal.folder / "old.parquet")
     read.clear()
     steps = []
     resumed = scan_recordings(
@@ -154,3 +173,21 @@ def test_the_header_of_a_file_with_many_parts_is_read_once(seven):
     table = scan_recordings(pl.concat(parts)).manifest.table
     assert len(table) == 21
     assert len(read) == 7
+
+
+def test_a_file_replaced_with_its_size_and_time_is_read_again(seven, tmp_path):
+    recordings, _ = seven
+    journal = Journal(tmp_path / "out" / ".headers", HEADER)
+
+    def interrupt(done, total):
+        if done == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        scan_recordings(recordings, journal=journal, progress=interrupt)
+    path = tmp_path / "in" / "ann" / "1.wav"
+    before = path.stat()
+    other_samples(path, 100)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    resumed = scan_recordings(recordings, journal=journal).manifest.table
+    assert resumed["digest"].to_list() == [audio_digest(each) for each in resumed["path"]]

@@ -16,7 +16,7 @@ def test_voxceleb1_merged_and_not(prepare, tmp_path, merged):
     assert first["utterance"] == "id10001/-x_Y6uqmx31/00001"
     assert (first["speaker"], first["session"]) == ("id10001", "-x_Y6uqmx31")
     assert (first["corpus"], first["subset"], first["sex"]) == ("voxceleb1", "dev", "m")
-    assert len(first["digest"]) == 16
+    assert first["digest"].startswith("sha256:")
     assert table["digest"].n_unique() == 20
     # Names starting with E, both ends of their range.
     assert set(table.filter(subset="test")["speaker"]) == {"id10270", "id10309"}

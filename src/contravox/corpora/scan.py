@@ -1,7 +1,5 @@
 """Files of a corpus to rows of a manifest."""
 
-import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +7,26 @@ from pathlib import Path
 import polars as pl
 
 from contravox.audio import MINIMUM_SECONDS, audio_info, read_audio
-from contravox.corpora.journal import HEADER, Journal, size_and_time
+from contravox.digests import audio_digest
 from contravox.errors import AudioError, ManifestError
+from contravox.journal import Journal
 from contravox.manifest import COLUMNS, Manifest
+from contravox.storage import file_state
 from contravox.threads import map_in_threads
 from contravox.writing import atomic_path
 
 BLOCK = 1_000
 """Headers between two entries in the journal: what an interrupt may lose, under a second's work."""
 
-DIGEST_BYTES = 64 * 1024
+HEADER = {
+    "path": pl.String,
+    "state": pl.String,
+    "seconds": pl.Float64,
+    "sample_rate": pl.Int64,
+    "digest": pl.String,
+    "reason": pl.String,
+}
+"""A file and the state it was in, and what its header says, or why it cannot be used."""
 
 LENGTH_IN_HEADER = (".flac", ".mp3")
 """Formats whose header tells the length, and libsndfile does not look whether so much is there."""
@@ -91,24 +99,12 @@ def scan_recordings(
     return Prepared(Manifest(ordered.sort("utterance")), skipped)
 
 
-def audio_digest(path: str) -> str:
-    """16 hex digits that two files share only where they hold the same recording.
-
-    BLAKE2b of the size and of 64 KiB around the middle, the file where it is shorter: a whole
-    corpus need not be read for it, and beginnings, where there are headers and silence, resemble
-    each other. The same recording in another format has another digest.
-    """
-    with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        file.seek(max(0, (size - DIGEST_BYTES) // 2))
-        middle = file.read(DIGEST_BYTES)
-    return hashlib.blake2b(size.to_bytes(8, "little") + middle, digest_size=8).hexdigest()
-
-
 def _read_headers(
     files: pl.Series, journal: Journal | None, progress: Callable[[int, int], None]
 ) -> pl.DataFrame:
     known = journal.read() if journal else pl.DataFrame(schema=HEADER)
+    now = pl.Series([file_state(path) for path in known["path"]], dtype=pl.String)
+    known = known.filter(known["state"] == now).unique("path", keep="any")
     blocks, rows = [known], []
     unread = files.to_frame().join(known, on="path", how="anti", maintain_order="left")["path"]
     done = len(files) - len(unread)
@@ -124,18 +120,17 @@ def _read_headers(
     return pl.concat(blocks)
 
 
-def _header(path: str) -> tuple[str, int, int, float | None, int | None, str | None, str | None]:
+def _header(path: str) -> tuple[str, str, float | None, int | None, str | None, str | None]:
     """A row of ``HEADER``."""
-    size, modified = size_and_time(path)
+    state = file_state(path)
     try:
         info = audio_info(path)
         if path.lower().endswith(LENGTH_IN_HEADER):
             read_audio(path, start=max(0.0, info.seconds - END_SECONDS))
-        # What lies in a store has no digest: it would cost a request more for every recording.
-        digest = audio_digest(path) if size >= 0 else None
+        # What lies in a store has no digest: every recording would have to be fetched for it.
+        digest = audio_digest(path) if state else None
     except AudioError as error:
-        return path, size, modified, None, None, None, str(error).removeprefix(f"{path}: ")
+        return path, state, None, None, None, str(error).removeprefix(f"{path}: ")
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        return path, size, modified, None, None, None, reason
-    return path, size, modified, info.seconds, info.sample_rate, digest, None
+        return path, state, None, None, None, (error.strerror or str(error)).lower()
+    return path, state, info.seconds, info.sample_rate, digest, None
