@@ -1,8 +1,10 @@
+import os
 import shutil
 
 import numpy as np
 import polars as pl
 import pytest
+import soundfile
 import torch
 
 from contravox import embedding_cache
@@ -10,10 +12,13 @@ from contravox.corpora.folder import folder_recordings
 from contravox.corpora.scan import scan_recordings
 from contravox.embedding import Crops, embed_manifest
 from contravox.embedding_cache import embed_once
+from contravox.embeddings import Embeddings
 from contravox.encoders.ecapa_tdnn import EcapaTdnnSettings
 from contravox.features import FeatureSettings
-from contravox.manifest import Manifest
+from contravox.manifest import COLUMNS, Manifest
 from contravox.model import Model, ModelSettings
+from stores import TroubledStore
+from tones import tone
 
 
 def small_model(seed=0):
@@ -76,26 +81,141 @@ def test_an_interrupt_keeps_the_parts_that_are_done(
     assert embedded == [5, 5, 5, 2]
 
 
-def test_another_model_other_crops_and_other_audio_are_embedded_again(
-    model, manifest, embedded, tmp_path
-):
+def test_another_model_and_other_crops_are_embedded_again(model, manifest, embedded, tmp_path):
     embed_once(model, manifest, tmp_path)
     embed_once(small_model(1), manifest, tmp_path)
     embed_once(model, manifest, tmp_path, crops=Crops(2, 0.3))
-    assert embedded == [12, 12, 12]
-    path = manifest.table["path"][3]
-    copy = shutil.copy(path, tmp_path / "copy.wav")
-    moved = manifest.table.with_columns(
-        path=pl.when(pl.col("path") == path).then(pl.lit(str(copy))).otherwise("path")
+    # As close as this, crops have one name for people.
+    embed_once(model, manifest, tmp_path, crops=Crops(2, 0.3000001))
+    assert embedded == [12, 12, 12, 12]
+
+
+def padded(path, seconds, seed):
+    """Write a recording of a fixed length: a second of a voice, then zeros up to ``seconds``."""
+    samples = np.zeros(int(16_000 * seconds), np.float32)
+    samples[:16_000] = tone(1.0, 100 + 40 * seed, seed=seed)
+    soundfile.write(path, samples, 16_000)
+
+
+def fixed_length_corpus(folder):
+    """Five recordings of 10 s, alike but for their first second."""
+    for number in range(5):
+        (folder / f"s{number}").mkdir(parents=True, exist_ok=True)
+        padded(folder / f"s{number}" / "a.wav", 10, number)
+    return scan_recordings(folder_recordings(folder)).manifest
+
+
+def test_recordings_alike_but_for_their_beginnings_have_embeddings_of_their_own(model, tmp_path):
+    manifest = fixed_length_corpus(tmp_path / "in")
+    assert manifest.table["digest"].n_unique() == 5
+    found = embed_once(model, manifest, tmp_path / "cache").embeddings.vectors
+    np.testing.assert_allclose(found, embed_manifest(model, manifest).vectors, atol=1e-4)
+    assert len(np.unique(found, axis=0)) == 5
+
+
+def replaced_in_place(path, kept_times):
+    padded(path, 10, 9)
+    kept_times(path)
+
+
+def copied_over(path, kept_times):
+    other = path.with_name("other.wav")
+    padded(other, 10, 9)
+    kept_times(other)
+    other.replace(path)
+
+
+@pytest.mark.parametrize("replace", [replaced_in_place, copied_over])
+def test_audio_replaced_under_the_same_manifest_is_embedded_again(
+    model, embedded, tmp_path, replace
+):
+    manifest = fixed_length_corpus(tmp_path / "in")
+    embed_once(model, manifest, tmp_path / "cache")
+    path = tmp_path / "in" / "s2" / "a.wav"
+    before = path.stat()
+    # Size and time of modification tell nothing, as after `cp -p` or `rsync -t`.
+    replace(path, lambda new: os.utime(new, ns=(before.st_atime_ns, before.st_mtime_ns)))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    found = embed_once(model, manifest, tmp_path / "cache").embeddings.vectors
+    assert embedded == [5, 1]
+    np.testing.assert_allclose(found, embed_manifest(model, manifest).vectors, atol=1e-4)
+
+
+def test_audio_replaced_while_it_is_embedded_is_not_kept(model, embedded, tmp_path):
+    manifest = fixed_length_corpus(tmp_path / "in")
+
+    def replace(done, total):
+        if done == total:
+            padded(tmp_path / "in" / "s2" / "a.wav", 10, 9)
+
+    embed_once(model, manifest, tmp_path / "cache", progress=replace)
+    embed_once(model, manifest, tmp_path / "cache")
+    assert embedded == [5, 1]
+
+
+def test_a_part_of_a_shard_that_is_made_anew_is_embedded_again(model, embedded, tmp_path):
+    tar, cache = tmp_path / "a.tar", tmp_path / "cache"
+    for seed in (1, 1, 2):
+        padded(tmp_path / "a.wav", 1, seed)
+        tar.write_bytes((tmp_path / "a.wav").read_bytes())
+        part = alone(f"{tar}#bytes=0-{tar.stat().st_size - 1}")
+        found = embed_once(model, part, cache).embeddings.vectors
+        np.testing.assert_allclose(found, embed_manifest(model, part).vectors, atol=1e-4)
+    # The same bytes again are the same recording.
+    assert embedded == [1, 1]
+
+
+def alone(path):
+    """A manifest of one recording of 1 s."""
+    row = ("u", None, None, path, 0.0, 1.0, 16_000)
+    return Manifest(pl.DataFrame([row], schema=COLUMNS, orient="row"))
+
+
+def test_what_a_store_holds_is_known_by_what_the_store_says(model, embedded, tmp_path):
+    TroubledStore.begin()
+    utterances = alone("troubled://bucket/a.wav")
+    for seed in (1, 2):
+        padded(tmp_path / "a.wav", 1, seed)
+        TroubledStore().pipe_file("/bucket/a.wav", (tmp_path / "a.wav").read_bytes())
+        for _ in range(2):
+            found = embed_once(model, utterances, tmp_path / "cache").embeddings.vectors
+            np.testing.assert_allclose(found, embed_manifest(model, utterances).vectors)
+    assert embedded == [1, 1]
+
+
+def test_what_a_silent_store_holds_is_embedded_every_time(model, embedded, tmp_path, monkeypatch):
+    TroubledStore.begin()
+    padded(tmp_path / "a.wav", 1, 1)
+    TroubledStore().pipe_file("/bucket/a.wav", (tmp_path / "a.wav").read_bytes())
+    monkeypatch.setattr(TroubledStore, "info", lambda *_, **__: {"size": 32_044})
+    for _ in range(2):
+        found = embed_once(model, alone("troubled://bucket/a.wav"), tmp_path / "cache")
+        assert len(found.embeddings) == 1
+    assert embedded == [1, 1]
+
+
+def test_processes_that_embed_at_once_lose_nothing_of_each_other(
+    model, manifest, embedded, tmp_path
+):
+    halves = [Manifest(manifest.table.head(7)), Manifest(manifest.table.tail(7))]
+
+    def another(done, total):
+        if done == total and len(embedded) == 1:
+            embed_once(model, halves[1], tmp_path)
+
+    embed_once(model, halves[0], tmp_path, progress=another)
+    embed_once(model, manifest, tmp_path)
+    assert embedded == [7, 7]
+
+
+def test_the_content_is_what_counts(model, manifest, embedded, tmp_path):
+    first = embed_once(model, manifest, tmp_path)
+    copies = []
+    for number, path in enumerate(manifest.table["path"]):
+        copies.append(str(shutil.copy(path, tmp_path / f"copy{number}.wav")))
+    renamed = manifest.table.with_columns(
+        utterance="other/" + pl.col("utterance"), path=pl.Series(copies)
     )
-    embed_once(model, Manifest(moved), tmp_path)
-    assert embedded == [12, 12, 12, 1]
-
-
-def test_content_is_what_counts_where_it_is_known(model, manifest, embedded, tmp_path):
-    known = manifest.table.with_columns(digest=pl.Series([f"{row:016x}" for row in range(12)]))
-    first = embed_once(model, Manifest(known), tmp_path)
-    renamed = known.with_columns(utterance="other/" + pl.col("utterance"))
     second = embed_once(model, Manifest(renamed), tmp_path)
     assert embedded == [12]
     np.testing.assert_array_equal(first.embeddings.vectors, second.embeddings.vectors)
@@ -131,9 +251,35 @@ def test_unreadable_utterances_are_told_and_tried_again(model, manifest, embedde
     assert embedded == [12, 1]
 
 
-def test_a_damaged_file_is_made_again(model, manifest, embedded, tmp_path):
-    embed_once(model, manifest, tmp_path)
-    [path] = tmp_path.iterdir()
+def cut_short(path):
     path.write_bytes(path.read_bytes()[:100])
-    assert len(embed_once(model, manifest, tmp_path).embeddings) == 12
+
+
+def not_finite(path):
+    held = Embeddings.load(path)
+    held.vectors[3] = np.nan
+    with path.open("wb") as file:
+        np.savez(file, utterances=np.array(held.utterances), embeddings=held.vectors)
+
+
+def of_another_width(path):
+    held = Embeddings.load(path)
+    Embeddings(held.utterances, held.vectors[:, :3]).save(path)
+
+
+@pytest.mark.parametrize("damage", [cut_short, not_finite, of_another_width])
+def test_a_damaged_file_is_made_again(model, manifest, embedded, tmp_path, damage):
+    embed_once(model, manifest, tmp_path)
+    [path] = tmp_path.rglob("*.npz")
+    damage(path)
+    found = embed_once(model, manifest, tmp_path).embeddings
+    np.testing.assert_allclose(found.vectors, embed_manifest(model, manifest).vectors, atol=1e-4)
     assert embedded == [12, 12]
+
+
+def test_damaged_digests_are_made_again(model, manifest, embedded, tmp_path):
+    embed_once(model, manifest, tmp_path)
+    [path] = tmp_path.rglob("*.parquet")
+    path.write_bytes(path.read_bytes()[:-50])
+    embed_once(model, manifest, tmp_path)
+    assert embedded == [12]

@@ -1,15 +1,19 @@
 """Embeddings kept from one evaluation to the next, so that no recording is embedded twice."""
 
+import hashlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from contravox.digests import CONTENTS, contents, unchanged
 from contravox.embedding import Crops, Embedded, embed_readable, width
 from contravox.embeddings import Embeddings
-from contravox.errors import ModelError
+from contravox.errors import ContravoxError
+from contravox.journal import Journal
 from contravox.manifest import Manifest
 from contravox.model import Model
 
@@ -33,78 +37,97 @@ def embed_once(
 ) -> Embedded:
     """Embed what ``folder`` does not hold yet, keep it there, and give all.
 
-    A file of the folder belongs to a model's weights and the crops; in it, an utterance is known
-    by the content of its audio (the manifest's digest, or else the file's size and time of change)
-    and its place therein, not by its name. An interrupted call goes on where it stopped.
+    An utterance is known by the content of its audio as it is now, by its place therein, by the
+    model's weights and the crops; not by its name, and not by the digest of a manifest, which may
+    be older than the audio. See ``digests.contents`` for how the content is known; where it is not,
+    the utterance is embedded every time. Several processes may share the folder, an interrupted
+    call goes on where it stopped, and what is damaged is made again.
 
     progress: called with the numbers done and in all.
 
     Raises OutputError where the folder cannot be written.
     """
-    kind = "whole utterance" if crops is None else str(crops)
-    path = folder / f"{model.digest} {kind}.npz"
-    try:
-        kept = Embeddings.load(path) if path.exists() else None
-    except ModelError:
-        kept = None  # cut short: it is made again
-    if kept is None:
-        kept = Embeddings([], np.empty((0, width(model, crops)), np.float32))
-    keys = _content_keys(manifest)
+    table = _with_keys(manifest, Journal(folder / "contents", CONTENTS))
+    kept = _Kept(folder / f"{model.digest} {crops!r}", width(model, crops))
+    found = kept.read()
     # The longest first, as they are embedded, so that parts hold utterances of similar length.
-    wanted = manifest.table.with_columns(key=keys).sort("duration", descending=True)
-    missing = wanted.filter(~pl.col("key").is_in(kept.utterances)).unique(
-        "key", keep="first", maintain_order=True
-    )
+    missing = table.filter(~pl.col("key").is_in(found.utterances)).unique("key", keep="first")
+    missing = missing.sort("duration", "key", descending=True)
     unreadable: dict[str, str] = {}
-    done = len(wanted) - len(missing)
+    done = len(table) - len(missing)
     for part in missing.iter_slices(PART):
         before = done
 
         def report(embedded: int, _: int, before: int = before) -> None:
-            progress(before + embedded, len(wanted))
+            progress(before + embedded, len(table))
 
-        utterances = Manifest(part.with_columns(utterance="key").drop("key"))
+        utterances = Manifest(part.with_columns(utterance="key"))
         embedded = embed_readable(model, utterances, crops=crops, progress=report)
         done += len(part)
         unreadable |= embedded.unreadable
-        kept = Embeddings(
-            kept.utterances + embedded.embeddings.utterances,
-            np.concatenate([kept.vectors, embedded.embeddings.vectors]),
-        )
-        kept.save(path)
-    named = pl.DataFrame({"utterance": manifest.table["utterance"], "key": keys})
+        kept.add(embedded.embeddings, part.filter(unchanged(part))["key"])
+        found = Embeddings.joined([found, embedded.embeddings])
     failed = pl.DataFrame(
         {"key": list(unreadable), "reason": list(unreadable.values())},
         schema={"key": pl.String, "reason": pl.String},
     )
-    good = named.join(failed, on="key", how="anti", maintain_order="left")
+    good = table.join(failed, on="key", how="anti", maintain_order="left")
     return Embedded(
-        Embeddings(good["utterance"].to_list(), kept.vectors[kept.rows(good["key"])]),
-        dict(named.join(failed, on="key").select("utterance", "reason").iter_rows()),
+        Embeddings(good["utterance"].to_list(), found.vectors[found.rows(good["key"])]),
+        dict(table.join(failed, on="key").select("utterance", "reason").iter_rows()),
     )
 
 
-def _content_keys(manifest: Manifest) -> pl.Series:
-    """What tells the audio of each utterance from all others."""
-    table = manifest.table
-    digests = (
-        table["digest"]
-        if "digest" in table.columns
-        else pl.Series([None] * len(table), dtype=pl.String)
-    )
-    files = [
-        digest or _file_key(path)
-        for digest, path in zip(digests.to_list(), table["path"].to_list(), strict=True)
-    ]
-    return table.select(
-        pl.concat_str(pl.Series(files), "start", "duration", separator=":").alias("key")
-    )["key"]
+def _with_keys(manifest: Manifest, known: Journal) -> pl.DataFrame:
+    """The utterances, in their order, with their contents and the ``key`` that tells each audio."""
+    table = manifest.table.select("utterance", "path", "start", "duration")
+    content = contents(table["path"].unique(maintain_order=True), known)
+    table = table.join(content, on="path", how="left", maintain_order="left")
+    # What is of unknown content is no other's, and never found again.
+    alone = pl.concat_str(pl.lit("unknown"), "path", "utterance", separator=" ")
+    place = pl.concat_str(pl.coalesce("digest", alone), "start", "duration", separator=":")
+    return table.with_columns(key=place)
 
 
-def _file_key(path: str) -> str:
-    try:
-        status = os.stat(path)
-    except OSError:
-        # A URL or part of a shard; a file that is not there says so when it is read.
-        return path
-    return f"{path}:{status.st_size}:{status.st_mtime_ns}"
+class _Kept:
+    """The embeddings of one model and kind, ``width`` numbers each, in files of a folder.
+
+    A file is written once, under a name that tells which utterances it holds: processes that embed
+    at the same time lose nothing of each other's.
+    """
+
+    def __init__(self, folder: Path, width: int) -> None:
+        self.folder = folder
+        self.width = width
+
+    def read(self) -> Embeddings:
+        """All that are kept. A file that is damaged, or holds what is not finite, is removed."""
+        parts = [Embeddings([], np.empty((0, self.width), np.float32))]
+        held: set[str] = set()
+        for path in sorted(self.folder.glob("*.npz")):
+            part = self._read_part(path)
+            if part is None:
+                with suppress(OSError):
+                    path.unlink()
+                continue
+            new = [row for row, name in enumerate(part.utterances) if name not in held]
+            parts.append(Embeddings([part.utterances[row] for row in new], part.vectors[new]))
+            held.update(part.utterances)
+        return Embeddings.joined(parts)
+
+    def add(self, embeddings: Embeddings, utterances: pl.Series) -> None:
+        """Keep the embeddings of those utterances that are there. Raises OutputError."""
+        rows = np.flatnonzero(np.isin(embeddings.utterances, utterances.to_list()))
+        if not len(rows):
+            return
+        names = [embeddings.utterances[row] for row in rows]
+        name = hashlib.sha256("\n".join(names).encode()).hexdigest()[:32]
+        Embeddings(names, embeddings.vectors[rows]).save(self.folder / f"{name}.npz")
+
+    def _read_part(self, path: Path) -> Embeddings | None:
+        try:
+            part = Embeddings.load(path)
+        except ContravoxError:
+            return None
+        shaped = part.vectors.shape == (len(part), self.width)
+        return part if shaped and np.isfinite(part.vectors).all() else None

@@ -26,6 +26,11 @@ FORMAT = 1
 """Raised when a file written before can no longer be read."""
 
 
+EDITION = 2
+"""Raised when the same file would give other embeddings of the same recording than before: when
+reading, features or encoders compute something else. Embeddings kept before are then forgotten."""
+
+
 class ModelSettings(Settings):
     """Everything about a model but its weights.
 
@@ -72,9 +77,10 @@ class Model(nn.Module):
 
     @property
     def digest(self) -> str:
-        """A name for what decides its embeddings: front-end, encoder and weights; 32 digits."""
+        """A name for what decides its embeddings: front-end, encoder, weights and this code's
+        edition; 32 digits."""
         settings = self.settings.model_dump_json(include={"features", "encoder"})
-        digest = hashlib.blake2b(settings.encode(), digest_size=16)
+        digest = hashlib.blake2b(f"{EDITION} {settings}".encode(), digest_size=16)
         for name, tensor in self.state_dict().items():
             digest.update(name.encode())
             digest.update(tensor.cpu().contiguous().numpy())
