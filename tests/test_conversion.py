@@ -65,6 +65,20 @@ def test_the_same_tree_in_flac(tree):
     assert len([path for path in (tree / "out").rglob("*") if path.is_file()]) == 2
 
 
+@pytest.mark.parametrize("times_are_kept", [False, True])
+def test_what_was_made_of_another_recording_is_converted_again(tree, times_are_kept):
+    convert_folder(tree / "in", tree / "out", jobs=1)
+    source = tree / "in" / "dev/aac/id00013/x/00001.MP4"
+    before = source.stat()
+    soundfile.write(source, tone(0.5, 300), 16_000, format="WAV")
+    if times_are_kept:
+        os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns))
+    convert_folder(tree / "in", tree / "out", jobs=1)
+    assert calls(tree)[2:] == [str(source)]
+    samples, _ = soundfile.read(tree / "out" / "dev/aac/id00013/x/00001.flac")
+    np.testing.assert_allclose(samples, tone(0.5, 300), atol=1e-4)
+
+
 def test_what_is_there_is_not_converted_again(tree):
     convert_folder(tree / "in", tree / "out", jobs=1)
     (tree / "out" / "dev/aac/id00012/vidéo 1/00001.flac").unlink()

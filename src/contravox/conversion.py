@@ -31,7 +31,8 @@ def convert_folder(
     """Convert every ``.m4a``, ``.mp4``, ``.aac`` … below ``folder`` to 16 kHz mono FLAC by ffmpeg.
 
     Files get the same folders and names below ``output``, and appear whole or not at all; those
-    that are there already are left, so an interrupted call can be repeated.
+    that are there already and newer than what they were made of are left, so an interrupted call
+    can be repeated.
 
     jobs: conversions at a time, by default one for each core. progress: called with the numbers of
     files done and in all.
@@ -80,7 +81,7 @@ def convert_folder(
 def _convert(ffmpeg: str, pair: tuple[str, str]) -> tuple[str, str] | None:
     """Convert one file, or give its path and the reason why not."""
     source, target = pair
-    if Path(target).exists():
+    if _is_newer(target, source):
         return None
     # Nothing of the program or the day goes into the file: the same input gives the same bytes.
     plain = ["-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact"]
@@ -99,3 +100,15 @@ def _convert(ffmpeg: str, pair: tuple[str, str]) -> tuple[str, str] | None:
     except AudioError as error:
         return source, str(error).removeprefix(f"{temporary}: ")
     return None
+
+
+def _is_newer(target: str, source: str) -> bool:
+    """Whether a file was written after the last change of another.
+
+    The time of change (ctime) is set by whatever replaces a file; that of modification may come
+    with the file from elsewhere.
+    """
+    try:
+        return os.stat(target).st_mtime_ns > os.stat(source).st_ctime_ns
+    except FileNotFoundError:
+        return False
