@@ -21,11 +21,11 @@ SHORT_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Joint:
-    """paths: the files that are joined; target: where to; made_of: their digests."""
+    """paths: the files that are joined; target: where to; made_of: their digests, if all have."""
 
     paths: list[str]
     target: str
-    made_of: str
+    made_of: str | None
 
 
 def join_short(
@@ -59,7 +59,7 @@ def join_short(
             pl.exclude(*COLUMNS, "digest").first(),
             pl.col("speaker", "session").first(),
             pl.col("path").alias("paths"),
-            pl.col("digest").str.join(" ").alias("made_of"),
+            pl.col("digest").str.join(" ", ignore_nulls=False).alias("made_of"),
         )
         .with_columns(utterance=pl.format("{}/{}-joined-{}", "speaker", "session", number))
         .with_columns(path=pl.format("{}/{}.flac", pl.lit(str(folder.resolve())), "utterance"))
@@ -91,7 +91,7 @@ def _joints(short: pl.DataFrame, seconds: float) -> pl.Series:
 def _write(joint: Joint) -> tuple[str, str] | None:
     """Write a joint, or say which of its files cannot be read and why."""
     target = Path(joint.target)
-    if _made_of(target) == joint.made_of:
+    if joint.made_of is not None and _made_of(target) == joint.made_of:
         return None
     target.unlink(missing_ok=True)
     waveforms = []
@@ -105,7 +105,8 @@ def _write(joint: Joint) -> tuple[str, str] | None:
         atomic_path(target) as temporary,
         soundfile.SoundFile(temporary, "w", SAMPLE_RATE, 1, "PCM_16", format="FLAC") as file,
     ):
-        file.comment = joint.made_of
+        if joint.made_of is not None:
+            file.comment = joint.made_of
         file.write(samples.astype(np.int16))
     return None
 

@@ -1,0 +1,22 @@
+import polars as pl
+import soundfile
+
+from contravox.corpora.joining import join_short
+from contravox.manifest import COLUMNS, Manifest
+from tones import tone
+
+
+def test_recordings_without_digests_are_joined_every_time(tmp_path):
+    """Those in a store have none, and no digests are equal to no digests."""
+    paths = [str(tmp_path / f"{number}.wav") for number in range(2)]
+    rows = [(f"u{n}", "ann", "home", path, 0.0, 0.5, 16_000) for n, path in enumerate(paths)]
+    table = pl.DataFrame(rows, schema=COLUMNS, orient="row")
+    manifest = Manifest(table.with_columns(digest=pl.lit(None, pl.String)))
+    contents = []
+    for pitch in (100, 200):
+        for path in paths:
+            soundfile.write(path, tone(0.5, pitch), 16_000)
+        joined, _ = join_short(manifest, tmp_path / "joined", seconds=2.0)
+        [path] = joined.table["path"]
+        contents.append(soundfile.read(path)[0])
+    assert abs(contents[0] - contents[1]).max() > 0.1
