@@ -79,6 +79,10 @@ class AudioWarning(ContravoxWarning):
     """A recording that can be used but should not be trusted fully, such as a clipped one."""
 
 
+class TrainingWarning(ContravoxWarning):
+    """A recipe that trains, but hardly what it was meant to."""
+
+
 def brief(text: str, most: int = 80) -> str:
     """``text`` on one line, cut to ``most`` characters, for a message."""
     line = " ".join(text[: 2 * most].split())

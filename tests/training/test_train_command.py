@@ -8,7 +8,7 @@ from contravox.preparation import prepare_corpus
 TINY = [
     "encoder={name: ecapa_tdnn, channels: 16, aggregation: 24, bottleneck: 8, embedding_size: 8}",
     *("features.bins=20", "data.segment_seconds=0.4", "data.workers=0", "training.epochs=1"),
-    *("sampler.speakers=8", "data.validation_trials=null"),
+    *("sampler.speakers=8", "data.validation_trials=null", "training.schedule.warmup_steps=1"),
 ]
 
 

@@ -205,6 +205,15 @@ def test_a_gradient_that_is_not_finite_leaves_the_weights_as_they_are(make_recip
     assert [entry["step"] for entry in read_log(tmp_path)] == [0, 1]
 
 
+def test_an_epoch_without_a_gradient_ends_the_training(make_recipe, tmp_path):
+    trainer = Trainer(make_recipe(), tmp_path)
+    for parameter in trainer.system.parameters():
+        parameter.register_hook(lambda gradient: gradient * 0)
+    with pytest.raises(TrainingError, match="epoch 0: the gradient of every step was 0"):
+        trainer.fit()
+    assert not (tmp_path / "model.safetensors").exists()
+
+
 def test_the_number_of_workers_changes_nothing(make_recipe, tmp_path):
     recipe = make_recipe(epochs=1)
     Trainer(recipe, tmp_path / "none").fit()

@@ -38,6 +38,8 @@ class MultiscaleSettings(Settings):
     def _one_weight(self) -> Self:
         if self.contrast.weight != 1:
             raise ValueError("contrast.weight has no effect here: set weight, one level up")
+        if self.map_weights is not None and not any(self.map_weights):
+            raise ValueError("map_weights: every one is 0: set one above it, or set weight=0")
         return self
 
 

@@ -88,9 +88,11 @@ class TrainingCorpus:
 
 
 def _identities(manifest: Manifest, data: DataSettings) -> pl.Series:
-    if data.labels == "utterance":
-        return manifest.table["utterance"]
     files = ", ".join(map(str, data.manifest))
+    if data.labels == "utterance":
+        if len(manifest) < 2:
+            raise RecipeError(f"{files}: holds one utterance only: training needs at least two")
+        return manifest.table["utterance"]
     missing = manifest.table["speaker"].null_count()
     if missing:
         raise ManifestError(

@@ -17,9 +17,10 @@ from contravox.errors import RecipeError
 from contravox.training.corpus import TrainingCorpus
 from contravox.training.optimiser import make_optimiser
 from contravox.training.peak_memory import PeakMemory
-from contravox.training.processes import check_recipe_of_processes, join_processes, share_of
+from contravox.training.processes import check_recipe_of_processes, join_processes, leads, share_of
 from contravox.training.recipe import Recipe
 from contravox.training.start import start_system
+from contravox.training.supervision import check_supervision
 
 LEFT_OUT = (
     ("data", "validation_trials"),
@@ -72,6 +73,8 @@ def dry_run(recipe: Recipe, *, progress: Callable[[int, int], None] = lambda *_:
     sampler = corpus.sampler if corpus else Sampler(recipe.sampler, _stated_labels(recipe))
     absent += [str(path) for path in recipe.data.manifest if not path.is_file()]
     batches = sampler.batches(0)
+    if leads():
+        check_supervision(recipe, batches, sampler.labels)
     batch = _generated(share_of(batches[0], fabric), sampler.labels, recipe.data.segment_seconds)
     steps_per_epoch = len(batches)
     del batches

@@ -113,6 +113,10 @@ class Recipe(Settings):
     def _fit_together(self) -> Self:
         # Once more when the corpus is read, but a mistake here need not wait for that.
         check_speeds(self.data.speeds)
+        if not any(each.weight for each in self.objectives.values()):
+            raise ValueError(
+                "objectives: every weight is 0: set one above it, or nothing is learned"
+            )
         if self.augmentation is not None:
             self.augmentation.check_views(self.sampler.segments)
         return self

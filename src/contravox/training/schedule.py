@@ -47,6 +47,12 @@ class MarginSchedule(Settings):
     start: float = Field(0.0, ge=0, description="epochs")
     end: float = Field(1.0, gt=0, description="epochs")
 
+    @model_validator(mode="after")
+    def _grows(self) -> Self:
+        if self.start >= self.end:
+            raise ValueError(f"start {self.start:g} is not before end {self.end:g}: lower it")
+        return self
+
     def share(self, epoch: float) -> float:
         """Share of the full margin after ``epoch`` (fractional) epochs."""
         if epoch >= self.end:

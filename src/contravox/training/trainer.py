@@ -36,6 +36,7 @@ from contravox.training.processes import (
 from contravox.training.reading import read_batches
 from contravox.training.recipe import Recipe
 from contravox.training.start import start_system
+from contravox.training.supervision import check_supervision
 from contravox.training.trained_objectives import NAME as OBJECTIVES
 from contravox.training.trained_objectives import save_objectives
 from contravox.trial_set import TrialSet
@@ -76,7 +77,10 @@ class Trainer:
         with errors_of_any(self.fabric):
             check_recipe_of_processes(recipe, self.fabric)
             self.corpus = TrainingCorpus.read(recipe)
-            self.steps_per_epoch = len(self.corpus.sampler.batches(0))
+            batches = self.corpus.sampler.batches(0)
+            if leads():
+                check_supervision(recipe, batches, self.corpus.sampler.labels)
+            self.steps_per_epoch = len(batches)
             self.total_steps = self.steps_per_epoch * settings.epochs
             system, inherited = start_system(recipe, self.corpus.classes, self.corpus)
             self.heritage = inherited.and_of(
@@ -142,10 +146,11 @@ class Trainer:
     def _train(self, log: Log, interrupt: Interrupt) -> None:
         started = time.perf_counter() - self.progress.seconds
         settings = self.recipe.training
+        moved = self.progress.step > 0
         for epoch in range(self.progress.step // self.steps_per_epoch, settings.epochs):
             self.system.train()
             for batch in self._batches(epoch):
-                self._step(batch, log)
+                moved = self._step(batch, log) or moved
                 self.progress.seconds = time.perf_counter() - started
                 last_of_epoch = self.progress.step % self.steps_per_epoch == 0
                 if any_of(interrupt.asked, self.fabric):
@@ -153,6 +158,11 @@ class Trainer:
                     raise KeyboardInterrupt
                 if self.progress.step % settings.checkpoint_steps == 0 and not last_of_epoch:
                     self._checkpoint()
+            if not moved:
+                raise TrainingError(
+                    f"epoch {epoch}: the gradient of every step was 0, so nothing was "
+                    "learned: see log.jsonl, and change sampler, objectives or balance"
+                )
             last = epoch + 1 == settings.epochs
             if last or (epoch + 1) % settings.validate_every == 0:
                 stop = self._validate(log)
@@ -168,7 +178,8 @@ class Trainer:
         batches = batches[self.progress.step - epoch * self.steps_per_epoch :]
         return read_batches(self.corpus.dataset, batches, self.recipe.data.workers, self.fabric)
 
-    def _step(self, read: Batch | UnmixedBatch, log: Log) -> None:
+    def _step(self, read: Batch | UnmixedBatch, log: Log) -> bool:
+        """Take a step; say whether there was a gradient."""
         settings, step = self.recipe.training, self.progress.step
         share = settings.schedule.share(step, self.steps_per_epoch, self.total_steps)
         learning_rate = settings.optimiser.learning_rate * share
@@ -218,6 +229,7 @@ class Trainer:
         if leads():
             line = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
             self.report(self.progress.step, self.total_steps, line)
+        return not finite or gradient_norm > 0
 
     def _not_finite(self, reason: str, batch: Batch) -> TrainingError:
         """The error that names the batch's utterances, all of which it also lists in a file."""
