@@ -35,3 +35,21 @@ def test_groups_of_a_res2_layer_feed_one_another() -> None:
     y3 = convolve(1, x3 + y2)
     expected = torch.cat([x1, y2, y3, convolve(2, x4 + y3)], dim=1)
     torch.testing.assert_close(layer(values, None), expected)
+
+
+def test_embedding_norm_is_the_last_thing_that_happens() -> None:
+    torch.manual_seed(0)
+    sizes = {"channels": 16, "bottleneck": 8, "aggregation": 24, "embedding_size": 6}
+    plain = EcapaTdnn(EcapaTdnnSettings(**sizes), 20)
+    normed = EcapaTdnn(EcapaTdnnSettings(**sizes, embedding_norm=True), 20)
+    # Without it nothing is added to the weights: older files still load.
+    assert normed.state_dict().keys() - plain.state_dict().keys() == {
+        f"embedding_norm.{name}"
+        for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+    }
+    normed.load_state_dict(plain.state_dict(), strict=False)
+    features, lengths = torch.randn(5, 20, 15), torch.full((5,), 15)
+    expected = nn.functional.batch_norm(
+        plain(features, lengths).embedding, None, None, training=True
+    )
+    torch.testing.assert_close(normed(features, lengths).embedding, expected)

@@ -33,6 +33,17 @@ SMALL = [
     ),
     FastResNet34Settings(channels=8, blocks=(1, 2, 2, 1), embedding_size=12),
     FastResNet34Settings(channels=8, blocks=(1, 1, 1, 1), squeeze_excitation=False),
+    FastResNet34Settings(channels=8, blocks=(1, 1, 1, 1), relu_before_norm=True),
+    EcapaTdnnSettings(
+        channels=16,
+        scale=4,
+        bottleneck=8,
+        aggregation=24,
+        attention_size=10,
+        attention_norm=True,
+        embedding_norm=True,
+        embedding_size=12,
+    ),
 ]
 each_encoder = pytest.mark.parametrize("settings", SMALL, ids=lambda settings: settings.name)
 

@@ -34,10 +34,18 @@ def test_without_attention_the_pooling_is_the_mean_and_deviation() -> None:
     torch.testing.assert_close(pooled, expected)
 
 
+@pytest.mark.parametrize("attention_norm", [False, True])
 @pytest.mark.parametrize("global_context", [False, True])
-def test_attentive_statistics_are_those_of_a_plain_loop(global_context: bool) -> None:
+def test_attentive_statistics_are_those_of_a_plain_loop(
+    global_context: bool, attention_norm: bool
+) -> None:
     torch.manual_seed(0)
-    pooling = AttentiveStatisticsPooling(5, bottleneck=3, global_context=global_context)
+    pooling = AttentiveStatisticsPooling(
+        5, bottleneck=3, global_context=global_context, attention_norm=attention_norm
+    ).eval()
+    if pooling.norm is not None:
+        nn.init.normal_(pooling.norm.running_mean)
+        nn.init.uniform_(pooling.norm.weight)
     pooling.requires_grad_(False)
     values, lengths = 2 * torch.randn(2, 5, 7), [7, 4]
     pooled = pooling(values, torch.tensor(lengths)).double()
@@ -50,9 +58,11 @@ def test_attentive_statistics_are_those_of_a_plain_loop(global_context: bool) ->
         mean = sum(frames) / length
         deviation = (sum((frame - mean) ** 2 for frame in frames) / length).sqrt()
         context = [mean, deviation] if global_context else []
-        scores = [
-            second @ torch.tanh(first @ torch.cat([frame, *context]) + bias) for frame in frames
-        ]
+        hidden = [first @ torch.cat([frame, *context]) + bias for frame in frames]
+        if (norm := pooling.norm) is not None:
+            scale = norm.weight.double() / math.sqrt(1 + norm.eps)
+            hidden = [(each.relu() - norm.running_mean.double()) * scale for each in hidden]
+        scores = [second @ each.tanh() for each in hidden]
         for channel in range(5):
             powers = [math.exp(score[channel]) for score in scores]
             weights = [power / sum(powers) for power in powers]
@@ -82,6 +92,7 @@ def test_self_attentive_pooling_is_that_of_a_plain_loop() -> None:
     [
         AttentiveStatisticsPooling(6, bottleneck=4),
         AttentiveStatisticsPooling(6, bottleneck=4, global_context=True),
+        AttentiveStatisticsPooling(6, bottleneck=4, attention_norm=True).eval(),
         SelfAttentivePooling(6),
     ],
 )

@@ -16,13 +16,19 @@ from contravox.settings import Settings
 class EcapaTdnnSettings(Settings):
     """channels: of every frame layer (C of the paper, 512 or 1024); scale: groups of a
     Res2 convolution; bottleneck: of squeeze-excitation and of the attention;
-    aggregation: channels into which the blocks' outputs are mixed before pooling."""
+    aggregation: channels into which the blocks' outputs are mixed before pooling.
+
+    attention_size: hidden units of the attention, where they are not bottleneck; attention_norm:
+    ReLU and BatchNorm before its tanh; embedding_norm: BatchNorm after the last linear layer."""
 
     name: Literal["ecapa_tdnn"] = "ecapa_tdnn"
     channels: int = Field(512, gt=0)
     scale: int = Field(8, gt=1)
     bottleneck: int = Field(128, gt=0)
     aggregation: int = Field(1536, gt=0)
+    attention_size: int | None = Field(None, gt=0)
+    attention_norm: bool = False
+    embedding_norm: bool = False
     embedding_size: int = Field(192, gt=0)
 
     @model_validator(mode="after")
@@ -55,10 +61,16 @@ class EcapaTdnn(Encoder):
         )
         self.aggregate = nn.Conv1d(3 * channels, aggregation, kernel_size=1)
         self.pooling = AttentiveStatisticsPooling(
-            aggregation, settings.bottleneck, global_context=True
+            aggregation,
+            settings.attention_size or settings.bottleneck,
+            global_context=True,
+            attention_norm=settings.attention_norm,
         )
         self.norm = nn.BatchNorm1d(2 * aggregation)
         self.embedding = nn.Linear(2 * aggregation, settings.embedding_size)
+        self.embedding_norm = (
+            nn.BatchNorm1d(settings.embedding_size) if settings.embedding_norm else nn.Identity()
+        )
 
     def forward(self, features: Tensor, lengths: Tensor) -> EncoderOutput:
         mask = frame_mask(lengths, features.shape[-1])
@@ -70,7 +82,7 @@ class EcapaTdnn(Encoder):
             outputs.append(block(total, mask))
         aggregated = self.aggregate(torch.cat(outputs, dim=1)).relu()
         pooled = self.pooling(aggregated, lengths)
-        embedding = self.embedding(self.norm(pooled))
+        embedding = self.embedding_norm(self.embedding(self.norm(pooled)))
         maps = tuple(FeatureMap(values, lengths) for values in outputs)
         return EncoderOutput(embedding, maps, stem)
 

@@ -16,12 +16,14 @@ from contravox.settings import Settings
 class FastResNet34Settings(Settings):
     """channels: of the first stage, doubled from stage to stage; blocks: of each stage;
     squeeze_excitation: whether blocks weigh their channels, as the paper's public code does and
-    its text does not say."""
+    its text does not say; relu_before_norm: whether a block's first convolution is followed by
+    ReLU and then BatchNorm, as in that code."""
 
     name: Literal["fast_resnet34"] = "fast_resnet34"
     channels: int = Field(16, ge=8)
     blocks: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt] = (3, 4, 6, 3)
     squeeze_excitation: bool = True
+    relu_before_norm: bool = False
     embedding_size: int = Field(512, gt=0)
 
 
@@ -45,7 +47,7 @@ class FastResNet34(Encoder):
         self.stages = nn.ModuleList()
         inputs, frequencies, map_channels = channels[0], (bins + 1) // 2, []
         for outputs, blocks, stride in zip(channels, settings.blocks, (1, 2, 2, 1), strict=True):
-            self.stages.append(Stage(inputs, outputs, blocks, stride, settings.squeeze_excitation))
+            self.stages.append(Stage(inputs, outputs, blocks, stride, settings))
             inputs, frequencies = outputs, (frequencies - 1) // stride + 1
             map_channels.append(outputs * frequencies)
         self.map_channels = tuple(map_channels)
@@ -74,7 +76,7 @@ class Stage(nn.Module):
     """Residual blocks of one width, the first of which takes the stride."""
 
     def __init__(
-        self, inputs: int, outputs: int, blocks: int, stride: int, squeeze_excitation: bool
+        self, inputs: int, outputs: int, blocks: int, stride: int, settings: FastResNet34Settings
     ) -> None:
         super().__init__()
         self.stride = stride
@@ -83,7 +85,7 @@ class Stage(nn.Module):
                 inputs if block == 0 else outputs,
                 outputs,
                 stride if block == 0 else 1,
-                squeeze_excitation,
+                settings,
             )
             for block in range(blocks)
         )
@@ -101,15 +103,18 @@ class Stage(nn.Module):
 class ResidualBlock(nn.Module):
     """Two 3×3 convolutions around a shortcut, He et al. 2016 (arXiv 1512.03385), figure 5 left."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int, squeeze_excitation: bool) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, stride: int, settings: FastResNet34Settings
+    ) -> None:
         super().__init__()
+        self.relu_before_norm = settings.relu_before_norm
         self.stride = stride
         self.first = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
         self.first_norm = nn.BatchNorm2d(outputs)
         self.last = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         self.last_norm = nn.BatchNorm2d(outputs)
         self.squeeze_excitation = (
-            SqueezeExcitation(outputs, outputs // 8) if squeeze_excitation else None
+            SqueezeExcitation(outputs, outputs // 8) if settings.squeeze_excitation else None
         )
         self.shortcut: nn.Conv2d | None = None
         if stride > 1 or inputs != outputs:
@@ -121,7 +126,11 @@ class ResidualBlock(nn.Module):
 
         mask: (N, frames) valid frames of the output, or None if all are.
         """
-        hidden = masked_batch_norm(self.first_norm, self.first(values), mask).relu_()
+        hidden = self.first(values)
+        if self.relu_before_norm:
+            hidden = masked_batch_norm(self.first_norm, hidden.relu_(), mask)
+        else:
+            hidden = masked_batch_norm(self.first_norm, hidden, mask).relu_()
         hidden = masked_batch_norm(self.last_norm, self.last(hidden), mask)
         if self.squeeze_excitation is not None:
             hidden = self.squeeze_excitation(hidden, mask)

@@ -17,7 +17,8 @@ class MfaConformerSettings(Settings):
     """blocks: Conformer blocks; size: channels of each (d); heads: of the attention;
     feed_forward: hidden units of each feed-forward half; kernel_size: frames of the depthwise
     convolution; subsampling_channels: of the convolution that halves the frames;
-    bottleneck: of the pooling's attention; dropout: share of units left out in training."""
+    bottleneck: of the pooling's attention; attention_norm: ReLU and BatchNorm before its tanh, as
+    in the public code of MFCon; dropout: share of units left out in training."""
 
     name: Literal["mfa_conformer"] = "mfa_conformer"
     blocks: int = Field(6, gt=0)
@@ -27,6 +28,7 @@ class MfaConformerSettings(Settings):
     kernel_size: int = Field(15, gt=0)
     subsampling_channels: int = Field(256, gt=0)
     bottleneck: int = Field(128, gt=0)
+    attention_norm: bool = False
     dropout: float = Field(0.1, ge=0, lt=1)
     embedding_size: int = Field(192, gt=0)
 
@@ -70,7 +72,10 @@ class MfaConformer(Encoder):
         aggregation = settings.blocks * settings.size
         self.aggregation_norm = nn.LayerNorm(aggregation)
         self.pooling = AttentiveStatisticsPooling(
-            aggregation, settings.bottleneck, global_context=True
+            aggregation,
+            settings.bottleneck,
+            global_context=True,
+            attention_norm=settings.attention_norm,
         )
         self.norm = nn.BatchNorm1d(2 * aggregation)
         self.embedding = nn.Linear(2 * aggregation, settings.embedding_size)

@@ -6,7 +6,7 @@ Statistics are computed in at least float32, whatever the autocast dtype, over v
 import torch
 from torch import Tensor, nn
 
-from contravox.encoders.masking import frame_mask
+from contravox.encoders.masking import frame_mask, masked_batch_norm
 from contravox.precision import at_least_float32
 
 VARIANCE_FLOOR = 1e-5
@@ -19,15 +19,25 @@ class AttentiveStatisticsPooling(nn.Module):
     Okabe et al. 2018 (arXiv 1803.10963) eq. 1-5, with the channel-dependent attention of
     Desplanques et al. 2020 (arXiv 2005.07143) eq. 1-4: e_t = V·tanh(W·h_t + b), softmax over
     frames, then the weighted mean and standard deviation. With ``global_context`` every h_t in
-    the attention is extended by the unweighted mean and standard deviation of its row.
+    the attention is extended by the unweighted mean and standard deviation of its row. With
+    ``attention_norm`` ReLU and BatchNorm come before tanh, as in SpeechBrain's ECAPA-TDNN and the
+    public codes that took it from there.
     """
 
-    def __init__(self, channels: int, bottleneck: int = 128, global_context: bool = False) -> None:
+    def __init__(
+        self,
+        channels: int,
+        bottleneck: int = 128,
+        *,
+        global_context: bool = False,
+        attention_norm: bool = False,
+    ) -> None:
         super().__init__()
         self.hidden = nn.Conv1d(channels, bottleneck, kernel_size=1)
         # W·[h_t; mean; deviation] = W_1·h_t + W_2·[mean; deviation], and the second term is the
         # same for all frames.
         self.context = nn.Linear(2 * channels, bottleneck, bias=False) if global_context else None
+        self.norm = nn.BatchNorm1d(bottleneck) if attention_norm else None
         # No bias: the softmax takes out what is the same for all frames.
         self.score = nn.Conv1d(bottleneck, channels, kernel_size=1, bias=False)
 
@@ -40,6 +50,8 @@ class AttentiveStatisticsPooling(nn.Module):
         hidden = self.hidden(values)
         if self.context is not None:
             hidden = hidden + self.context(plain_statistics(values, mask))[..., None]
+        if self.norm is not None:
+            hidden = masked_batch_norm(self.norm, hidden.relu(), mask)
         weights = _attention(self.score(hidden.tanh()), mask)
         return weighted_statistics(values, weights)
 

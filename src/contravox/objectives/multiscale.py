@@ -24,6 +24,8 @@ class MultiscaleSettings(Settings):
     map_weights: one per chosen map, in their order; 1 each if not given.
     separate: balance and log the loss of each map as an objective of its own.
     head_size: size of the vectors that are contrasted.
+    global_context, attention_norm: of the heads' pooling, see ``AttentiveStatisticsPooling``; the
+    public code has both.
     """
 
     name: Literal["multiscale"] = "multiscale"
@@ -33,6 +35,8 @@ class MultiscaleSettings(Settings):
     map_weights: tuple[NonNegativeFloat, ...] | None = None
     separate: bool = False
     head_size: int = Field(default=192, gt=0)
+    global_context: bool = False
+    attention_norm: bool = False
 
     @model_validator(mode="after")
     def _one_weight(self) -> Self:
@@ -49,10 +53,19 @@ class MapHead(nn.Module):
     Dixit et al. 2024 (arXiv 2410.05037). Exists in training only.
     """
 
-    def __init__(self, channels: int, size: int) -> None:
+    def __init__(
+        self,
+        channels: int,
+        size: int,
+        *,
+        global_context: bool = False,
+        attention_norm: bool = False,
+    ) -> None:
         super().__init__()
         self.frame_norm = nn.LayerNorm(channels)
-        self.pooling = AttentiveStatisticsPooling(channels)
+        self.pooling = AttentiveStatisticsPooling(
+            channels, global_context=global_context, attention_norm=attention_norm
+        )
         self.project = nn.Sequential(nn.BatchNorm1d(2 * channels), nn.Linear(2 * channels, size))
 
     def forward(self, feature_map: FeatureMap) -> Tensor:
@@ -83,7 +96,13 @@ class Multiscale(nn.Module):
                 f"map_weights: {len(self.map_weights)} given for {len(self.chosen)} maps"
             )
         self.heads = nn.ModuleList(
-            MapHead(map_channels[index], settings.head_size) for index in self.chosen
+            MapHead(
+                map_channels[index],
+                settings.head_size,
+                global_context=settings.global_context,
+                attention_norm=settings.attention_norm,
+            )
+            for index in self.chosen
         )
         self.contrast = build_contrast(settings.contrast, class_vectors)
 
