@@ -33,6 +33,8 @@ LOSSES = {
     ).sum(),
     "nt_xent": lambda x: f.nt_xent_loss(x, LABELS, temperature=0.01),
     "triplet": lambda x: f.triplet_loss(x, LABELS, margin=4.0),
+    "triplet all": lambda x: f.triplet_loss(x, LABELS, mining="all", squared=False),
+    "n_pairs": lambda x: f.n_pairs_loss(x, LABELS),
     "uniformity": lambda x: f.uniformity_loss(x.reshape(3, 2, 3), t=100.0),
     "uniformity all": lambda x: f.uniformity_loss(x.reshape(3, 2, 3), t=100.0, pairs="all"),
     "angular_contrastive": lambda x: f.angular_contrastive_loss(x.reshape(3, 2, 3), 100.0, -5.0),

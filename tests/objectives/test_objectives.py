@@ -30,8 +30,8 @@ def maps(vectors):
 
 
 def test_every_objective_of_a_recipe_gives_a_scalar_that_reaches_the_encoder(segments, maps):
-    names = ["aam_softmax", "am_softmax", "softmax", "adacos", "supcon", "nt_xent", "triplet"]
-    names += ["multiscale", "uniformity", "angular_contrastive", "angular_prototypical"]
+    names = ["aam_softmax", "am_softmax", "softmax", "adacos", "supcon", "nt_xent", "n_pairs"]
+    names += ["triplet", "multiscale", "uniformity", "angular_contrastive", "angular_prototypical"]
     names += ["prototypical", "ge2e"]
     for feature in maps:
         feature.values.requires_grad_()

@@ -10,6 +10,7 @@ from contravox.objectives.angular_contrastive import AngularContrastive, angular
 from contravox.objectives.ge2e import Ge2e, ge2e_loss
 from contravox.objectives.prototypical import (
     AngularPrototypical,
+    AngularPrototypicalSettings,
     Prototypical,
     angular_prototypical_loss,
     prototypical_loss,
@@ -39,6 +40,14 @@ def slow_angular_prototypical(x, cosine):
         for i in range(n)
     ]
     return sum(losses) / n
+
+
+def of_unit_support(x, w, b):
+    return angular_prototypical_loss(x, w, b, unit_support=True)
+
+
+def slow_of_unit_support(x, cosine):
+    return slow_angular_prototypical(x / x.norm(dim=2, keepdim=True), cosine)
 
 
 def slow_prototypical(x, cosine):
@@ -78,6 +87,7 @@ CASES = [
     (tiled_angular_contrastive, slow_angular_contrastive, (5, 2, 3)),
     (angular_prototypical_loss, slow_angular_prototypical, (4, 2, 3)),
     (angular_prototypical_loss, slow_angular_prototypical, (3, 4, 5)),
+    (of_unit_support, slow_of_unit_support, (3, 4, 5)),
     (plain_prototypical, slow_prototypical, (4, 2, 3)),
     (plain_prototypical, slow_prototypical, (3, 4, 5)),
     (ge2e_loss, slow_ge2e, (4, 2, 3)),
@@ -113,6 +123,18 @@ def test_lengths_do_not_count(loss, vectors):
     torch.testing.assert_close(loss(longer, W, B), loss(embeddings, W, B))
 
 
+def test_lengths_of_more_views_count_but_for_unit_support(vectors):
+    embeddings = vectors(4, 3, 3)
+    longer = embeddings.clone()
+    longer[1, 0] *= 1e4
+    change = angular_prototypical_loss(longer, W, B) - angular_prototypical_loss(embeddings, W, B)
+    assert change.abs() > 1e-3
+    torch.testing.assert_close(of_unit_support(longer, W, B), of_unit_support(embeddings, W, B))
+    # Of two views there is no mean.
+    two = vectors(4, 2, 3)
+    torch.testing.assert_close(of_unit_support(two, W, B), angular_prototypical_loss(two, W, B))
+
+
 def test_angular_contrastive_is_the_prototypical_one_both_ways(vectors):
     embeddings = vectors(4, 2, 3)
     both = [angular_prototypical_loss(x, W, B) for x in (embeddings, embeddings.flip(1))]
@@ -135,7 +157,7 @@ def test_refuse_wrong_arguments():
     ("module", "loss"),
     [
         (AngularContrastive(), angular_contrastive_loss),
-        (AngularPrototypical(), angular_prototypical_loss),
+        (AngularPrototypical(AngularPrototypicalSettings()), angular_prototypical_loss),
         (Ge2e(), ge2e_loss),
         (Prototypical(), plain_prototypical),
     ],
@@ -153,7 +175,8 @@ def test_modules_group_views_and_start_at_10_and_minus_5(module, loss, vectors, 
 
 def test_modules_refuse_batches_without_enough_views(vectors, segments_of):
     embeddings = vectors(3, 3)
-    for module in (AngularContrastive(), AngularPrototypical(), Ge2e(), Prototypical()):
+    prototypical = AngularPrototypical(AngularPrototypicalSettings(unit_support=True))
+    for module in (AngularContrastive(), prototypical, Ge2e(), Prototypical()):
         with pytest.raises(RecipeError, match="2 segments of every speaker, but a batch has 1"):
             module(segments_of(embeddings, [0, 1, 2]))
     with pytest.raises(RecipeError, match="needs 2 segments of every speaker, but a batch has 3"):

@@ -6,11 +6,12 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor, nn
 
+from contravox.objectives.n_pairs import NPairs, NPairsSettings
 from contravox.objectives.nt_xent import NtXent, NtXentSettings
 from contravox.objectives.supcon import SupCon, SupConSettings
 from contravox.objectives.triplet import Triplet, TripletSettings
 
-AnyContrastSettings = SupConSettings | NtXentSettings | TripletSettings
+AnyContrastSettings = SupConSettings | NtXentSettings | TripletSettings | NPairsSettings
 ContrastSettings = Annotated[AnyContrastSettings, Field(discriminator="name")]
 
 
@@ -28,3 +29,5 @@ def build_contrast(
             return NtXent(settings)
         case TripletSettings():
             return Triplet(settings)
+        case NPairsSettings():
+            return NPairs(settings)

@@ -7,6 +7,7 @@ from contravox.objectives.angular_contrastive import angular_contrastive_loss
 from contravox.objectives.angular_margin import add_angular_margin
 from contravox.objectives.class_attention import class_attention
 from contravox.objectives.ge2e import ge2e_loss
+from contravox.objectives.n_pairs import n_pairs_loss
 from contravox.objectives.nt_xent import nt_xent_loss
 from contravox.objectives.prototypical import angular_prototypical_loss, prototypical_loss
 from contravox.objectives.softmax import softmax_loss
@@ -24,6 +25,7 @@ __all__ = [
     "angular_prototypical_loss",
     "class_attention",
     "ge2e_loss",
+    "n_pairs_loss",
     "nt_xent_loss",
     "prototypical_loss",
     "softmax_loss",

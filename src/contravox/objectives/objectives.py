@@ -17,6 +17,7 @@ from contravox.objectives.contrast import build_contrast
 from contravox.objectives.ge2e import Ge2e, Ge2eSettings
 from contravox.objectives.margin_softmax import MarginSoftmax
 from contravox.objectives.multiscale import Multiscale, MultiscaleSettings
+from contravox.objectives.n_pairs import NPairsSettings
 from contravox.objectives.nt_xent import NtXent, NtXentSettings
 from contravox.objectives.prototypical import (
     AngularPrototypical,
@@ -38,6 +39,7 @@ AnyObjectiveSettings = (
     | SupConSettings
     | NtXentSettings
     | TripletSettings
+    | NPairsSettings
     | MultiscaleSettings
     | UniformitySettings
     | AngularContrastiveSettings
@@ -168,7 +170,7 @@ def _build(
             return Softmax(embedding_size, classes)
         case AdaCosSettings():
             return AdaCos(settings, embedding_size, classes)
-        case SupConSettings() | NtXentSettings() | TripletSettings():
+        case SupConSettings() | NtXentSettings() | TripletSettings() | NPairsSettings():
             return build_contrast(settings, class_vectors)
         case MultiscaleSettings():
             return Multiscale(settings, map_channels, class_vectors)
@@ -177,7 +179,7 @@ def _build(
         case AngularContrastiveSettings():
             return AngularContrastive()
         case AngularPrototypicalSettings():
-            return AngularPrototypical()
+            return AngularPrototypical(settings)
         case PrototypicalSettings():
             return Prototypical()
         case Ge2eSettings():

@@ -33,18 +33,24 @@ def prototypical_loss(embeddings: Tensor) -> Tensor:
 
 
 @full_precision
-def angular_prototypical_loss(embeddings: Tensor, w: Tensor | float, b: Tensor | float) -> Tensor:
+def angular_prototypical_loss(
+    embeddings: Tensor, w: Tensor | float, b: Tensor | float, *, unit_support: bool = False
+) -> Tensor:
     """Angular prototypical loss of embeddings (N, views, d): a scalar.
 
     The last view of a sample is the query q_i, the mean of the others, as they are, its prototype
     c_i; the mean over i of −log softmax_j(w·cos(q_i, c_j) + b) at j = i: Chung et al. 2020 (arXiv
-    2003.11982). The offset b cancels in the softmax.
+    2003.11982). The offset b cancels in the softmax. With unit_support each of the others is scaled
+    to length 1 before the mean, as in the public code of Mun et al. 2020 (arXiv 2010.11433): of two
+    views, nothing changes.
 
     Raises ValueError for another shape, fewer than two views, embeddings that are not finite, or a
     w that is not positive.
     """
     check_positive("w", w)
-    queries, prototypes = _queries_and_prototypes(embeddings)
+    queries, prototypes = _queries_and_prototypes(
+        unit_vectors(embeddings) if unit_support else embeddings
+    )
     similarities = w * (unit_vectors(queries) @ unit_vectors(prototypes).T) + b
     return F.cross_entropy(similarities, torch.arange(len(queries), device=queries.device))
 
@@ -72,19 +78,26 @@ class Prototypical(nn.Module):
 
 
 class AngularPrototypicalSettings(Settings):
-    """Two or more segments of every speaker (or utterance) in a batch."""
+    """Two or more segments of every speaker (or utterance) in a batch.
+
+    unit_support: whether a prototype is the mean of unit vectors.
+    """
 
     name: Literal["angular_prototypical"] = "angular_prototypical"
     weight: float = Field(default=1.0, ge=0)
+    unit_support: bool = False
 
 
 class AngularPrototypical(nn.Module):
     """``angular_prototypical_loss`` of the encoder's embedding, with its own w and b."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: AngularPrototypicalSettings) -> None:
         super().__init__()
+        self.unit_support = settings.unit_support
         self.scale = LearnedScale()
 
     def forward(self, segments: Segments) -> Tensor:
         views = group_views(segments.embeddings, segments.labels, segments.views, least=2)
-        return angular_prototypical_loss(views, self.scale.w, self.scale.b)
+        return angular_prototypical_loss(
+            views, self.scale.w, self.scale.b, unit_support=self.unit_support
+        )

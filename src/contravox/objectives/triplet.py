@@ -1,35 +1,60 @@
-"""Triplet loss with the hardest positive and the hardest negative of the batch."""
+"""Triplet loss: a positive must be nearer than a negative, for the hardest of them or for all."""
 
-from typing import Literal
+from typing import Literal, get_args
 
+import torch
+import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
 from contravox.objectives.positives import mean_over_anchors, positive_pairs
 from contravox.objectives.segments import Segments
-from contravox.objectives.shapes import check_labelled, check_not_negative
+from contravox.objectives.shapes import check_choice, check_labelled, check_not_negative
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.precision import full_precision
 from contravox.settings import Settings
 
+Mining = Literal["hardest", "all"]
+
+SMALLEST_SQUARE = 1e-12
+"""Least squared distance under a root, whose gradient at 0 is infinite."""
+
 
 @full_precision
-def triplet_loss(embeddings: Tensor, labels: Tensor, *, margin: float = 0.2) -> Tensor:
+def triplet_loss(
+    embeddings: Tensor,
+    labels: Tensor,
+    *,
+    margin: float = 0.2,
+    mining: Mining = "hardest",
+    squared: bool = True,
+) -> Tensor:
     """Triplet loss of embeddings (N, d) with labels (N,): a scalar.
 
-    The mean of max(0, max_p ‖ẑ_i − ẑ_p‖² − min_a ‖ẑ_i − ẑ_a‖² + margin) over the anchors that have
-    a positive p and a negative a: squared distances of unit vectors as in Schroff et al. 2015
-    (arXiv 1503.03832, equation 3), the hardest of each as in Hermans et al. 2017 (arXiv
-    1703.07737, equation 5). Zero if there is no such anchor.
+    max(0, D_ip − D_ia + margin), D_ij the squared distance of unit vectors as in Schroff et al.
+    2015 (arXiv 1503.03832, equation 3), or with ``squared=False`` the distance.
 
-    Raises ValueError for shapes that disagree, embeddings that are not finite or a negative margin.
+    mining: "hardest" takes the mean over the anchors that have a positive and a negative, with the
+    farthest positive p and the nearest negative a of each, as in Hermans et al. 2017 (arXiv
+    1703.07737, equation 5); "all" the mean over all triplets whose loss is not zero. Zero if there
+    are none.
+
+    Raises ValueError for shapes that disagree, embeddings that are not finite, a negative margin or
+    another mining.
     """
     check_labelled(embeddings, labels)
     check_not_negative("margin", margin)
+    check_choice("mining", mining, get_args(Mining))
     units = unit_vectors(embeddings)
     distances = 2 - 2 * (units @ units.T)
+    if not squared:
+        distances = distances.clamp(min=SMALLEST_SQUARE).sqrt()
     positive = positive_pairs(labels)
     negative = labels[:, None] != labels
+    return (_of_hardest if mining == "hardest" else _of_all)(distances, positive, negative, margin)
+
+
+def _of_hardest(distances: Tensor, positive: Tensor, negative: Tensor, margin: float) -> Tensor:
     # Distances lie from 0 to 4, so these fillers are never chosen where there is a choice.
     farthest_positive = distances.masked_fill(~positive, -1).amax(dim=1)
     nearest_negative = distances.masked_fill(~negative, 5).amin(dim=1)
@@ -37,12 +62,33 @@ def triplet_loss(embeddings: Tensor, labels: Tensor, *, margin: float = 0.2) -> 
     return mean_over_anchors(losses, positive.any(dim=1) & negative.any(dim=1))
 
 
+def _of_all(distances: Tensor, positive: Tensor, negative: Tensor, margin: float) -> Tensor:
+    """In O(N² log N) and N × N numbers, however many triplets there are.
+
+    The negatives of an anchor that are too near to a positive are the first ones in the order of
+    their distances, and their losses k·(D_ip + margin) − Σ_a D_ia.
+    """
+    far = torch.finfo(distances.dtype).max
+    ordered = distances.masked_fill(~negative, far).sort(dim=1).values
+    limits = distances + margin
+    counts = torch.searchsorted(ordered.detach(), limits.detach()) * positive
+    # In float64, where a difference of long sums keeps what is small in it.
+    sums = F.pad(ordered.masked_fill(ordered == far, 0).double().cumsum(dim=1), (1, 0))
+    losses = counts * limits - sums.gather(1, counts)
+    return (losses.sum() / counts.sum().clamp(min=1)).to(distances.dtype)
+
+
 class TripletSettings(Settings):
-    """margin is a difference of squared distances, which lie from 0 to 4."""
+    """margin is a difference of squared distances, which lie from 0 to 4, or of distances.
+
+    mining, squared: see ``triplet_loss``.
+    """
 
     name: Literal["triplet"] = "triplet"
     weight: float = Field(default=1.0, ge=0)
     margin: float = Field(default=0.2, ge=0, le=4)
+    mining: Mining = "hardest"
+    squared: bool = True
 
 
 class Triplet(nn.Module):
@@ -51,7 +97,15 @@ class Triplet(nn.Module):
     def __init__(self, settings: TripletSettings) -> None:
         super().__init__()
         self.margin = settings.margin
+        self.mining = settings.mining
+        self.squared = settings.squared
 
     def forward(self, segments: Segments, vectors: Tensor | None = None) -> Tensor:
         vectors = segments.embeddings if vectors is None else vectors
-        return triplet_loss(vectors, segments.labels, margin=self.margin)
+        return triplet_loss(
+            vectors,
+            segments.labels,
+            margin=self.margin,
+            mining=self.mining,
+            squared=self.squared,
+        )
