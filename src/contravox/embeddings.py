@@ -1,5 +1,6 @@
 """Embeddings of named utterances, in memory and in one file."""
 
+import math
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +10,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from contravox.errors import ModelError, TrialsError
+from contravox.errors import ModelError, TrialsError, brief
 from contravox.writing import atomic_path
+
+ARRAYS = ("utterances", "embeddings")
+
+MOST_UNPACKED, MOST_PACKED = 2**30, 100
+"""An array above a GiB that is a hundred times its size in the file is no embeddings."""
 
 
 @dataclass(frozen=True)
@@ -23,29 +29,75 @@ class Embeddings:
     def __len__(self) -> int:
         return len(self.utterances)
 
+    def __post_init__(self) -> None:
+        _check_shape(self.vectors, len(self.utterances), "embeddings")
+
+    @classmethod
+    def of_arrays(cls, utterances: NDArray, vectors: NDArray, place: str | Path) -> "Embeddings":
+        """Embeddings from arrays of anybody's, once they are looked at.
+
+        utterances: (n,) text, each name once. vectors: (n, d) real numbers of any precision, order
+        and endianness. place: where they are from, for the message.
+
+        Raises ModelError.
+        """
+        if utterances.ndim != 1 or utterances.dtype.kind not in "US":
+            raise ModelError(
+                f"{place}: utterances are {_described(utterances)}: give (n,) names as text"
+            )
+        if vectors.dtype.kind not in "fiu":
+            raise ModelError(f"{place}: embeddings are {_described(vectors)}: give real numbers")
+        _check_shape(vectors, len(utterances), place)
+        try:
+            if utterances.dtype.kind == "S":
+                utterances = np.char.decode(utterances, "utf-8")
+            names = pl.Series(utterances.tolist(), dtype=pl.String)
+        except (UnicodeError, ValueError) as error:
+            raise ModelError(f"{place}: utterances are not UTF-8: give names as text") from error
+        blank = names.str.strip_chars() == ""
+        if blank.any():
+            raise ModelError(f"{place}: utterance {blank.arg_true()[0]} has a blank name: name it")
+        twice = names.filter(names.is_duplicated())
+        if len(twice):
+            raise ModelError(
+                f"{place}: utterance {brief(twice[0])!r} is there twice: give each utterance once"
+            )
+        with np.errstate(over="ignore"):
+            vectors = np.ascontiguousarray(vectors, np.float32)
+        _check_finite(names, vectors, place)
+        return cls(names.to_list(), vectors)
+
     def save(self, path: str | Path) -> None:
         """Write a NumPy ``.npz`` archive with ``utterances`` and ``embeddings``.
 
-        Raises OutputError.
+        Raises OutputError, ModelError where a value is not finite.
         """
+        _check_finite(self.utterances, self.vectors, path)
         with atomic_path(Path(path)) as temporary, open(temporary, "wb") as file:
-            np.savez(file, utterances=np.array(self.utterances), embeddings=self.vectors)
+            np.savez(file, utterances=np.array(self.utterances, str), embeddings=self.vectors)
 
     @classmethod
     def load(cls, path: str | Path) -> "Embeddings":
-        """Read what ``save`` wrote. Nothing in the file is executed. Raises ModelError."""
+        """Read what ``save`` wrote, or what holds the same arrays; see ``of_arrays``.
+
+        Nothing in the file is executed. Raises ModelError.
+        """
         path = Path(path)
         if not path.is_file():
             raise ModelError(f"{path}: no such file of embeddings: `contravox embed` writes one")
         try:
+            with zipfile.ZipFile(path) as archive:
+                for name in ARRAYS:
+                    _check_size(archive, f"{name}.npy")
             with np.load(path, allow_pickle=False) as archive:
-                utterances, vectors = archive["utterances"], archive["embeddings"]
-        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+                utterances, vectors = (archive[name] for name in ARRAYS)
+        # NumPy, zipfile and zlib have a dozen ways to say that bytes are not theirs.
+        except Exception as error:
             raise ModelError(
-                f"{path}: not a whole file of embeddings ({error}): "
-                "write it again with `contravox embed`"
+                f"{path}: not a whole file of embeddings ({brief(str(error))}): write a .npz "
+                f"archive of {' and '.join(ARRAYS)}, as `contravox embed` does"
             ) from error
-        return cls(utterances.tolist(), vectors.astype(np.float32, copy=False))
+        return cls.of_arrays(utterances, vectors, path)
 
     def rows(self, utterances: Sequence[str] | pl.Series) -> NDArray[np.int64]:
         """(k,) rows of the ``utterances`` named. Raises TrialsError for one that is not here."""
@@ -71,3 +123,47 @@ class Embeddings:
         if len(set(names)) < len(names):
             raise ModelError("the files share names of utterances: give each utterance once")
         return cls(names, np.concatenate([each.vectors for each in several]))
+
+
+def _described(array: NDArray) -> str:
+    return f"an array of {brief(str(array.dtype), 40)} of the shape {brief(str(array.shape), 40)}"
+
+
+def _check_shape(vectors: NDArray, names: int, place: str | Path) -> None:
+    """Raises ModelError where ``vectors`` is not (names, d)."""
+    if vectors.ndim != 2 or vectors.shape[1] == 0:
+        raise ModelError(
+            f"{place}: embeddings are {_described(vectors)}: give (n, d), a row for each of the "
+            f"{names:,} utterances"
+        )
+    if len(vectors) != names:
+        turned = ": it is transposed" if vectors.shape[1] == names else ""
+        raise ModelError(
+            f"{place}: {names:,} utterances, but embeddings of the shape {vectors.shape}{turned}: "
+            "give a row for each utterance"
+        )
+
+
+def _check_finite(names: Sequence[str] | pl.Series, vectors: NDArray, place: str | Path) -> None:
+    """Raises ModelError naming the first of the (n,) ``names`` whose row is not finite."""
+    finite = np.isfinite(vectors)
+    if not finite.all():
+        row = int(np.argmin(finite.all(axis=1)))
+        raise ModelError(
+            f"{place}: the embedding of {brief(names[row])!r} is not finite in 32 bits: "
+            "look at the recording and the model, and embed it again"
+        )
+
+
+def _check_size(archive: zipfile.ZipFile, member: str) -> None:
+    """Raises ValueError where an array claims more than the file can sensibly hold."""
+    info = archive.getinfo(member)
+    with archive.open(info) as file:
+        first = np.lib.format.read_magic(file) == (1, 0)
+        read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+    claimed = math.prod(shape) * dtype.itemsize
+    if claimed > info.file_size:
+        raise ValueError(f"{member} claims {claimed:.3g} bytes and holds {info.file_size:,}")
+    if info.file_size > max(MOST_UNPACKED, MOST_PACKED * info.compress_size):
+        raise ValueError(f"{member} would unpack from {info.compress_size:,} to {claimed:,} bytes")
