@@ -41,6 +41,19 @@ def half(corpus, speakers):
     return TrialSet.of(make_trials(part), part, Protocol(f"of {speakers[0]}"))
 
 
+def test_a_list_without_a_manifest_has_a_whole_report(embeddings, tmp_path):
+    names = embeddings.utterances[:8]
+    rows = [(one, other, one[:2] == other[:2]) for one in names for other in names if one != other]
+    table = pl.DataFrame(rows, schema=["enrolment", "test", "target"], orient="row")
+    Trials(table).write(tmp_path / "trials.tsv")
+    test = TrialEmbeddings(TrialSet.read_alone(tmp_path), embeddings)
+    evaluate("x", test, EvaluationSettings()).write(tmp_path / "out")
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {"scores.tsv", "metrics.json", "report.html"}
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "No manifest says where the recording is." in page
+
+
 def test_everything_that_a_result_depends_on_is_named(corpus, embeddings, tmp_path):
     trial_set = half(corpus, [f"s{n}" for n in range(8)])
     evaluation = evaluate("x", TrialEmbeddings(trial_set, embeddings), EvaluationSettings())

@@ -79,6 +79,15 @@ def test_what_cannot_be_read_says_so(trial_set) -> None:
     assert gone.speaker == "bea"
 
 
+def test_without_a_manifest_there_is_nothing_to_hear(trial_set) -> None:
+    alone = TrialSet.of(
+        trial_set.trials, Manifest.of_names(pl.Series(trial_set.utterances)), trial_set.protocol
+    )
+    ((long, part),) = sides(alone, np.array([0]))
+    assert (long.name, long.speaker, long.source) == ("long", None, None)
+    assert part.note == "No manifest says where the recording is."
+
+
 def test_of_an_enrolment_of_several_utterances_the_first_is_heard(trial_set) -> None:
     several = TrialSet.of(
         Trials(

@@ -75,6 +75,21 @@ def test_several_utterances_by_each_method(embeddings, method):
         assert score == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ScoringSettings(whitening="mean subtraction"),
+        ScoringSettings(backend="PLDA"),
+        ScoringSettings(normalisation=NormalisationSettings(method="S-norm")),
+    ],
+)
+def test_embeddings_of_another_model_than_the_training_ones(embeddings, training, settings):
+    scorer = Scorer(settings, *training)
+    wide = Embeddings(embeddings.utterances, np.ones((5, WIDTH + 1), np.float32))
+    with pytest.raises(ScoringError, match=r"training embeddings are of size 4, .* of 5"):
+        scorer.score(wide, TRIALS)
+
+
 def test_means_over_crops_are_not_scaled(embeddings):
     half = Embeddings(embeddings.utterances, unit_rows(embeddings.vectors) / 2)
     whole = Scorer(ScoringSettings()).score(half, TRIALS).scores

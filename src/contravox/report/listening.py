@@ -72,6 +72,8 @@ def sides(trial_set: TrialSet, rows: NDArray[np.int64]) -> list[tuple[Side, Side
 def _player(recording: Mapping[str, Any]) -> tuple[str | None, str]:
     """The start of an utterance as a data URL, and a note; None and the reason if unreadable."""
     seconds = recording["duration"]
+    if recording["path"] is None:
+        return None, "No manifest says where the recording is."
     try:
         samples = read_audio(
             recording["path"], start=recording["start"], duration=min(seconds, SECONDS)

@@ -79,6 +79,7 @@ class Scorer:
         self.whitening: Whitening | None = None
         self.plda: PLDA | None = None
         self.cohort: Cohort | None = None
+        self.learned_size: int | None = None
         if not settings.learns:
             return
         if training is None or training_speakers is None:
@@ -86,6 +87,7 @@ class Scorer:
                 "whitening, PLDA and normalisation learn from training data: give its manifest by "
                 "--training"
             )
+        self.learned_size = training.vectors.shape[1]
         if settings.whitening:
             self.whitening = Whitening.learn(
                 training.vectors, training_speakers, settings.whitening
@@ -111,8 +113,14 @@ class Scorer:
         progress: of the normalisation, which takes longest.
 
         Raises TrialsError for an utterance without embedding, ScoringError for one without
-        direction.
+        direction, and for embeddings of another size than those learned from.
         """
+        size = embeddings.vectors.shape[1]
+        if self.learned_size not in (None, size):
+            raise ScoringError(
+                f"the training embeddings are of size {self.learned_size}, those to score of "
+                f"{size}: take both from one model"
+            )
         enrolled, test = self._sides(embeddings, enrolments)
         table = trials.table
         pairs = np.stack([enrolled.rows(table["enrolment"]), test.rows(table["test"])], axis=1)
