@@ -12,6 +12,7 @@ from contravox.metrics.paired_bootstrap import paired_bootstrap
 from contravox.protocol import Protocol
 from contravox.trial_set import TrialSet
 from contravox.trials import Trials
+from hostile import BEARABLE
 
 
 @pytest.fixture
@@ -106,6 +107,15 @@ def test_protocols_that_differ_are_named(trial_set: TrialSet, tmp_path: Path) ->
     # Of scores that come without a protocol nothing is known to differ.
     (folders[1] / "metrics.json").write_text("[]")
     assert compare(*folders, tmp_path / "list", replicates=2).unlike == []
+
+
+@pytest.mark.parametrize("damaged", [b"", b'{"protocol": {"score": ', b"\xff", b"[" * 100_000])
+def test_a_damaged_protocol_is_not_taken_for_none(trial_set, tmp_path, damaged) -> None:
+    folders = [write(tmp_path / name, trial_set, scores_of(trial_set, 0)) for name in "ab"]
+    (folders[1] / "metrics.json").write_bytes(damaged)
+    with pytest.raises(TrialsError, match=r"metrics\.json: is damaged") as raised:
+        compare(*folders, tmp_path / "list", replicates=2)
+    assert len(str(raised.value).replace(str(tmp_path), "")) < BEARABLE
 
 
 def test_lists_that_differ_are_counted(trial_set: TrialSet, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ import pytest
 
 from contravox.errors import TrialsError
 from contravox.protocol import Protocol, find_protocol
+from hostile import BEARABLE
 
 
 def test_written_and_read_again(tmp_path):
@@ -11,11 +12,29 @@ def test_written_and_read_again(tmp_path):
     assert Protocol.read(tmp_path) == protocol
 
 
-@pytest.mark.parametrize("text", ["{", '{"name": "a", "new": 1}', "{}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        '{"name": "a", "new": 1}',
+        "{}",
+        "[]",
+        "null",
+        "NaN",
+        '{"name": 5}',
+        '{"name": "a", "trials_dropped": NaN}',
+        '{"name": "a", "trials_dropped": null}',
+        '{"name": "a", "enrolment": "anything"}',
+        '{"name": "a", "trials_in_release": [1]}',
+        "[" * 100_000,
+        f'{{"name": {"9" * 6_000}}}',
+    ],
+)
 def test_another_file_is_refused_by_name(tmp_path, text):
     (tmp_path / "protocol.json").write_text(text)
-    with pytest.raises(TrialsError, match=r"protocol\.json: not a protocol"):
+    with pytest.raises(TrialsError, match=r"protocol\.json: not a protocol") as raised:
         Protocol.read(tmp_path)
+    assert len(str(raised.value).replace(str(tmp_path), "")) < BEARABLE
 
 
 def test_official_lists_are_found_by_name(tmp_path):

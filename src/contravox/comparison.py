@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from contravox.errors import TrialsError, brief
 from contravox.measurement import P_TARGETS
 from contravox.metrics.paired_bootstrap import Difference, paired_bootstrap
 from contravox.score_files import aligned_scores, score_file
@@ -89,12 +90,20 @@ def compare(
 
 
 def _protocol(scores: Path) -> dict[str, Any]:
-    """What ``contravox evaluate`` wrote beside the scores of how they came about, if it did."""
+    """What ``contravox evaluate`` wrote beside the scores of how they came about, if it did.
+
+    Raises TrialsError where it is damaged: the systems might be unlike, and nobody told.
+    """
     path = scores.parent / "metrics.json"
-    try:
-        protocol = json.loads(path.read_text(encoding="utf-8")).get("protocol")
-    except (OSError, ValueError, AttributeError):
+    if not path.is_file():
         return {}
+    try:
+        metrics = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise TrialsError(
+            f"{path}: is damaged ({brief(str(error))}): evaluate again, or remove it"
+        ) from error
+    protocol = metrics.get("protocol") if isinstance(metrics, dict) else None
     return protocol if isinstance(protocol, dict) else {}
 
 
@@ -103,7 +112,7 @@ def _unlike(first: dict[str, Any], second: dict[str, Any]) -> list[tuple[str, st
     if not first or not second:
         return []
     return [
-        (name, str(first.get(name)), str(second.get(name)))
+        (name, brief(str(first.get(name))), brief(str(second.get(name))))
         for name in first | second
         if name != "model" and first.get(name) != second.get(name)
     ]

@@ -4,9 +4,11 @@ import difflib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
-from contravox.errors import TrialsError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from contravox.errors import TrialsError, brief, few
 from contravox.writing import write_text
 
 FILE = "protocol.json"
@@ -23,7 +25,7 @@ def find_protocol(name: str, corpora: Path) -> Path:
             f"-o {corpora}/CORPUS`, or say where they are by --corpora"
         )
     near = difflib.get_close_matches(name, found, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(found)}"
+    hint = f"did you mean {near[0]}?" if near else f"there are {few(list(found))}"
     raise TrialsError(f"{name}: no such list below {corpora}: {hint}")
 
 
@@ -35,6 +37,8 @@ class Protocol:
     trials_in_release: how many that file should hold. trials_dropped: how many were left out for
     want of their audio. enrolment: what stands behind the first side of a trial.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     name: str
     corpus: str | None = None
@@ -52,10 +56,10 @@ class Protocol:
         if not path.is_file():
             return None
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
+            return TypeAdapter(cls).validate_json(path.read_bytes())
+        except (ValidationError, OSError) as error:
             raise TrialsError(
-                f"{path}: not a protocol ({error}): prepare the corpus again"
+                f"{path}: not a protocol ({brief(str(error))}): prepare the corpus again"
             ) from error
 
     def write(self, folder: Path) -> None:
