@@ -21,8 +21,8 @@ def n_pairs_loss(embeddings: Tensor, labels: Tensor, *, normalise: bool = False)
     The first two segments of each label that has two are its anchor a_i and its positive p_i; the
     mean over these labels of −log softmax_j(a_i·p_j) at j = i: Sohn 2016, *Improved deep metric
     learning with multi-class N-pair loss objective* (NIPS, equation 5), without the penalty on
-    lengths. Embeddings are taken as they are, or with normalise scaled to length 1. Zero if no label
-    has two.
+    lengths. Embeddings are taken as they are, or with normalise at length 1. Zero if no label has
+    two.
 
     Raises ValueError for shapes that disagree or embeddings that are not finite.
     """
