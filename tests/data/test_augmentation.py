@@ -65,6 +65,28 @@ def test_noise_is_added_at_a_ratio_within_its_range(kind):
     assert 10 < max(measured) < 11.01
 
 
+def test_voices_of_babble_at_ratios_of_their_own_are_louder_together():
+    # 5 voices that have nothing in common, each 20 dB below the speech: 20 - 10·log10(5) together.
+    augment = augmentation(
+        views=["babble"], babble_snr=(20.0, 20.0), babble_voices=(5, 5), babble_ratio="each"
+    )
+    clean = speech(64_000)
+    added = augment(clean, np.random.default_rng(0)).astype(np.float64) - clean
+    measured = decibels(np.sum(clean.astype(np.float64) ** 2) / np.sum(added**2))
+    assert measured == pytest.approx(20 - 10 * np.log10(5), abs=0.2)
+
+
+@pytest.mark.parametrize("ratio", ["together", "each"])
+def test_babble_of_silence_adds_nothing(ratio):
+    augment = augmentation(
+        lambda generator, samples: np.zeros(samples, np.float32),
+        views=["babble"],
+        babble_ratio=ratio,
+    )
+    clean = speech()
+    np.testing.assert_array_equal(augment(clean, np.random.default_rng(0)), clean)
+
+
 def test_clean_changes_nothing_but_the_level():
     augment = augmentation(**NO_TREATMENT | {"clean": 1, "gain": (-12.0, 3.0)})
     generator = np.random.default_rng(0)
@@ -173,6 +195,8 @@ def test_too_loud_is_scaled_down_not_clipped():
         ({"decay_time": (0, 0.5)}, "above 0"),
         (NO_TREATMENT, "one of clean, noise, reverberation and both"),
         (NO_NOISE, "one of ambient, music and babble"),
+        ({"babble_voices": (8, 3)}, "babble_voices goes from fewest to most"),
+        ({"babble_voices": (0, 3)}, "greater than 0"),
         ({"codec": 1.5}, "less than or equal to 1"),
         ({"codec": 0.5, "codecs": []}, "codecs names none"),
         ({"codecs": ["gsm"]}, "mu_law"),

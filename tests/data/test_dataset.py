@@ -73,7 +73,7 @@ def test_places_lie_in_the_utterance_and_apart(duration, seconds, segments):
 
 def test_overlapping_places_are_each_drawn_from_the_whole_utterance():
     generator = np.random.default_rng(0)
-    drawn = [segment_places(3.0, 2.0, 2, generator, overlap=True) for _ in range(300)]
+    drawn = [segment_places(3.0, 2.0, 2, generator, "anywhere") for _ in range(300)]
     starts = np.array([[start for start, _ in places] for places in drawn])
     assert {length for places in drawn for _, length in places} == {2.0}
     assert 0 <= starts.min() < 0.05
@@ -81,13 +81,26 @@ def test_overlapping_places_are_each_drawn_from_the_whole_utterance():
     np.testing.assert_allclose(starts.mean(axis=0), 0.5, atol=0.05)
     assert abs(np.corrcoef(starts.T)[0, 1]) < 0.15
     # An utterance shorter than a segment is whole in each.
-    assert segment_places(1.5, 2.0, 2, generator, overlap=True) == [(0.0, 1.5)] * 2
+    assert segment_places(1.5, 2.0, 2, generator, "anywhere") == [(0.0, 1.5)] * 2
+
+
+def test_segments_together_are_one_place_drawn_from_the_whole_utterance(ramps):
+    generator = np.random.default_rng(0)
+    drawn = [segment_places(3.0, 2.0, 5, generator, "together") for _ in range(300)]
+    assert all(len(places) == 5 and len(set(places)) == 1 for places in drawn)
+    starts = [places[0][0] for places in drawn]
+    assert 0 <= min(starts) < 0.05
+    assert 0.95 < max(starts) <= 1.0
+    dataset = SegmentDataset(ramps, np.arange(2), seconds=0.4, segments=3, placement="together")
+    first, *others = (dataset[SegmentRequest(0, segment, segment, 5)] for segment in range(3))
+    for other in others:
+        np.testing.assert_array_equal(other.waveform, first.waveform)
 
 
 def test_segments_that_may_overlap_are_as_long_as_the_utterance_allows(ramps):
     apart, overlapping = (
-        SegmentDataset(ramps, np.arange(2), seconds=0.8, segments=3, overlap=overlap)
-        for overlap in (False, True)
+        SegmentDataset(ramps, np.arange(2), seconds=0.8, segments=3, placement=placement)
+        for placement in ("apart", "anywhere")
     )
     request = SegmentRequest(1, 2, 0, 5)
     lengths = [len(np.unique(dataset[request].waveform)) for dataset in (apart, overlapping)]

@@ -79,7 +79,8 @@ def test_bursts_come_and_go_where_coloured_noise_is_steady():
     assert min(bursts) > 2 * max(steady)
 
 
-def test_babble_mixes_three_to_seven_voices_equally_loud():
+@pytest.mark.parametrize("voices", [(3, 7), (1, 1), (3, 8)])
+def test_babble_mixes_so_many_voices_equally_loud(voices):
     counts = set()
     for seed in range(40):
         calls = 0
@@ -91,11 +92,29 @@ def test_babble_mixes_three_to_seven_voices_equally_loud():
             time = np.arange(samples, dtype=np.float32)
             return (10.0**-calls * np.sin(2 * np.pi * 50 * calls * time / samples)).astype("f4")
 
-        mixture = babble(np.random.default_rng(seed), 4000, draw_speech)
+        mixture = babble(np.random.default_rng(seed), 4000, draw_speech, voices=voices)
         spectrum = np.abs(np.fft.rfft(mixture))[50 : 50 * calls + 1 : 50]
         np.testing.assert_allclose(spectrum, spectrum[0], rtol=1e-3)
         counts.add(calls)
-    assert counts == {3, 4, 5, 6, 7}
+    assert counts == set(range(voices[0], voices[1] + 1))
+
+
+def test_voices_of_babble_can_have_ratios_of_their_own():
+    levels, calls = [], 0
+
+    def draw_speech(generator, samples):
+        nonlocal calls
+        calls += 1
+        return np.sin(2 * np.pi * 50 * calls * np.arange(samples) / samples).astype("f4")
+
+    for seed in range(40):
+        calls = 0
+        generator = np.random.default_rng(seed)
+        mixture = babble(generator, 4000, draw_speech, voices=(3, 8), snr=(13.0, 20.0))
+        power = np.abs(np.fft.rfft(mixture))[50 : 50 * calls + 1 : 50] ** 2 / 2000
+        levels.extend(-10 * np.log10(power))
+    assert 13 <= min(levels) < 14
+    assert 19 < max(levels) <= 20
 
 
 def test_babble_of_silent_speakers_is_silent():
@@ -105,6 +124,6 @@ def test_babble_of_silent_speakers_is_silent():
 
 def test_ambient_noise_is_steady_or_comes_in_bursts():
     generator = np.random.default_rng(0)
-    noises = [synthetic_noise("ambient", generator, 32_000, np.zeros) for _ in range(40)]
+    noises = [synthetic_noise("ambient", generator, 32_000) for _ in range(40)]
     bursts = sum(level_spread(noise) > 1 for noise in noises)
     assert 10 <= bursts <= 30

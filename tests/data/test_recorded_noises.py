@@ -56,19 +56,16 @@ def test_a_short_recording_is_repeated_and_each_is_drawn(musan):
     np.testing.assert_array_equal(np.rint(longer), np.resize(np.arange(48_000), 100_000))
 
 
-def test_babble_is_three_to_seven_recordings_of_speech_equally_loud(musan):
+def test_babble_is_drawn_voice_by_voice(musan):
     noises = RecordedNoises(musan, ALL)
-    counts = set()
-    for seed in range(40):
-        babble = noises.draw("babble", np.random.default_rng(seed), 16_000).astype(np.float64)
-        # A voice drawn twice adds up with itself, so energies only tell that no voice is hidden.
-        power = np.abs(np.fft.rfft(babble))[[500, 1000, 1500, 2000]] ** 2
-        assert power[power > 1e-3 * power.max()].sum() == pytest.approx(power.sum(), rel=1e-4)
-        # One voice has energy 1: a full-length sine of n samples shows as sqrt(n / 2).
-        voices = np.sqrt(power / 8000)
-        np.testing.assert_allclose(voices, np.rint(voices), atol=0.01)
-        counts.add(round(voices.sum()))
-    assert counts == {3, 4, 5, 6, 7}
+    generator, drawn = np.random.default_rng(0), set()
+    for _ in range(40):
+        voice = noises.draw("babble", generator, 16_000).astype(np.float64)
+        power = np.abs(np.fft.rfft(voice)) ** 2
+        frequency = int(power.argmax())
+        assert power[frequency] == pytest.approx(power.sum(), rel=1e-4)  # one of them, a sine
+        drawn.add(frequency)
+    assert drawn == {500, 1000, 1500, 2000}
 
 
 def test_a_manifest_need_only_hold_the_kinds_that_are_drawn(musan):

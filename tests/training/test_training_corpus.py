@@ -63,9 +63,9 @@ def test_each_speed_has_rows_and_speakers_of_its_own(read):
 
 
 def test_the_dataset_cuts_as_the_recipe_says(read):
-    dataset = read((ROWS, {}), segments_overlap=True, segment_seconds=0.5).dataset
-    assert (dataset.overlap, dataset.samples) == (True, 8_000)
-    assert not read((ROWS, {})).dataset.overlap
+    dataset = read((ROWS, {}), placement="together", segment_seconds=0.5).dataset
+    assert (dataset.placement, dataset.samples) == ("together", 8_000)
+    assert read((ROWS, {})).dataset.placement == "apart"
 
 
 NAMED = {"corpus": "one"}

@@ -1,15 +1,17 @@
 """A fresh copy of a segment at each draw: reverberated, in noise, over the telephone."""
 
 import itertools
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
 import numpy as np
-from pydantic import AfterValidator, Field, FiniteFloat, model_validator
+from numpy.typing import NDArray
+from pydantic import AfterValidator, Field, FiniteFloat, PositiveInt, model_validator
 
 from contravox.data.clipping import DRIVE
 from contravox.data.codecs import CodecName, check_codecs
-from contravox.data.noise import DrawSpeech, NoiseKind, synthetic_noise
+from contravox.data.noise import DrawSpeech, NoiseKind, babble, synthetic_noise
 from contravox.data.recorded_noises import RecordedNoises
 from contravox.data.recorded_rooms import RecordedRooms
 from contravox.data.rooms import draw_room, impulse_response
@@ -51,6 +53,11 @@ class AugmentationSettings(Settings):
     and babble is of other training speakers. ``rooms``, a manifest of `contravox prepare rirs`, has
     impulse responses; without it rooms are simulated with a ``decay_time`` (RT60) in seconds.
 
+    Babble is of ``babble_voices``, fewest and most, equally loud and ``together`` at
+    ``babble_snr``; with ``babble_ratio: each`` every voice draws a ratio of its own, as in the
+    public code of AAMSupCon (3 to 8 voices of 13 to 20 dB each are 6 to 14 dB together). The code
+    of CEL mixes one.
+
     What follows comes on top of any of these, clean too. ``clipping`` and ``codec`` are the shares
     of segments that are clipped, and that go through one of ``codecs`` (Opus takes a worker forty
     times as long as reading the segment does); ``gain`` in dB changes every segment's level.
@@ -70,6 +77,8 @@ class AugmentationSettings(Settings):
     ambient_snr: Range = (0.0, 15.0)
     music_snr: Range = (5.0, 15.0)
     babble_snr: Range = (13.0, 20.0)
+    babble_voices: tuple[PositiveInt, PositiveInt] = (3, 7)
+    babble_ratio: Literal["together", "each"] = "together"
     noises: Path | None = None
     rooms: Path | None = None
     decay_time: Range = (0.1, 0.7)
@@ -87,6 +96,8 @@ class AugmentationSettings(Settings):
             raise ValueError("one of ambient, music and babble must weigh more than 0")
         if self.decay_time[0] <= 0:
             raise ValueError("decay_time must be above 0 seconds")
+        if self.babble_voices[0] > self.babble_voices[1]:
+            raise ValueError("babble_voices goes from fewest to most")
         if self.codec and not self.codecs:
             raise ValueError("codec is above 0 but codecs names none: name one, or set codec=0")
         return self
@@ -159,16 +170,35 @@ class Augmentation:
                 response = impulse_response(room, generator)[:samples]
         kind = self._noise_kind(view, generator)
         if kind is not None:
-            if self.noises is not None:
-                noise = self.noises.draw(kind, generator, samples)
-            else:
-                noise = synthetic_noise(kind, generator, samples, draw_speech)
-            snr = generator.uniform(*getattr(settings, f"{kind}_snr"))
+            noise, snr = self._noise(kind, samples, generator, draw_speech)
         if generator.random() < settings.clipping:
             drive = generator.uniform(*DRIVE)
         if generator.random() < settings.codec:
             codec = settings.codecs[generator.integers(len(settings.codecs))]
         return Treatment(response, noise, snr, drive, codec, generator.uniform(*settings.gain))
+
+    def _noise(
+        self,
+        kind: NoiseKind,
+        samples: int,
+        generator: np.random.Generator,
+        draw_speech: DrawSpeech,
+    ) -> tuple[NDArray[np.float32], float]:
+        """Draw (samples,) of noise, and its ratio to the speech in dB."""
+        settings = self.settings
+        if kind == "babble":
+            voice = draw_speech if self.noises is None else partial(self.noises.draw, kind)
+            voices = settings.babble_voices
+            if settings.babble_ratio == "each":
+                noise = babble(generator, samples, voice, voices=voices, snr=settings.babble_snr)
+                # What the voices' own ratios come to; silence has none.
+                return noise, -10 * float(np.log10(noise @ noise or 1))
+            noise = babble(generator, samples, voice, voices=voices)
+        elif self.noises is not None:
+            noise = self.noises.draw(kind, generator, samples)
+        else:
+            noise = synthetic_noise(kind, generator, samples)
+        return noise, generator.uniform(*getattr(settings, f"{kind}_snr"))
 
     def _noise_kind(self, view: View, generator: np.random.Generator) -> NoiseKind | None:
         settings = self.settings

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +18,10 @@ from contravox.data.speed import change_speed, check_speeds
 from contravox.data.treatment import Treatment, treat
 from contravox.data.unmixed_batch import UnmixedBatch
 from contravox.manifest import Manifest
+
+Placement = Literal["apart", "anywhere", "together"]
+"""Where an utterance's segments lie in it: side by side without overlap, each anywhere, or all in
+one place, of which they are then several views."""
 
 READERS = 16
 """Requests to an object store that a worker waits for at the same time."""
@@ -43,7 +47,7 @@ class SegmentDataset(Dataset[Segment]):
     labels: (n,) int, label 0, 1, ... of each utterance of ``manifest``.
     seconds: length of a segment; utterances too short for their segments are repeated.
     segments: how many are cut from an utterance at a time.
-    overlap: whether those may overlap, each cut at a place of its own.
+    placement: where in the utterance they lie.
     speeds: at which every utterance comes once more, such as 0.9 and 1.1.
     augmentation: of every segment, or None.
 
@@ -58,7 +62,7 @@ class SegmentDataset(Dataset[Segment]):
         *,
         seconds: float,
         segments: int = 1,
-        overlap: bool = False,
+        placement: Placement = "apart",
         speeds: Sequence[float] = (),
         augmentation: AugmentationSettings | None = None,
     ) -> None:
@@ -72,7 +76,7 @@ class SegmentDataset(Dataset[Segment]):
         self.labels = np.concatenate([labels + k * self.classes for k in range(len(self.speeds))])
         self.samples = round(seconds * SAMPLE_RATE)
         self.segments = segments
-        self.overlap = overlap
+        self.placement = placement
         self.augmentation = None
         self.mixed_by_workers = True
         if augmentation is not None:
@@ -119,7 +123,7 @@ class SegmentDataset(Dataset[Segment]):
             self.samples / SAMPLE_RATE,
             self.segments,
             np.random.default_rng(request.seed),
-            overlap=self.overlap,
+            self.placement,
         )
         start, length = places[request.segment]
         if speed == 1.0:
@@ -162,18 +166,18 @@ def segment_places(
     seconds: float,
     segments: int,
     generator: np.random.Generator,
-    *,
-    overlap: bool = False,
+    placement: Placement = "apart",
 ) -> list[tuple[float, float]]:
     """Choose (start, length), in seconds, of an utterance's segments, in random order.
 
     Each is ``seconds`` long, or as long as the utterance allows: segments that must not overlap
     share it equally.
     """
-    if overlap:
+    if placement != "apart":
         length = min(seconds, duration)
-        starts = generator.uniform(0.0, duration - length, size=segments)
-        return [(float(start), length) for start in starts]
+        places = 1 if placement == "together" else segments
+        starts = generator.uniform(0.0, duration - length, size=places)
+        return [(float(start), length) for start in np.resize(starts, segments)]
     length = min(seconds, duration / segments)
     gaps = np.sort(generator.uniform(0.0, max(duration - segments * length, 0.0), size=segments))
     starts = gaps + length * np.arange(segments)

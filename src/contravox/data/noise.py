@@ -16,11 +16,11 @@ DrawSpeech = Callable[[np.random.Generator, int], NDArray[np.float32]]
 
 
 def synthetic_noise(
-    kind: NoiseKind, generator: np.random.Generator, samples: int, draw_speech: DrawSpeech
+    kind: Literal["ambient", "music"], generator: np.random.Generator, samples: int
 ) -> NDArray[np.float32]:
     """Make (samples,) of noise where there are no recordings of any, of no set level.
 
-    Ambient noise is steady or comes in bursts; babble is made of what ``draw_speech`` gives.
+    Ambient noise is steady or comes in bursts.
     """
     match kind:
         case "ambient":
@@ -29,8 +29,6 @@ def synthetic_noise(
             return noise_bursts(generator, samples)
         case "music":
             return music(generator, samples)
-        case "babble":
-            return babble(generator, samples, draw_speech)
         case _:
             assert_never(kind)
 
@@ -85,16 +83,25 @@ def noise_bursts(generator: np.random.Generator, samples: int) -> NDArray[np.flo
 
 
 def babble(
-    generator: np.random.Generator, samples: int, draw_speech: DrawSpeech
+    generator: np.random.Generator,
+    samples: int,
+    draw_speech: DrawSpeech,
+    *,
+    voices: tuple[int, int] = (3, 7),
+    snr: tuple[float, float] = (0.0, 0.0),
 ) -> NDArray[np.float32]:
-    """Three to seven other speakers at once, equally loud, as the x-vector recipe mixes them.
+    """Several other speakers at once, (samples,), as the x-vector recipe mixes them.
 
     Snyder et al. 2018, *X-vectors: robust DNN embeddings for speaker recognition*, section 3.3.
+
+    voices: how many, from fewest to most. snr: the range in dB of which each voice draws its ratio
+    to speech of energy 1; by default all are equally loud.
     """
     mixture = np.zeros(samples, np.float32)
-    for _ in range(generator.integers(3, 8)):
+    for _ in range(generator.integers(voices[0], voices[1] + 1)):
         voice = draw_speech(generator, samples)
         energy = float(voice @ voice)
         if energy:
-            mixture += voice / np.float32(np.sqrt(energy))
+            level = 10 ** (-generator.uniform(*snr) / 20)
+            mixture += voice * np.float32(level / np.sqrt(energy))
     return mixture

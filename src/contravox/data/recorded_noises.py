@@ -1,7 +1,6 @@
 """Recordings of noise, music and speech to add to training speech, such as MUSAN's."""
 
 from collections.abc import Collection
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from contravox.audio import SAMPLE_RATE, read_audio
-from contravox.data.noise import NoiseKind, babble
+from contravox.data.noise import NoiseKind
 from contravox.errors import RecipeError
 from contravox.manifest import Manifest
 
@@ -46,17 +45,12 @@ class RecordedNoises:
     def draw(
         self, kind: NoiseKind, generator: np.random.Generator, samples: int
     ) -> NDArray[np.float32]:
-        """Draw (samples,) of noise, of no set level. Raises AudioError naming the file."""
-        draw_stretch = partial(self._stretch, RECORDED[kind])
-        if kind == "babble":
-            return babble(generator, samples, draw_stretch)
-        return draw_stretch(generator, samples)
+        """Draw (samples,) of noise, of no set level; for babble, of one voice of it.
 
-    def _stretch(
-        self, recorded: str, generator: np.random.Generator, samples: int
-    ) -> NDArray[np.float32]:
-        """A random place in a random recording, repeated where that is too short."""
-        recordings = self.recordings[recorded]
+        It is a random place in a random recording, repeated where that is too short. Raises
+        AudioError naming the file.
+        """
+        recordings = self.recordings[RECORDED[kind]]
         path, start, duration = recordings[generator.integers(len(recordings))]
         seconds = min(samples / SAMPLE_RATE, duration)
         start += generator.uniform(0.0, duration - seconds)

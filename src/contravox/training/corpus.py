@@ -44,7 +44,7 @@ class TrainingCorpus:
             _labels(identities),
             seconds=recipe.data.segment_seconds,
             segments=recipe.sampler.segments,
-            overlap=recipe.data.segments_overlap,
+            placement=recipe.data.placement,
             speeds=recipe.data.speeds,
             augmentation=recipe.augmentation,
         )

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from contravox.balance import BalanceSettings
 from contravox.data.augmentation import AugmentationSettings
+from contravox.data.dataset import Placement
 from contravox.data.sampling import RandomUtterancesSettings, SamplerSettings
 from contravox.data.speed import check_speeds
 from contravox.encoders import EncoderSettings
@@ -45,8 +46,9 @@ class DataSettings(Settings):
         "speaker", description="utterance: train without reading a single speaker label"
     )
     segment_seconds: float = Field(3.0, gt=0.1)
-    segments_overlap: bool = Field(
-        False, description="segments of an utterance are drawn anywhere, not side by side"
+    placement: Placement = Field(
+        "apart",
+        description="of an utterance's segments in it: without overlap, anywhere, in one place",
     )
     speeds: tuple[float, ...] = Field(
         (), description="every utterance once more at each speed, as other speakers' speech"
