@@ -106,7 +106,7 @@ def test_failures_are_listed_and_mended(tree, monkeypatch, capsys):
     assert first == f"{bad}\tffmpeg failed with exit 1: Invalid data found"
     assert second.startswith(f"{tree}/in/hollow.m4a\tcannot be read as audio")
     # The others were converted, and of the failed ones there is no half file.
-    files = {path.name for path in (tree / "out").rglob("*") if path.is_file()}
+    files = {path.name for path in (tree / "out").rglob("[!.]*") if path.is_file()}
     assert files == {"00001.flac", "failed.tsv"}
     bad.unlink()
     (tree / "in" / "hollow.m4a").unlink()

@@ -269,7 +269,7 @@ def test_the_command(manifest, tmp_path, monkeypatch, capsys):
     status, _, error = contravox(tmp_path / "manifest.tsv", "-o", tmp_path)
     assert status == 2
     assert error.count("\n") == 1
-    assert "holds another manifest" in error
+    assert "is read by the same command" in error
     status, _, error = contravox(tmp_path / "manifest.tsv", "-o", tmp_path / "x", "--store", "b/c")
     assert status == 2
     assert "b/c: is no URL of a store" in error

@@ -26,6 +26,7 @@ def convert_folder(
     output: Path,
     *,
     jobs: int | None = None,
+    again: bool = False,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> int:
     """Convert every ``.m4a``, ``.mp4``, ``.aac`` … below ``folder`` to 16 kHz mono FLAC by ffmpeg.
@@ -34,8 +35,8 @@ def convert_folder(
     that are there already and newer than what they were made of are left, so an interrupted call
     can be repeated.
 
-    jobs: conversions at a time, by default one for each core. progress: called with the numbers of
-    files done and in all.
+    jobs: conversions at a time, by default one for each core. again: convert once more what is
+    there already. progress: called with the numbers of files done and in all.
 
     Returns the number of files. Raises AudioError where some failed, which ``output/failed.tsv``
     then lists, MissingExtraError without ffmpeg, ManifestError where nothing is to be converted or
@@ -60,7 +61,7 @@ def convert_folder(
         one, other = twice["path"][:2]
         raise ManifestError(f"{one} and {other} would both become {twice['target'][0]}: rename one")
     failures = []
-    convert = partial(_convert, ffmpeg)
+    convert = partial(_convert, ffmpeg, again)
     jobs = jobs or os.cpu_count() or 1
     results = map_in_threads(convert, pairs.iter_rows(), workers=jobs)
     for done, failure in enumerate(results, start=1):
@@ -78,10 +79,10 @@ def convert_folder(
     return len(pairs)
 
 
-def _convert(ffmpeg: str, pair: tuple[str, str]) -> tuple[str, str] | None:
+def _convert(ffmpeg: str, again: bool, pair: tuple[str, str]) -> tuple[str, str] | None:
     """Convert one file, or give its path and the reason why not."""
     source, target = pair
-    if _is_newer(target, source):
+    if not again and _is_newer(target, source):
         return None
     # Nothing of the program or the day goes into the file: the same input gives the same bytes.
     plain = ["-map_metadata", "-1", "-fflags", "+bitexact", "-flags:a", "+bitexact"]

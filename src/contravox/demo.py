@@ -23,6 +23,7 @@ from contravox.manifest import Manifest
 from contravox.measurement import measure, metrics_of
 from contravox.metrics.system_result import SystemResult
 from contravox.metrics.table import render_table
+from contravox.outputs import claimed_folder
 from contravox.preparation import prepare_corpus
 from contravox.progress import progress_bar, say
 from contravox.report import write_report
@@ -53,25 +54,45 @@ SYSTEMS = (
     DemoSystem("cel_finetune", "CEL, fine-tuned", 150, initial="cel"),
 )
 
+FILES = (
+    *("metrics.json", "report.html", "corpus/manifest.tsv", "corpus/*/manifest.tsv"),
+    *("*/model.safetensors", "*/checkpoint.pt"),
+)
+"""What a demo writes to its folder, beside what else preparation and trainings do."""
+
 
 def run_demo(
-    corpus: Path | None, output: Path, *, seed: int = 0, epochs: int | None = None
+    corpus: Path | None,
+    output: Path,
+    *,
+    seed: int = 0,
+    epochs: int | None = None,
+    force: bool = False,
 ) -> list[dict[str, Any]]:
     """Train every system small, compare them on speakers they never heard, verify two pairs.
 
     What is already there is used again, so an interrupted demo goes on where it stopped.
 
     corpus: a folder per speaker; None for synthetic voices. output: folder for everything made.
-    seed: of the split and the training. epochs: in place of those of the recipes.
+    seed: of the split and the training. epochs: in place of those of the recipes. force: replace
+    what is in the way, whoever wrote it.
 
     Returns the table's numbers. Raises what preparation, training and evaluation raise, and
     KeyboardInterrupt with everything finished so far kept.
     """
-    if corpus is None:
-        corpus = output / "voices"
-        with progress_bar("speaking the corpus") as report:
-            make_synthetic_voices(corpus, progress=report)
-    folder = output / f"{corpus.resolve().name}-seed{seed}"
+    name = "voices" if corpus is None else corpus.resolve().name
+    folder = output / f"{name}-seed{seed}"
+    speakers = "synthetic voices" if corpus is None else str(corpus.resolve())
+    with claimed_folder(folder, "demo", FILES, made_from={"corpus": speakers}, force=force):
+        if corpus is None:
+            corpus = output / "voices"
+            with progress_bar("speaking the corpus") as report:
+                make_synthetic_voices(corpus, progress=report)
+        return _run(corpus, folder, seed=seed, epochs=epochs)
+
+
+def _run(corpus: Path, folder: Path, *, seed: int, epochs: int | None) -> list[dict[str, Any]]:
+    """The demo of one corpus in one folder."""
     parts = folder / "corpus"
     with progress_bar("reading headers") as report:
         counts = prepare_corpus("folder", corpus, parts, split=True, seed=seed, progress=report)

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,6 +15,9 @@ from contravox.errors import ModelError, TrialsError, brief
 from contravox.writing import atomic_path
 
 ARRAYS = ("utterances", "embeddings")
+
+MADE_FROM = "made_from"
+"""The array of a file that tells which command made it."""
 
 MOST_UNPACKED, MOST_PACKED = 2**30, 100
 """An array above a GiB that is a hundred times its size in the file is no embeddings."""
@@ -67,14 +71,18 @@ class Embeddings:
         _check_finite(names, vectors, place)
         return cls(names.to_list(), vectors)
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, *, made_from: str | None = None) -> None:
         """Write a NumPy ``.npz`` archive with ``utterances`` and ``embeddings``.
+
+        made_from: a name for the model and the manifest, for ``made_from`` to find.
 
         Raises OutputError, ModelError where a value is not finite.
         """
         _check_finite(self.utterances, self.vectors, path)
         with atomic_path(Path(path)) as temporary, open(temporary, "wb") as file:
-            np.savez(file, utterances=np.array(self.utterances, str), embeddings=self.vectors)
+            known: dict[str, Any] = {} if made_from is None else {MADE_FROM: np.array(made_from)}
+            names = np.array(self.utterances, str)
+            np.savez(file, utterances=names, embeddings=self.vectors, **known)
 
     @classmethod
     def load(cls, path: str | Path) -> "Embeddings":
@@ -123,6 +131,17 @@ class Embeddings:
         if len(set(names)) < len(names):
             raise ModelError("the files share names of utterances: give each utterance once")
         return cls(names, np.concatenate([each.vectors for each in several]))
+
+
+def made_from(path: Path) -> str | None:
+    """What ``save`` noted in a file; None where it did not, or the file is no such archive."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check_size(archive, f"{MADE_FROM}.npy")
+        with np.load(path, allow_pickle=False) as arrays:
+            return str(arrays[MADE_FROM])
+    except Exception:
+        return None
 
 
 def _described(array: NDArray) -> str:

@@ -38,6 +38,9 @@ def silently(_: str) -> AbstractContextManager[Callable[..., None]]:
     return nullcontext(lambda *_: None)
 
 
+FILES = ("scores.tsv", "metrics.json", "report.html")
+"""What ``Evaluation.write`` writes to a folder."""
+
 INTERVALS = "95 %, 1,000 bootstraps over speakers"
 
 Prior = Annotated[float, Field(gt=0, lt=1)]

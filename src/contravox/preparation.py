@@ -52,6 +52,16 @@ Counts = dict[str, dict[str, int]]
 """What a corpus, a subset, a part or a protocol holds."""
 
 
+def prepared_files(corpus: str) -> list[str]:
+    """The files that may be written of a corpus, as patterns."""
+    known = CORPORA[corpus]
+    lists = [listed.protocol for listed in known.lists]
+    made = [f"{corpus}-*"] if known.made_trials else []
+    folders = ["", *(f"{name}/" for name in (*PARTS, *known.apart, *lists, *made))]
+    tables = ("manifest.tsv", "trials.tsv", "enrolments.tsv", "protocol.json")
+    return ["skipped.tsv", "joined/*/*.flac", *(a + b for a in folders for b in tables)]
+
+
 def prepare_corpus(
     corpus: str,
     folder: Path,

@@ -41,6 +41,11 @@ INDEX = {
 """Columns of a shard's index: the first and last byte of each utterance and its seconds, or why it
 was left out."""
 
+PLAN = "plan.digest"
+"""Which utterances a folder of shards is for, in which order and sizes, and in which store."""
+
+FILES = (PLAN, "manifest.tsv", "skipped.tsv", "shard-*.tar", "shard-*.tsv")
+
 Progress = Callable[[int, int], None]
 
 
@@ -59,6 +64,7 @@ def shard_manifest(
     *,
     store: str | None = None,
     megabytes: int = 512,
+    again: bool = False,
     progress: Progress = lambda *_: None,
 ) -> Sharded:
     """Write a manifest's utterances to shards, and a manifest of those to ``folder``.
@@ -72,6 +78,7 @@ def shard_manifest(
 
     store: URL of a folder to which the shards are moved as they are done, such as
         ``s3://bucket/voxceleb2``; ``None`` leaves them in ``folder``.
+    again: give up what the folder holds of another manifest, size or store.
     megabytes: of 16-bit samples in a shard, about twice its size as FLAC.
     progress: called with the utterances done and in all.
 
@@ -83,7 +90,7 @@ def shard_manifest(
         check_store(store)
     plan = _plan(manifest, megabytes)
     shards = plan.partition_by("shard", maintain_order=True, include_key=False)
-    _claim(folder, plan, store)
+    _claim(folder, plan, store, again)
     done, indices = 0, []
 
     def report() -> None:
@@ -119,22 +126,25 @@ def _plan(manifest: Manifest, megabytes: int) -> pl.DataFrame:
     return table[order].with_columns(filled.rle_id().alias("shard"))
 
 
-def _claim(folder: Path, plan: pl.DataFrame, store: str | None) -> None:
+def _claim(folder: Path, plan: pl.DataFrame, store: str | None, again: bool) -> None:
     """Let the folder be for this plan alone. Raises StorageError where it is for another."""
     digest = hashlib.blake2b(f"{store}\n".encode(), digest_size=16)
     for rows in plan.iter_slices(100_000):
         digest.update(rows.write_csv(separator="\t").encode())
-    plan_file = folder / "plan.digest"
-    if plan_file.is_file():
+    plan_file = folder / PLAN
+    if again:
+        for index in folder.glob("shard-*.tsv"):
+            index.unlink()
+    elif plan_file.is_file():
         if plan_file.read_text(encoding="utf-8").strip() != digest.hexdigest():
             raise StorageError(
                 f"{folder}: holds shards of another manifest, size or store: "
-                "choose another --output, or remove it"
+                "choose another --output, or pass --force to replace them"
             )
+        return
     elif (folder / "manifest.tsv").exists():
         raise StorageError(f"{folder}: holds another manifest: choose another --output")
-    else:
-        write_text(plan_file, f"{digest.hexdigest()}\n")
+    write_text(plan_file, f"{digest.hexdigest()}\n")
 
 
 def _write_shard(tar: Path, utterances: pl.DataFrame, report: Callable[[], None]) -> pl.DataFrame:

@@ -10,12 +10,19 @@ from typing import Annotated
 
 from pydantic import Field
 
-from contravox.errors import CheckpointError, ContravoxError, RecipeError, TrainingError
+from contravox.errors import (
+    CheckpointError,
+    ContravoxError,
+    OutputError,
+    RecipeError,
+    TrainingError,
+)
 from contravox.evaluation import EvaluationSettings
 from contravox.manifest import Manifest
 from contravox.model_evaluation import ModelEvaluation
 from contravox.overlap import recording_digests, refuse_overlap, speaker_digests
 from contravox.settings import Settings
+from contravox.sweep_results import NAME as RESULTS
 from contravox.sweep_results import RunResult, read_results, write_results
 from contravox.training.checkpoint import decisive_settings
 from contravox.training.inputs import trial_set_digest
@@ -42,6 +49,10 @@ class Sweep(Settings):
     def read(cls, sweep: str | Path) -> "Sweep":
         """Read a file, or a shipped sweep by its name. Raises RecipeError naming the key."""
         return read_settings(cls, find_sweep(sweep))
+
+
+FILES = (RESULTS, "results.tsv", f"*/seed*/{MODEL}", "*/seed*/recipe.yaml")
+"""What a sweep writes to its folder, beside what else its trainings write to theirs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +89,7 @@ def run_sweep(
     output: Path,
     overrides: Sequence[str] = (),
     *,
+    drop_others: bool = False,
     progress: Callable[[int, int, str], None] = lambda *_: None,
 ) -> list[RunResult]:
     """Train and evaluate every run that is not done yet; resume one that was cut off.
@@ -86,6 +98,7 @@ def run_sweep(
     mistake is one line. One whose loss is not finite is noted, and the others go on. After each,
     ``results.tsv`` and ``results.json`` below ``output`` hold all results so far.
 
+    drop_others: replace results of runs that the sweep has not, which are refused otherwise.
     progress: called with the steps of a run done and in all, and which run it is.
 
     Raises what training and evaluation raise.
@@ -95,6 +108,13 @@ def run_sweep(
     inputs = _inputs_of_variants(runs)
     digests = {run: run_digest(run.recipe, inputs[run.variant], trial_set) for run in runs}
     kept = {(each.variant, each.seed): each for each in read_results(output)}
+    others = kept.keys() - {(run.variant, run.seed) for run in runs}
+    if others and not drop_others:
+        variant, seed = min(others)
+        raise OutputError(
+            f"{output / RESULTS}: holds results of {len(others)} runs that this sweep has not, "
+            f"such as {variant}, seed {seed}: choose another --output, or pass --force to drop them"
+        )
     results = {
         run: replace(result, trials=str(sweep.trials))
         for run in runs

@@ -99,7 +99,7 @@ class TrialSet:
 
         Raises TrialsError, ManifestError.
         """
-        path = path / "trials.tsv" if path.is_dir() else path
+        path = list_file(path)
         beside = path.parent / "manifest.tsv"
         return cls._of_file(path, Trials.read(path), Manifest.read(manifest or beside))
 
@@ -109,7 +109,7 @@ class TrialSet:
 
         Raises TrialsError.
         """
-        path = path / "trials.tsv" if path.is_dir() else path
+        path = list_file(path)
         trials = Trials.read(path)
         names = pl.concat([trials.table["enrolment"], trials.table["test"]])
         beside = path.parent / "enrolments.tsv"
@@ -161,6 +161,11 @@ class TrialSet:
     def test_speakers(self) -> NDArray:
         """(k,) speaker of each trial's test. Raises ManifestError where one is unknown."""
         return trial_speakers(self.trials.table["test"], self.manifest)
+
+
+def list_file(path: Path) -> Path:
+    """The file of a trial list itself, or of the folder of one."""
+    return path / "trials.tsv" if path.is_dir() else path
 
 
 def trial_speakers(utterances: pl.Series, manifest: Manifest) -> NDArray:

@@ -1,11 +1,15 @@
 """Files appear whole or not at all."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from contravox.errors import OutputError
+
+LONGEST_NAME = 200
+"""Bytes of a name that others are made of: file systems take 255."""
 
 
 @contextmanager
@@ -17,16 +21,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     Raises OutputError where the file cannot be written (full disk, read-only folder).
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = beside(path, f"{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise OutputError(
-            f"{path}: cannot be written ({reason}): make room, or choose another --output"
-        ) from error
+        raise unwritable(path, error) from error
     finally:
         # An unwritable folder may refuse even this; the error above already says so.
         with suppress(OSError):
@@ -37,3 +38,19 @@ def write_text(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8 to ``path``, whole or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def beside(path: Path, ending: str) -> Path:
+    """A hidden file of the same folder that belongs to ``path``."""
+    name = os.fsencode(path.name)
+    if len(name) > LONGEST_NAME:
+        name = hashlib.blake2b(name, digest_size=16).hexdigest().encode()
+    return path.with_name(f".{os.fsdecode(name)}.{ending}")
+
+
+def unwritable(path: Path, error: OSError) -> OutputError:
+    """What to say where ``path`` cannot be written."""
+    reason = (error.strerror or str(error)).lower()
+    return OutputError(
+        f"{path}: cannot be written ({reason}): make room, or choose another --output"
+    )

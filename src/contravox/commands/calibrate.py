@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from contravox.commands.console import Json, Output, print_json
+from contravox.commands.console import Force, Json, Output, print_json
 from contravox.commands.scoring_options import AllowOverlap
 
 
@@ -26,21 +26,34 @@ def calibrate(
         typer.Option(help="What to look at beside the score; may be given again."),
     ] = None,
     allow_overlap: AllowOverlap = False,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Learn log-likelihood ratios; writes a model whose `verify` gives probabilities."""
     from contravox.embedding_cache import default_cache
+    from contravox.errors import ModelError
+    from contravox.model import Model
     from contravox.model_evaluation import ModelEvaluation
+    from contravox.outputs import claimed_file
     from contravox.progress import progress_bar
     from contravox.trial_set import TrialSet
 
     evaluation = ModelEvaluation(
         model, cache=default_cache(), allow_overlap=allow_overlap, stage=progress_bar
     )
-    calibration = evaluation.calibrate(
-        TrialSet.read(trials), [measure.value for measure in quality or []]
-    )
-    evaluation.model.save(output)
+    trial_set = TrialSet.read(trials)
+
+    def own(path: Path) -> bool:
+        try:
+            before = Model.load(path)
+        except ModelError:
+            return False
+        source = before.settings.calibration_source
+        return source == trial_set.name and before.digest == evaluation.model.digest
+
+    with claimed_file(output, ".safetensors", inputs=(model, trials), own=own, force=force):
+        calibration = evaluation.calibrate(trial_set, [measure.value for measure in quality or []])
+        evaluation.model.save(output)
     if as_json:
         print_json({"model": str(output), **calibration.model_dump()})
     else:

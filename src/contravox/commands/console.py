@@ -7,6 +7,9 @@ from typing import Annotated, Any
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace what is there, though another command wrote it.")
+]
 Output = typer.Option("--output", "-o", help="Where to write.")
 
 

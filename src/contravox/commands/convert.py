@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from contravox.commands.console import Json, Output, note, print_json
+from contravox.commands.console import Force, Json, Output, note, print_json
 
 
 def convert(
@@ -14,15 +14,26 @@ def convert(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Conversions at a time. Default: one a core.")
     ] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Turn a tree of AAC into one of FLAC, by ffmpeg."""
-    from contravox.conversion import convert_folder
+    from contravox.conversion import FAILED, convert_folder
+    from contravox.outputs import claimed_folder
     from contravox.progress import progress_bar
 
     try:
-        with progress_bar("converting") as report:
-            files = convert_folder(folder, output, jobs=jobs, progress=report)
+        with (
+            claimed_folder(
+                output,
+                "convert",
+                (FAILED, "**/*.flac"),
+                made_from={"folder": str(folder.resolve())},
+                force=force,
+            ),
+            progress_bar("converting") as report,
+        ):
+            files = convert_folder(folder, output, jobs=jobs, again=force, progress=report)
     except KeyboardInterrupt:
         note("stopped: the same command goes on from here")
         raise

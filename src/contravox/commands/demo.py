@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from contravox.commands.console import Json, Output, note, print_json
+from contravox.commands.console import Force, Json, Output, note, print_json
 
 
 def demo(
@@ -19,6 +19,7 @@ def demo(
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Train each system so long; for a quick look.")
     ] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Train and compare the three systems in about five minutes."""
@@ -27,7 +28,7 @@ def demo(
     try:
         # What people read goes to the error stream where a program reads the output.
         with redirect_stdout(sys.stderr if as_json else sys.stdout):
-            table = run_demo(corpus, output, seed=seed, epochs=epochs)
+            table = run_demo(corpus, output, seed=seed, epochs=epochs, force=force)
     except KeyboardInterrupt:
         note("stopped: the same command goes on from here")
         raise

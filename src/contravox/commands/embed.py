@@ -5,25 +5,36 @@ from typing import Annotated
 
 import typer
 
-from contravox.commands.console import Json, Output, print_json
+from contravox.commands.console import Force, Json, Output, print_json
 
 
 def embed(
     model: Annotated[Path, typer.Argument(help="model.safetensors")],
     manifest: Annotated[Path, typer.Argument(help="manifest.tsv")],
     output: Annotated[Path, Output],
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Embed every utterance of a manifest into one .npz file."""
     from contravox.embedding import embed_manifest
+    from contravox.embeddings import made_from
     from contravox.manifest import Manifest
     from contravox.model import Model
+    from contravox.outputs import claimed_file, fingerprint
     from contravox.progress import progress_bar
 
     loaded, utterances = Model.load(model), Manifest.read(manifest)
-    with progress_bar("embedding") as report:
-        embeddings = embed_manifest(loaded, utterances, progress=report)
-    embeddings.save(output)
+    made = f"{loaded.digest} {fingerprint(manifest)}"
+    with claimed_file(
+        output,
+        ".npz",
+        inputs=(model, manifest),
+        own=lambda path: made_from(path) == made,
+        force=force,
+    ):
+        with progress_bar("embedding") as report:
+            embeddings = embed_manifest(loaded, utterances, progress=report)
+        embeddings.save(output, made_from=made)
     if as_json:
         size = embeddings.vectors.shape[1]
         print_json({"output": str(output), "utterances": len(embeddings), "size": size})

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from contravox.commands.console import Json
+from contravox.commands.console import Force, Json
 from contravox.commands.scoring_options import (
     AllowOverlap,
     CalibrateOn,
@@ -72,15 +72,18 @@ def evaluate(
         typer.Option("--drop-unreadable", help="Leave out trials that cannot be read; count them."),
     ] = False,
     allow_overlap: AllowOverlap = False,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Score a trial list: error rates and costs with intervals, and a report to look at."""
     from contravox.embedding import Crops
     from contravox.embedding_cache import default_cache
+    from contravox.evaluation import FILES
     from contravox.model_evaluation import ModelEvaluation
+    from contravox.outputs import claimed_folder
     from contravox.progress import progress_bar
     from contravox.protocol import find_protocol
-    from contravox.trial_set import TrialSet
+    from contravox.trial_set import TrialSet, list_file
 
     if (trials is None) == (protocol is None):
         raise typer.BadParameter("give a trial list, or the name of one by --protocol")
@@ -95,17 +98,25 @@ def evaluate(
         p_target=p_target,
         condition=condition,
     )
-    evaluation = ModelEvaluation(
-        model,
-        crops=Crops(crops, crop_seconds, crops_and_whole) if crops else None,
-        cache=default_cache() if cache else None,
-        allow_overlap=allow_overlap,
-        drop_unreadable=drop_unreadable,
-        stage=progress_bar,
-    ).evaluate(
-        TrialSet.read(place, manifest),
-        settings,
-        training=training,
-        calibration=TrialSet.read(calibrate_on) if calibrate_on else None,
-    )
-    print_evaluation(evaluation, output, as_json=as_json)
+    with claimed_folder(
+        output,
+        "evaluate",
+        FILES,
+        inputs=(model, place, manifest, training, calibrate_on),
+        made_from={"model": model, "trial list": list_file(place)},
+        force=force,
+    ):
+        evaluation = ModelEvaluation(
+            model,
+            crops=Crops(crops, crop_seconds, crops_and_whole) if crops else None,
+            cache=default_cache() if cache else None,
+            allow_overlap=allow_overlap,
+            drop_unreadable=drop_unreadable,
+            stage=progress_bar,
+        ).evaluate(
+            TrialSet.read(place, manifest),
+            settings,
+            training=training,
+            calibration=TrialSet.read(calibrate_on) if calibrate_on else None,
+        )
+        print_evaluation(evaluation, output, as_json=as_json)

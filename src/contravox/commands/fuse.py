@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from contravox.commands.console import Json, note
+from contravox.commands.console import Force, Json, note
 from contravox.commands.scoring_options import print_evaluation
 
 
@@ -22,20 +22,36 @@ def fuse(
         Path | None,
         typer.Option("--output", "-o", help="Folder for scores.tsv, metrics.json, report.html."),
     ] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Fuse the scores of several systems to one log-likelihood ratio."""
+    from contravox.evaluation import FILES
     from contravox.fusion import fuse as fuse_scores
+    from contravox.outputs import claimed_folder
     from contravox.progress import progress_bar
-    from contravox.trial_set import TrialSet
+    from contravox.score_files import score_file
+    from contravox.trial_set import TrialSet, list_file
 
-    evaluation, learned = fuse_scores(
-        systems,
-        learn_on,
-        TrialSet.read(trials),
-        TrialSet.read(learning_trials),
-        stage=progress_bar,
-    )
-    terms = " ".join(f"{weight:+.3g}·{name}" for name, weight in learned.weights.items())
-    note(f"log-likelihood ratio = {learned.offset:.3g} {terms}")
-    print_evaluation(evaluation, output, as_json=as_json)
+    files = [score_file(path) for path in systems]
+    with claimed_folder(
+        output,
+        "fuse",
+        FILES,
+        inputs=(*files, *map(score_file, learn_on), trials, learning_trials),
+        made_from={
+            "trial list": list_file(trials),
+            **{f"system {number}": path for number, path in enumerate(files, start=1)},
+        },
+        force=force,
+    ):
+        evaluation, learned = fuse_scores(
+            systems,
+            learn_on,
+            TrialSet.read(trials),
+            TrialSet.read(learning_trials),
+            stage=progress_bar,
+        )
+        terms = " ".join(f"{weight:+.3g}·{name}" for name, weight in learned.weights.items())
+        note(f"log-likelihood ratio = {learned.offset:.3g} {terms}")
+        print_evaluation(evaluation, output, as_json=as_json)

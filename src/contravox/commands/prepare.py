@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from contravox.commands.console import Json, Output, note, print_json
+from contravox.commands.console import Force, Json, Output, note, print_json
 
 IN_RELEASE = " in release"
 
@@ -46,15 +46,27 @@ def prepare(
         bool, typer.Option("--drop-missing", help="Leave out trials whose utterances are not here.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Of what is drawn: speakers and trials.")] = 0,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Turn a corpus into manifests and trial lists."""
-    from contravox.preparation import prepare_corpus
+    from contravox.outputs import claimed_folder
+    from contravox.preparation import prepare_corpus, prepared_files
     from contravox.progress import progress_bar
 
     warnings: list[str] = []
     try:
-        with progress_bar("reading headers") as report:
+        with (
+            claimed_folder(
+                output,
+                "prepare",
+                prepared_files(corpus.value),
+                inputs=(folder,) if folder.is_file() else (),
+                made_from={"corpus": f"{corpus.value}: {folder.resolve()}"},
+                force=force,
+            ),
+            progress_bar("reading headers") as report,
+        ):
             counts = prepare_corpus(
                 corpus.value,
                 folder,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from contravox.commands.console import Json
+from contravox.commands.console import Force, Json
 from contravox.commands.scoring_options import (
     CalibrateOn,
     Conditions,
@@ -46,14 +46,16 @@ def score(
     calibrate_on: CalibrateOn = None,
     p_target: Prior = None,
     condition: Conditions = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Score and measure embeddings made elsewhere, or by `embed`."""
     from contravox.embeddings import Embeddings
-    from contravox.evaluation import TrainingEmbeddings, TrialEmbeddings, evaluate
+    from contravox.evaluation import FILES, TrainingEmbeddings, TrialEmbeddings, evaluate
     from contravox.manifest import Manifest
+    from contravox.outputs import claimed_folder
     from contravox.progress import progress_bar
-    from contravox.trial_set import TrialSet
+    from contravox.trial_set import TrialSet, list_file
 
     if (training is None) != (training_manifest is None):
         raise typer.BadParameter("--training and --training-manifest go together")
@@ -67,28 +69,39 @@ def score(
         p_target=p_target,
         condition=condition,
     )
-    given = Embeddings.joined([Embeddings.load(path) for path in embeddings])
-    learned = None
-    if training is not None and training_manifest is not None:
-        vectors = Embeddings.load(training)
-        speakers = Manifest.read(training_manifest).speakers_of(vectors.utterances)
-        learned = TrainingEmbeddings(vectors, speakers, str(training))
-    beside = (trials if trials.is_dir() else trials.parent) / "manifest.tsv"
-    known = manifest is not None or beside.is_file()
-    test = TrialSet.read(trials, manifest) if known else TrialSet.read_alone(trials)
-    calibration = None
-    if calibrate_on is not None:
-        calibration = TrialEmbeddings(TrialSet.read_alone(calibrate_on), given)
-    evaluation = evaluate(
-        " + ".join(path.stem for path in embeddings),
-        TrialEmbeddings(test, given),
-        settings,
-        training=learned,
-        calibration=calibration,
-        described={
-            "embeddings": ", ".join(map(str, embeddings)),
-            "calibration": f"learned on {calibrate_on}" if calibrate_on else "none",
+    with claimed_folder(
+        output,
+        "score",
+        FILES,
+        inputs=(trials, *embeddings, manifest, training, training_manifest, calibrate_on),
+        made_from={
+            "trial list": list_file(trials),
+            **{f"file {number}": path for number, path in enumerate(embeddings, start=1)},
         },
-        stage=progress_bar,
-    )
-    print_evaluation(evaluation, output, as_json=as_json)
+        force=force,
+    ):
+        given = Embeddings.joined([Embeddings.load(path) for path in embeddings])
+        learned = None
+        if training is not None and training_manifest is not None:
+            vectors = Embeddings.load(training)
+            speakers = Manifest.read(training_manifest).speakers_of(vectors.utterances)
+            learned = TrainingEmbeddings(vectors, speakers, str(training))
+        beside = (trials if trials.is_dir() else trials.parent) / "manifest.tsv"
+        known = manifest is not None or beside.is_file()
+        test = TrialSet.read(trials, manifest) if known else TrialSet.read_alone(trials)
+        calibration = None
+        if calibrate_on is not None:
+            calibration = TrialEmbeddings(TrialSet.read_alone(calibrate_on), given)
+        evaluation = evaluate(
+            " + ".join(path.stem for path in embeddings),
+            TrialEmbeddings(test, given),
+            settings,
+            training=learned,
+            calibration=calibration,
+            described={
+                "embeddings": ", ".join(map(str, embeddings)),
+                "calibration": f"learned on {calibrate_on}" if calibrate_on else "none",
+            },
+            stage=progress_bar,
+        )
+        print_evaluation(evaluation, output, as_json=as_json)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from contravox.commands.console import Json, Output, note, print_json
+from contravox.commands.console import Force, Json, Output, note, print_json
 
 
 def shard(
@@ -17,17 +17,30 @@ def shard(
     megabytes: Annotated[
         int, typer.Option(min=1, help="Of 16-bit samples in a shard; about half as FLAC.")
     ] = 512,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Put a manifest's utterances into shards: few large files, here or in a store."""
     from contravox.manifest import Manifest
+    from contravox.outputs import claimed_folder
     from contravox.progress import progress_bar
-    from contravox.sharding import shard_manifest
+    from contravox.sharding import FILES, PLAN, shard_manifest
 
     utterances = Manifest.read(manifest)
-    with progress_bar("writing shards") as report:
+    with (
+        claimed_folder(
+            output,
+            "shard",
+            FILES,
+            inputs=(manifest,),
+            made_from={"manifest": manifest},
+            resumes=(output / PLAN).is_file(),
+            force=force,
+        ),
+        progress_bar("writing shards") as report,
+    ):
         sharded = shard_manifest(
-            utterances, output, store=store, megabytes=megabytes, progress=report
+            utterances, output, store=store, megabytes=megabytes, again=force, progress=report
         )
     skipped = len(sharded.skipped)
     if skipped:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from contravox.commands.console import Json, note, print_json
+from contravox.commands.console import Force, Json, note, print_json
 
 
 def sweep(
@@ -19,19 +19,32 @@ def sweep(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Default: runs/FILE.")
     ] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Train variants of a recipe with several seeds; prints mean and deviation."""
     from rich.console import Console
 
+    from contravox.outputs import claimed_folder
     from contravox.progress import progress_bar
-    from contravox.sweep import Sweep, run_sweep
-    from contravox.sweep_results import render_results, summarise
+    from contravox.sweep import FILES, Sweep, run_sweep
+    from contravox.sweep_results import NAME, render_results, summarise
 
     folder = output or Path("runs") / (Path(file).stem if Path(file).is_file() else file)
-    with progress_bar("sweep") as report:
+    read = Sweep.read(file)
+    with (
+        claimed_folder(
+            folder,
+            "sweep",
+            FILES,
+            inputs=(Path(file), read.trials),
+            resumes=(folder / NAME).is_file(),
+            force=force,
+        ),
+        progress_bar("sweep") as report,
+    ):
         try:
-            results = run_sweep(Sweep.read(file), folder, overrides or [], progress=report)
+            results = run_sweep(read, folder, overrides or [], drop_others=force, progress=report)
         except KeyboardInterrupt:
             note("stopped: the same command goes on where it was")
             raise

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contravox.commands.console import Json, note, print_json
+from contravox.commands.console import Force, Json, note, print_json
 from contravox.errors import ContravoxError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="One step on generated audio: what it takes.")
     ] = False,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Train a recipe; writes model.safetensors."""
@@ -37,12 +38,32 @@ def train(
         if dry_run:
             _dry_run(read, as_json)
         else:
-            _train(read, folder, resume, as_json)
+            _claim_and_train(read, recipe, folder, resume, force, as_json)
     except ContravoxError:
         # It is raised in every process, and the first one says it.
         if leads():
             raise
         raise typer.Exit(2) from None
+
+
+def _claim_and_train(
+    recipe: "Recipe", name: str, folder: Path, resume: bool, force: bool, as_json: bool
+) -> None:
+    from contravox.outputs import claimed_folder
+    from contravox.training.checkpoint import NAME as CHECKPOINT
+    from contravox.training.processes import leads
+    from contravox.training.trainer import FILES
+
+    if not leads():
+        _train(recipe, folder, resume, as_json)
+        return
+    begun = (folder / CHECKPOINT).is_file()
+    # Of a training that goes on, the recipe may be the one that it wrote.
+    files = (*recipe.files, *([] if begun else [Path(name)]))
+    with claimed_folder(folder, "train", FILES, inputs=files, resumes=begun, force=force):
+        if force and not resume:
+            (folder / CHECKPOINT).unlink(missing_ok=True)
+        _train(recipe, folder, resume, as_json)
 
 
 def _train(recipe: "Recipe", folder: Path, resume: bool, as_json: bool) -> None:

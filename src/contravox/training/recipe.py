@@ -1,6 +1,6 @@
 """What to train, on what, and how: one YAML file."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -19,6 +19,15 @@ from contravox.spec_augment import SpecAugmentSettings
 from contravox.training.schedule import MarginSchedule, ScheduleSettings
 from contravox.training.settings_file import read_settings, to_yaml, validate_settings
 from contravox.training.shipped import find_recipe
+
+
+def _paths(value: Any) -> Iterator[Path]:
+    """The paths in settings, however deep."""
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, dict | tuple):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _paths(each)
 
 
 def _several(value: Any) -> Any:
@@ -122,6 +131,11 @@ class Recipe(Settings):
         if self.augmentation is not None:
             self.augmentation.check_views(self.sampler.segments)
         return self
+
+    @property
+    def files(self) -> list[Path]:
+        """Every file or folder that it names."""
+        return list(_paths(self.model_dump()))
 
     @classmethod
     def read(cls, recipe: str | Path, overrides: Sequence[str] = ()) -> "Recipe":

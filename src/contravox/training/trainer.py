@@ -44,6 +44,12 @@ from contravox.writing import write_text
 
 MODEL = "model.safetensors"
 
+FILES = (
+    *(MODEL, OBJECTIVES, CHECKPOINT, "recipe.yaml"),
+    *("trained_on.txt", "log.jsonl", "not_finite.txt"),
+)
+"""What training writes to its folder, beside TensorBoard's files."""
+
 
 class Trainer:
     """Trains one recipe into one folder, in this process or in all that torchrun started.

@@ -1,0 +1,175 @@
+"""What a command is going to write is claimed before its work.
+
+A claim is refused where the place cannot be written or is another's: what lies there is replaced
+only where the same command wrote it, from the same inputs, or where ``--force`` says so; an input
+of the command is never replaced. A folder keeps, in ``.contravox.json``, who wrote which of its
+files and from what; a file is asked itself.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from contravox.errors import OutputError
+from contravox.lock import locked
+from contravox.writing import unwritable, write_text
+
+RECORD = ".contravox.json"
+
+TRIAL_FOLDER = ("trials.tsv", "manifest.tsv", "enrolments.tsv", "protocol.json")
+"""What is read of the folder of a trial list."""
+
+MEND = "choose another --output, or pass --force to replace it"
+
+
+@contextmanager
+def claimed_folder(
+    folder: Path | None,
+    verb: str,
+    writes: Sequence[str],
+    *,
+    inputs: Collection[Path | None] = (),
+    made_from: Mapping[str, Path | str] | None = None,
+    resumes: bool = False,
+    force: bool = False,
+) -> Iterator[None]:
+    """Hold a folder while ``verb`` writes to it. One that it leaves empty is taken away again.
+
+    folder: None where nothing is to be written. writes: the files, as patterns relative to it.
+    inputs: files that the verb reads, and folders of trial lists. made_from: what decides what the
+    files are; of a file its content counts. resumes: the verb knows the files there for its own.
+
+    Raises OutputError.
+    """
+    if folder is None:
+        yield
+        return
+    if _is_there(folder) and not folder.is_dir():
+        raise OutputError(f"{folder}: is not a folder: choose another --output")
+    mine = {"verb": verb, "made from": {k: fingerprint(v) for k, v in (made_from or {}).items()}}
+    with _made(folder), locked(folder):
+        before = _read_record(folder)
+        for pattern in writes:
+            own = resumes or force or before.get(pattern) == mine
+            # A tree of a million files is looked through only where something may be wrong.
+            for path in folder.glob(pattern) if inputs or not own else ():
+                _refuse(path, inputs)
+                if not own:
+                    raise OutputError(f"{path}: {_whose(before.get(pattern), mine)}: {MEND}")
+        _write_record(folder, before | dict.fromkeys(writes, mine))
+        try:
+            yield
+        finally:
+            if not any(True for pattern in writes for _ in folder.glob(pattern)):
+                _write_record(folder, before)
+
+
+@contextmanager
+def claimed_file(
+    path: Path,
+    suffix: str,
+    *,
+    inputs: Collection[Path | None],
+    own: Callable[[Path], bool],
+    force: bool = False,
+) -> Iterator[None]:
+    """Hold a file while a verb makes it.
+
+    suffix: that its name must have. inputs: files that the verb reads, and folders of trial lists.
+    own: whether what lies there is what this very command wrote before.
+
+    Raises OutputError.
+    """
+    if _is_there(path) and path.is_dir():
+        raise OutputError(f"{path}: is a folder: name a file in it, such as output{suffix}")
+    if path.suffix != suffix:
+        raise OutputError(f"{path}: the file would be of the kind {suffix}: name it so")
+    with _made(path.parent), locked(path):
+        if os.path.lexists(path):
+            _refuse(path, inputs)
+            if not force and not own(path):
+                raise OutputError(f"{path}: is there already, not by this very command: {MEND}")
+        yield
+
+
+def fingerprint(value: Path | str) -> str:
+    """Of a file, what tells its content from all others; otherwise the path, or the text itself."""
+    if isinstance(value, str) or not value.is_file():
+        return str(value)
+    with open(value, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise unwritable(path, error) from error
+    return True
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Make a folder and those above it; afterwards take away those that stayed empty."""
+    try:
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    try:
+        yield
+    finally:
+        for each in missing:
+            with suppress(OSError):
+                each.rmdir()
+
+
+def _refuse(path: Path, inputs: Collection[Path | None]) -> None:
+    """Raise OutputError where the path is an input, under whatever name, or not a regular file."""
+    if not path.is_file():
+        raise OutputError(f"{path}: is there, and is not a regular file: choose another --output")
+    for given in inputs:
+        for each in _files(given):
+            if each.is_file() and each.samefile(path):
+                raise OutputError(
+                    f"{path}: is read by the same command, which would replace it: "
+                    "choose another --output"
+                )
+
+
+def _files(given: Path | None) -> list[Path]:
+    if given is None or not given.is_dir():
+        return [given] if given is not None else []
+    return [given / name for name in TRIAL_FOLDER]
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    """Who wrote what, by pattern; nothing where that is not known."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    if record:
+        write_text(folder / RECORD, json.dumps(record, indent=2) + "\n")
+    else:
+        (folder / RECORD).unlink(missing_ok=True)
+
+
+def _whose(held: Any, mine: Mapping[str, Any]) -> str:
+    """Why what lies there is not to be replaced."""
+    if not isinstance(held, dict) or held.get("verb") != mine["verb"]:
+        return f"is there already, and `contravox {mine['verb']}` did not write it"
+    before = held.get("made from")
+    before = before if isinstance(before, dict) else {}
+    other = [name for name, value in mine["made from"].items() if before.get(name) != value]
+    return f"was made from another {' and another '.join(other) or 'input'}"

@@ -1,0 +1,63 @@
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from contravox.errors import OutputError
+from contravox.lock import locked
+
+HOLD = """
+import os, sys
+from pathlib import Path
+from contravox.lock import locked
+with locked(Path(sys.argv[1])):
+    # A process forked from it, such as one that reads audio, outlives it and holds nothing.
+    if os.fork():
+        print(os.getpid(), flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def hold():
+    """Let another process hold a place."""
+    started = []
+
+    def start(path):
+        command = [sys.executable, "-c", HOLD, str(path)]
+        process = subprocess.Popen(command, stdin=-1, stdout=-1, text=True)
+        started.append(process)
+        assert process.stdout.readline().strip() == str(process.pid)
+        return process
+
+    yield start
+    for process in started:
+        process.stdin.close()
+        process.stdout.close()
+        process.wait(10)
+
+
+@pytest.mark.parametrize("name", ["folder", "file.npz", "n" * 250])
+def test_one_process_holds_a_place_and_loses_it_when_it_is_killed(tmp_path, hold, name):
+    path = tmp_path / name
+    if name == "folder":
+        path.mkdir()
+    process = hold(path)
+    with (
+        pytest.raises(OutputError, match=f"process {process.pid} on .* is writing it"),
+        locked(path),
+    ):
+        pass
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(10)
+    with locked(path):
+        pass
+    assert not [each for each in tmp_path.rglob("*") if each.is_file()]
+
+
+def test_a_place_that_cannot_be_written_is_a_typed_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot be written"), locked(tmp_path / "file" / "below"):
+        pass
