@@ -1,8 +1,11 @@
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contravox.enrolments import Enrolments
 from contravox.errors import TrialsError
+from hostile import mutations, value_or_line
 
 
 def test_written_and_read_again(tmp_path):
@@ -35,3 +38,15 @@ def test_any_name_comes_back_as_it_was(tmp_path, name):
     table = pl.DataFrame({"enrolment": [name, "b"], "utterance": ["c", name]})
     Enrolments(table).write(tmp_path / "e.tsv")
     assert Enrolments.read(tmp_path / "e.tsv").table.equals(table)
+
+
+VALID = b'enrolment\tutterance\na\tb\n"a ""1"""\tc\n'
+
+
+@given(data=st.one_of(st.binary(), mutations(VALID)))
+def test_any_bytes_are_enrolments_or_one_line_of_error(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "any.tsv"
+    enrolments = value_or_line(Enrolments.read, path, data)
+    if enrolments is not None:
+        assert 0 < len(enrolments.table) <= data.count(b"\n")
+        assert sum(enrolments.table.null_count().row(0)) == 0

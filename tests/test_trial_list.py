@@ -83,6 +83,27 @@ def test_no_pattern_is_expanded_in_a_path(tmp_path):
     assert Trials.read(tmp_path / "t*.txt").table.rows() == EXPECTED[:1]
 
 
+BLANKS = [
+    "a/1.wav a/2.wav 1\na/1.wav\u3000b/1.wav x 0\n",
+    "\na/1.wav a/2.wav 1\na/1.wav\u3000b/1.wav x 0\n",
+    "a/1.wav\ta/2.wav\t1\na/1.wav\u3000b/1.wav \tx\t0\n",
+    " a/1.wav\ta/2.wav\t1\n\na/1.wav\u3000b/1.wav\t x\t0\n",
+]
+
+
+@pytest.mark.parametrize("text", BLANKS)
+def test_blanks_around_a_name_are_none_of_it_and_those_of_other_scripts_are(tmp_path, text):
+    (tmp_path / "t").write_text(text)
+    rows = Trials.read(tmp_path / "t").table.rows()
+    assert rows == [EXPECTED[0], ("a/1.wav\u3000b/1.wav", "x", False)]
+
+
+def test_a_name_of_blanks_is_none(tmp_path):
+    (tmp_path / "t").write_text("a\t \t1\n")
+    with pytest.raises(TrialsError, match=r"line 1: .* is not a trial"):
+        Trials.read(tmp_path / "t")
+
+
 @given(
     data=st.one_of(
         st.binary(),

@@ -24,9 +24,6 @@ COLUMNS = {
 BOUNDS = {"start": (0.0, 1e7), "duration": (0.0, 1e7), "sample_rate": (1.0, 1e7)}
 """What numbers may be, in s, s and Hz; a duration is above 0. 1e7 s are 115 days."""
 
-NAME = r"^[^\r\x00]*[^\s\x00][^\r\x00]*$"
-"""What a name is like: more than blanks."""
-
 
 @dataclass(frozen=True)
 class Manifest:
@@ -173,7 +170,7 @@ def parse_columns(
         if dtype == pl.String and name in table.columns:
             if name in filled:
                 refuse(table[name].is_null(), name, "not a name: fill it in")
-            refuse(~table[name].str.contains(NAME), name, "not a name: rename it")
+            refuse(~table[name].str.contains(r"\S"), name, "not a name: rename it")
     parsed = table.with_columns(pl.col(name).cast(pl.Float64, strict=False) for name in numbers)
     for name in numbers:
         values, (lowest, highest) = parsed[name], BOUNDS[name]

@@ -72,10 +72,12 @@ def read_lines(path: Path, error: type[ContravoxError]) -> pl.DataFrame:
 def lines_of(data: bytes) -> pl.DataFrame:
     """The lines of a text that are not blank: their numbers, ``line``, and their ``text``.
 
-    Blanks around a line are left out.
+    Spaces and tabs around a line are left out; blanks of other scripts may be part of a name.
     """
     lines = pl.DataFrame({"text": data.decode().split("\n")}, schema={"text": pl.String})
-    lines = lines.with_columns(pl.col("text").str.strip_chars()).with_row_index("line", offset=1)
+    lines = lines.with_columns(pl.col("text").str.strip_chars(" \t")).with_row_index(
+        "line", offset=1
+    )
     return lines.filter(pl.col("text") != "")
 
 
@@ -100,11 +102,12 @@ def read_text(path: Path, error: type[ContravoxError]) -> bytes:
         if byte in data:
             row = data.count(b"\n", 0, data.index(byte)) + 1
             raise error(f"{path}: row {row}: holds {name}: save the file as plain text in UTF-8")
-    try:
-        data.decode()
-    except UnicodeDecodeError as failure:
-        row = data.count(b"\n", 0, failure.start) + 1
-        raise error(f"{path}: row {row}: is not UTF-8: save the file as UTF-8") from failure
+    if not data.isascii():
+        try:
+            data.decode()
+        except UnicodeDecodeError as failure:
+            row = data.count(b"\n", 0, failure.start) + 1
+            raise error(f"{path}: row {row}: is not UTF-8: save the file as UTF-8") from failure
     # A copy is the dearest step, so that a file which ends as it should is spared it.
     if data.endswith(b"\n") and not data.endswith(b"\n\n"):
         return data
@@ -116,16 +119,21 @@ def write_table(path: Path, table: pl.DataFrame, *, float_precision: int | None 
 
     float_precision: decimals of numbers. Raises OutputError, also for a text that no table holds.
     """
+    refuse_unwritable(path, table, OutputError)
+    with atomic_path(path) as temporary:
+        table.write_csv(temporary, separator="\t", float_precision=float_precision)
+
+
+def refuse_unwritable(path: Path, table: pl.DataFrame, error: type[ContravoxError]) -> None:
+    """Raises ``error`` for a text that no table of ours can hold; path: of the table."""
     for name, dtype in table.schema.items():
         if dtype == pl.String:
             broken = table[name].str.contains(f"(?s){UNWRITABLE}").arg_true()
             if len(broken):
-                raise OutputError(
+                raise error(
                     f"{path}: {name} {brief(repr(table[name][int(broken[0])]))} holds a carriage "
                     "return, a NUL byte, or both a tab and a line break: rename it"
                 )
-    with atomic_path(path) as temporary:
-        table.write_csv(temporary, separator="\t", float_precision=float_precision)
 
 
 def _check_names(

@@ -75,16 +75,17 @@ def _regular_lines(data: bytes) -> pl.DataFrame | None:
     A parser takes a second for the millions of lines that patterns take twenty for.
     """
     separator = "\t" if b"\t" in data[: data.index(b"\n")] else " "
+    # Blanks around a field are for the patterns to take off.
+    around = [b"\t"] if separator == " " else [b"\t ", b" \t", b"\n ", b" \n"]
+    if data.startswith(b" ") or any(blanks in data for blanks in around):
+        return None
     with suppress(pl.exceptions.PolarsError, OSError):
         fields = pl.read_csv(
             data, separator=separator, has_header=False, quote_char=None, infer_schema=False
         )
-        # What a space at the end leaves is for the patterns to take off.
         if fields.width == 3 and not sum(fields.null_count().row(0)):
-            last = fields.to_series(2)
-            if not last.str.contains(r"\s").any():
-                fields.columns = list(FIELDS)
-                return fields.with_row_index("line", offset=1)
+            fields.columns = list(FIELDS)
+            return fields.with_row_index("line", offset=1)
     return None
 
 
@@ -93,7 +94,8 @@ def _irregular_lines(data: bytes) -> pl.DataFrame:
     lines = lines_of(data)
     # Names may hold spaces only where tabs separate the fields.
     tabs = lines["text"].str.contains("\t", literal=True).any()
-    pattern = r"^([^\t]+)\t([^\t]+)\t([^\t]+)$" if tabs else r"^(\S+)\s+(\S+)\s+(\S+)$"
+    name, gap = ("([^\t ](?:[^\t]*[^\t ])?)", " *\t *") if tabs else ("([^ ]+)", " +")
+    pattern = f"^{gap.join([name] * 3)}$"
     return lines.with_columns(
         pl.col("text").str.extract(pattern, group).alias(field)
         for group, field in enumerate(FIELDS, start=1)

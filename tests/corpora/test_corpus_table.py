@@ -1,9 +1,12 @@
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import trees
 from contravox.corpora.table import table_recordings
 from contravox.errors import ManifestError
+from hostile import mutations, value_or_line
 
 ROWS = {
     "path": ["a b/ö.wav", "a b/ö.wav", "c.flac"],
@@ -141,3 +144,30 @@ def test_a_cell_of_several_lines_with_separators_is_refused(tmp_path):
     (tmp_path / "mine.csv").write_text('path,speaker,note\na.wav,ann,"one, or\ntwo"\n')
     with pytest.raises(ManifestError, match="row 2: a quotation mark"):
         table_recordings(tmp_path / "mine.csv")
+
+
+def test_a_parquet_file_may_hold_names_that_no_manifest_can(tmp_path):
+    table = pl.DataFrame({"path": ["a.wav", "b.wav"], "speaker": ["ann", "b\0b"]})
+    table.write_parquet(tmp_path / "mine.parquet")
+    with pytest.raises(ManifestError, match=r"mine\.parquet: speaker 'b.x00b' holds a carriage"):
+        table_recordings(tmp_path / "mine.parquet")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_table_without_rows(refused, tmp_path, suffix):
+    table = pl.DataFrame(schema={"path": pl.String, "speaker": pl.String})
+    path = tmp_path / f"mine.{suffix}"
+    table.write_csv(path) if suffix == "csv" else table.write_parquet(path)
+    assert f"mine.{suffix}: holds no recording" in refused("table", path)
+
+
+VALID = b'path,speaker,utterance,start,duration\na.wav,ann,"a, ""1""",0,1.5\nb.wav,bob,b,1,2e0\n'
+
+
+@given(data=st.one_of(st.binary(), mutations(VALID)))
+def test_any_bytes_are_recordings_or_one_line_of_error(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    table = value_or_line(table_recordings, path, data)
+    if table is not None:
+        assert 0 < len(table) <= data.count(b"\n")
+        assert sum(table.select("path", "speaker", "utterance").null_count().row(0)) == 0

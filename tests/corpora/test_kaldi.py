@@ -1,8 +1,11 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import trees
 from contravox.corpora.kaldi import kaldi_recordings
 from contravox.errors import ManifestError
+from hostile import BEARABLE, mutations
 
 
 @pytest.fixture
@@ -100,3 +103,43 @@ def test_byte_order_marks_and_line_ends_of_windows(data):
         (data / name).write_bytes(("\ufeff" + text.replace("\n", "\r\n")).encode())
     assert kaldi_recordings(data).equals(expected)
     assert expected["sex"].to_list() == ["f", "f", "m"]
+
+
+def test_blanks_of_other_scripts_are_part_of_a_name(data):
+    name = "王\u3000小明\xa0\u2028x"
+    trees.write_lines(data / "wav.scp", f"{name}  a 1.wav", f"{name}2\ta2.wav\t")
+    trees.write_lines(data / "utt2spk", f"{name} {name}", f"{name}2 {name}")
+    found = kaldi_recordings(data).select("utterance", "speaker").rows()
+    assert found == [(name, name), (f"{name}2", name)]
+
+
+def test_a_list_without_a_line(refused, data):
+    (data / "wav.scp").write_text("\n")
+    assert "wav.scp: names no recording" in refused("kaldi", data)
+
+
+KALDI = {
+    "wav.scp": b"a-1 a 1.wav\nb-1 b1.wav\n",
+    "utt2spk": b"a-1 ann\nb-1 bob\n",
+    "segments": b"a-1 a-1 0.0 0.1\nb-1 b-1 0.5 1.25\n",
+}
+
+
+@pytest.mark.parametrize("name", KALDI)
+@given(content=st.data())
+def test_any_bytes_are_recordings_or_one_line_of_error(tmp_path_factory, name, content):
+    """In one of the lists, beside others that are whole."""
+    folder = tmp_path_factory.getbasetemp()
+    for each, lines in KALDI.items():
+        (folder / each).write_bytes(lines)
+    data = content.draw(st.one_of(st.binary(), mutations(KALDI[name])))
+    try:
+        (folder / name).write_bytes(data)
+        table = kaldi_recordings(folder)
+    except ManifestError as error:
+        message = str(error)
+    else:
+        assert sum(table.select("utterance", "path", "speaker", "start").null_count().row(0)) == 0
+        return
+    assert str(folder) in message
+    assert len(message.replace(str(folder), "")) < BEARABLE

@@ -1,5 +1,6 @@
 """A data folder of Kaldi: ``wav.scp`` and ``utt2spk``, perhaps ``segments`` and ``spk2gender``."""
 
+import os
 from pathlib import Path
 
 import polars as pl
@@ -9,6 +10,9 @@ from contravox.corpora.lists import read_list
 from contravox.corpora.sex import with_sex
 from contravox.errors import ManifestError
 from contravox.manifest import located
+
+NAME, GAP, NUMBER = "[^ \t]+", "[ \t]+", "[0-9]+[.]?[0-9]*"
+"""Of a line. Blanks of other scripts may be part of a name."""
 
 
 def kaldi_recordings(folder: Path) -> pl.DataFrame:
@@ -26,8 +30,10 @@ def kaldi_recordings(folder: Path) -> pl.DataFrame:
                 f"{folder}: no {name}, so not a data folder of Kaldi: it needs wav.scp and utt2spk"
             )
     scp = folder / "wav.scp"
-    pattern = r"^(?<utterance>\S+)\s+(?<path>\S.*)$"
+    pattern = rf"^(?<utterance>{NAME}){GAP}(?<path>{NAME}.*)$"
     recordings = read_list(scp, pattern, "utterance path", once="utterance")
+    if recordings.is_empty():
+        raise ManifestError(f"{scp}: names no recording: write lines of `utterance path`")
     commands = recordings.filter(pl.col("path").str.ends_with("|"))
     if len(commands):
         utterance, command = commands.select("utterance", "path").row(0)
@@ -35,12 +41,11 @@ def kaldi_recordings(folder: Path) -> pl.DataFrame:
             f"{scp}: {utterance}: `{command[:60]}` is a command, which contravox does not run: "
             "write its output to a file and give the path of that"
         )
-    first = recordings["path"][0] if len(recordings) else ""
-    start = Path() if Path(first).exists() else folder
+    start = Path() if os.path.exists(recordings["path"][0]) else folder
     recordings = recordings.with_columns(located(start))
     if (folder / "segments").is_file():
         recordings = _segments(folder / "segments", recordings)
-    pattern = r"^(?<utterance>\S+)\s+(?<speaker>\S+)$"
+    pattern = rf"^(?<utterance>{NAME}){GAP}(?<speaker>{NAME})$"
     speakers = read_list(folder / "utt2spk", pattern, "utterance speaker", once="utterance")
     named = recordings.join(speakers, on="utterance", how="left", maintain_order="left")
     _refuse_null(named, "speaker", folder / "utt2spk")
@@ -48,8 +53,8 @@ def kaldi_recordings(folder: Path) -> pl.DataFrame:
 
 
 def _segments(path: Path, recordings: pl.DataFrame) -> pl.DataFrame:
-    pattern = r"^(?<utterance>\S+)\s+(?<recording>\S+)\s+(?<start>NUMBER)\s+(?<end>NUMBER)$"
-    pattern = pattern.replace("NUMBER", r"[0-9]+\.?[0-9]*")
+    names = f"(?<utterance>{NAME}){GAP}(?<recording>{NAME})"
+    pattern = f"^{names}{GAP}(?<start>{NUMBER}){GAP}(?<end>{NUMBER})$"
     segments = read_list(path, pattern, "utterance recording start end", once="utterance")
     start, end = (pl.col(name).cast(pl.Float64, strict=False) for name in ("start", "end"))
     parts = segments.with_columns(start, (end - start).alias("duration")).drop("end")

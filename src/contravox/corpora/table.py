@@ -10,7 +10,7 @@ import polars as pl
 from contravox.corpora.corpus import Corpus
 from contravox.errors import ManifestError, brief, few
 from contravox.manifest import located, parse_columns
-from contravox.tables import read_table
+from contravox.tables import read_table, refuse_unwritable
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 PARQUET = ".parquet"
@@ -33,6 +33,8 @@ def table_recordings(path: Path) -> pl.DataFrame:
     Raises ManifestError naming the file, column or row.
     """
     table = _read(path)
+    if table.is_empty():
+        raise ManifestError(f"{path}: holds no recording: write a row for each")
     parsed = parse_columns(
         table,
         path,
@@ -54,6 +56,7 @@ def _read(path: Path) -> pl.DataFrame:
     if suffix != PARQUET:
         raise ManifestError(f"{path}: not a .csv, .tsv or .parquet table: rename or convert it")
     table = _read_parquet(path)
+    refuse_unwritable(path, table, ManifestError)
     for name in NEEDS:
         if name not in table.columns:
             raise ManifestError(

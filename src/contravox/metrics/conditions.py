@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from contravox.errors import MetricError
+from contravox.errors import MetricError, few
 from contravox.metrics.bootstrap import bootstrap_speakers, percentile_interval
 from contravox.metrics.error_rates import equal_error_rate
 from contravox.metrics.system_result import ConditionResult
@@ -51,7 +51,7 @@ def conditions(trial_set: TrialSet, columns: Sequence[str]) -> Iterator[Conditio
         if column not in trial_set.manifest.table.columns:
             raise MetricError(
                 f"conditions: the manifest of {trial_set.name} has no column {column!r}, only "
-                f"{', '.join(trial_set.manifest.table.columns)}"
+                f"{few(trial_set.manifest.table.columns)}"
             )
         names = _sides(trial_set, column).select(_name(column)).to_series()
         shared = ~trial_set.trials.targets if column == "session" else False
