@@ -205,7 +205,9 @@ def test_what_was_cut_off_is_resumed(trained, one_seed):
 
 
 def test_a_run_that_fails_is_said_and_the_others_go_on(one_seed, monkeypatch, capsys):
-    diverging = one_seed.replace("as_it_is: []", "as_it_is: [objectives.contrast.weight=1e39]")
+    diverging = one_seed.replace(
+        "as_it_is: []", "as_it_is: [objectives.contrast.temperature=1e-45]"
+    )
     Path("sweep.yaml").write_text(diverging)
     assert command(monkeypatch, "sweep.yaml", "-o", "out") == 2
     out, errors = capsys.readouterr()
@@ -224,6 +226,14 @@ def test_a_run_that_fails_is_said_and_the_others_go_on(one_seed, monkeypatch, ca
         ("corpus/test", "corpus/none", TrialsError, "corpus/none.*: no such trial list"),
         ("heavier", "a/b", RecipeError, r"variants\.a/b"),
         ("[3, 4]", "[]", RecipeError, "seeds: "),
+        ("[3, 4]", "[3, 3]", RecipeError, "seeds: one is there twice"),
+        ("[3, 4]", "[-1]", RecipeError, r"seeds\.0: -1: "),
+        ("heavier", "AS_it_is", RecipeError, "variants: .* differs from another by case only"),
+        *(
+            ("heavier", name, RecipeError, r"variants\.")
+            for name in ("..", ".", ".hidden", "-o", "a..", "CON", "com1.x", '""', "a" * 65, "ä/b")
+        ),
+        *(("heavier", f'"a{mark}b"', RecipeError, r"variants\.") for mark in (r"\n", r"\e", r"\0")),
     ],
 )
 def test_mistakes_are_found_before_anything_is_trained(trained, old, new, error, reason):

@@ -39,8 +39,8 @@ class BalanceSettings(Settings):
     "mgda" on two objectives is solved exactly, and its options, those of a search, change nothing.
     """
 
-    name: str = "fixed"
-    options: dict[str, int | float | str] = Field(default_factory=dict)
+    name: str = Field("fixed", max_length=100)
+    options: dict[str, int | float | str] = Field(default_factory=dict, max_length=20)
 
     @model_validator(mode="after")
     def _known(self) -> Self:

@@ -45,10 +45,10 @@ class FeatureSettings(Settings):
     variance set to one (the instance normalisation of CEL).
     """
 
-    bins: int = Field(80, gt=0)
+    bins: int = Field(80, ge=1, le=_FFT_SIZE // 2)
     window: Literal["povey", "hamming"] = "hamming"
     normalisation: Literal["none", "mean", "mean_variance"] = "mean"
-    low_frequency: float = Field(20.0, ge=0)
+    low_frequency: float = Field(20.0, ge=0, lt=SAMPLE_RATE / 2)
     high_frequency: float = Field(0.0, gt=-SAMPLE_RATE / 2, le=SAMPLE_RATE / 2)
 
     @property

@@ -19,7 +19,7 @@ from contravox.encoders.encoder import EncoderOutput
 from contravox.errors import ModelError
 from contravox.features import FeatureSettings, LogMelFilterbank
 from contravox.scoring.calibration import Calibration
-from contravox.settings import Settings
+from contravox.settings import NotNegative, Settings
 from contravox.writing import atomic_path
 
 FORMAT = 1
@@ -48,7 +48,7 @@ class ModelSettings(Settings):
     calibration: Calibration | None = None
     calibration_source: str | None = None
     labels_used: bool = True
-    training_seconds: float = 0.0
+    training_seconds: NotNegative = 0.0
     trained_on: tuple[str, ...] = ()
 
 

@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from contravox.settings import Settings
+from contravox.settings import Count, Settings, Share
 
 
 class SpecAugmentSettings(Settings):
@@ -16,11 +16,11 @@ class SpecAugmentSettings(Settings):
     The default widths are those of ECAPA-TDNN (arXiv 2005.07143, section 4.2).
     """
 
-    time_masks: int = Field(2, ge=0)
-    time_width: int = Field(5, gt=0)
-    frequency_masks: int = Field(1, ge=0)
-    frequency_width: int = Field(10, gt=0)
-    probability: float = Field(1.0, ge=0, le=1)
+    time_masks: int = Field(2, ge=0, le=100)
+    time_width: Count = 5
+    frequency_masks: int = Field(1, ge=0, le=100)
+    frequency_width: Count = 10
+    probability: Share = 1.0
 
 
 class SpecAugment(nn.Module):

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from contravox.errors import (
     CheckpointError,
@@ -21,7 +21,7 @@ from contravox.evaluation import EvaluationSettings
 from contravox.manifest import Manifest
 from contravox.model_evaluation import ModelEvaluation
 from contravox.overlap import recording_digests, refuse_overlap, speaker_digests
-from contravox.settings import Settings
+from contravox.settings import FolderName, Seed, Settings
 from contravox.sweep_results import NAME as RESULTS
 from contravox.sweep_results import RunResult, read_results, write_results
 from contravox.training.checkpoint import decisive_settings
@@ -39,11 +39,20 @@ class Sweep(Settings):
     folder of one."""
 
     recipe: str
-    variants: dict[Annotated[str, Field(pattern=r"^[\w.-]+$")], tuple[str, ...]] = Field(
-        min_length=1
-    )
-    seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
+    variants: dict[FolderName, tuple[str, ...]] = Field(min_length=1, max_length=1000)
+    seeds: tuple[Seed, ...] = Field((0, 1, 2), min_length=1, max_length=1000)
     trials: Path
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds: one is there twice, and would count twice: leave it out")
+        # Where the file system does not tell cases apart, both would be one folder.
+        folders = [name.casefold() for name in self.variants]
+        twice = next((each for each in self.variants if folders.count(each.casefold()) > 1), None)
+        if twice is not None:
+            raise ValueError(f"variants: {twice} differs from another by case only: rename it")
+        return self
 
     @classmethod
     def read(cls, sweep: str | Path) -> "Sweep":

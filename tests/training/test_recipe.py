@@ -54,7 +54,7 @@ def test_overrides_make_the_groups_they_need(write):
         (["augmentation.views=[clean, any]"], r"augmentation\.views: names 2 .*segments=1"),
         (["training.epochs"], "'training.epochs' is no setting: write key=value"),
         (["training.epochs=3", "training.epochs.x=1"], "epochs holds a value"),
-        (["training.epochs=[3"], "is not YAML"),
+        (["training.epochs=[3"], r"training\.epochs: not YAML"),
         (["balance.name=mdga"], r"balance\.name: mdga .* did you mean mgda\?"),
     ],
 )

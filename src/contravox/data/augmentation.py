@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field, FiniteFloat, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from contravox.data.clipping import DRIVE
 from contravox.data.codecs import CodecName, check_codecs
@@ -17,7 +17,7 @@ from contravox.data.recorded_rooms import RecordedRooms
 from contravox.data.rooms import draw_room, impulse_response
 from contravox.data.treatment import Treatment
 from contravox.errors import RecipeError
-from contravox.settings import Settings
+from contravox.settings import Decibels, NotNegative, Settings, Share
 
 NOISE_KINDS: tuple[NoiseKind, ...] = get_args(NoiseKind)
 
@@ -33,9 +33,9 @@ def _ascending(values: tuple[float, float]) -> tuple[float, float]:
     return values
 
 
-Range = Annotated[tuple[FiniteFloat, FiniteFloat], AfterValidator(_ascending)]
-Weight = Annotated[FiniteFloat, Field(ge=0)]
-Probability = Annotated[FiniteFloat, Field(ge=0, le=1)]
+Range = Annotated[tuple[Decibels, Decibels], AfterValidator(_ascending)]
+Voices = Annotated[int, Field(ge=1, le=100)]
+Seconds = Annotated[float, Field(gt=0, le=10)]
 
 
 class AugmentationSettings(Settings):
@@ -66,25 +66,25 @@ class AugmentationSettings(Settings):
     are still finished by the workers that read them.
     """
 
-    clean: Weight = 1.0
-    noise: Weight = 1.0
-    reverberation: Weight = 1.0
-    both: Weight = 1.0
-    views: tuple[View, ...] = ()
-    ambient: Weight = 1.0
-    music: Weight = 1.0
-    babble: Weight = 1.0
+    clean: NotNegative = 1.0
+    noise: NotNegative = 1.0
+    reverberation: NotNegative = 1.0
+    both: NotNegative = 1.0
+    views: tuple[View, ...] = Field((), max_length=1000)
+    ambient: NotNegative = 1.0
+    music: NotNegative = 1.0
+    babble: NotNegative = 1.0
     ambient_snr: Range = (0.0, 15.0)
     music_snr: Range = (5.0, 15.0)
     babble_snr: Range = (13.0, 20.0)
-    babble_voices: tuple[PositiveInt, PositiveInt] = (3, 7)
+    babble_voices: tuple[Voices, Voices] = (3, 7)
     babble_ratio: Literal["together", "each"] = "together"
     noises: Path | None = None
     rooms: Path | None = None
-    decay_time: Range = (0.1, 0.7)
-    clipping: Probability = 0.0
-    codec: Probability = 0.0
-    codecs: tuple[CodecName, ...] = ("mu_law", "mp3")
+    decay_time: Annotated[tuple[Seconds, Seconds], AfterValidator(_ascending)] = (0.1, 0.7)
+    clipping: Share = 0.0
+    codec: Share = 0.0
+    codecs: tuple[CodecName, ...] = Field(("mu_law", "mp3"), max_length=100)
     gain: Range = (-6.0, 6.0)
     on: Literal["workers", "device"] = "workers"
 
@@ -94,8 +94,6 @@ class AugmentationSettings(Settings):
             raise ValueError("one of clean, noise, reverberation and both must weigh more than 0")
         if not any((self.ambient, self.music, self.babble)):
             raise ValueError("one of ambient, music and babble must weigh more than 0")
-        if self.decay_time[0] <= 0:
-            raise ValueError("decay_time must be above 0 seconds")
         if self.babble_voices[0] > self.babble_voices[1]:
             raise ValueError("babble_voices goes from fewest to most")
         if self.codec and not self.codecs:

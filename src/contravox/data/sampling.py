@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from contravox.errors import RecipeError
-from contravox.settings import Settings
+from contravox.settings import Count, Settings
 
 
 class SegmentRequest(NamedTuple):
@@ -30,8 +30,8 @@ class RandomUtterancesSettings(Settings):
     """Utterances drawn at random, each once an epoch; ``segments`` from each."""
 
     name: Literal["random_utterances"] = "random_utterances"
-    utterances: int = Field(200, ge=1, description="utterances in a batch")
-    segments: int = Field(1, ge=1, description="segments from each")
+    utterances: Count = Field(200, description="utterances in a batch")
+    segments: int = Field(1, ge=1, le=1000, description="segments from each")
 
     @property
     def batch_size(self) -> int:
@@ -46,9 +46,9 @@ class SpeakersUtterancesSettings(Settings):
     """
 
     name: Literal["speakers_utterances"] = "speakers_utterances"
-    speakers: int = Field(32, ge=2, description="speakers in a batch")
-    utterances: int = Field(2, ge=1, description="utterances of each speaker")
-    segments: int = Field(1, ge=1, description="segments from each utterance")
+    speakers: int = Field(32, ge=2, le=1_000_000, description="speakers in a batch")
+    utterances: int = Field(2, ge=1, le=10_000, description="utterances of each speaker")
+    segments: int = Field(1, ge=1, le=1000, description="segments from each utterance")
 
     @property
     def batch_size(self) -> int:

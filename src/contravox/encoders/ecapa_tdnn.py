@@ -10,7 +10,7 @@ from contravox.encoders.encoder import Encoder, EncoderOutput, FeatureMap
 from contravox.encoders.masking import frame_mask, masked_batch_norm, zero_padding
 from contravox.encoders.pooling import AttentiveStatisticsPooling
 from contravox.encoders.squeeze_excitation import SqueezeExcitation
-from contravox.settings import Settings
+from contravox.settings import Settings, Size
 
 
 class EcapaTdnnSettings(Settings):
@@ -22,14 +22,14 @@ class EcapaTdnnSettings(Settings):
     ReLU and BatchNorm before its tanh; embedding_norm: BatchNorm after the last linear layer."""
 
     name: Literal["ecapa_tdnn"] = "ecapa_tdnn"
-    channels: int = Field(512, gt=0)
-    scale: int = Field(8, gt=1)
-    bottleneck: int = Field(128, gt=0)
-    aggregation: int = Field(1536, gt=0)
-    attention_size: int | None = Field(None, gt=0)
+    channels: Size = 512
+    scale: int = Field(8, ge=2, le=256)
+    bottleneck: Size = 128
+    aggregation: Size = 1536
+    attention_size: Size | None = None
     attention_norm: bool = False
     embedding_norm: bool = False
-    embedding_size: int = Field(192, gt=0)
+    embedding_size: Size = 192
 
     @model_validator(mode="after")
     def _groups_are_equal(self) -> "EcapaTdnnSettings":

@@ -1,16 +1,18 @@
 """Fast ResNet-34."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field
 from torch import Tensor, nn
 
 from contravox.encoders.encoder import Encoder, EncoderOutput, FeatureMap
 from contravox.encoders.masking import frame_mask, masked_batch_norm, zero_padding
 from contravox.encoders.pooling import SelfAttentivePooling
 from contravox.encoders.squeeze_excitation import SqueezeExcitation
-from contravox.settings import Settings
+from contravox.settings import Settings, Size
+
+Blocks = Annotated[int, Field(ge=1, le=100)]
 
 
 class FastResNet34Settings(Settings):
@@ -20,11 +22,11 @@ class FastResNet34Settings(Settings):
     ReLU and then BatchNorm, as in that code."""
 
     name: Literal["fast_resnet34"] = "fast_resnet34"
-    channels: int = Field(16, ge=8)
-    blocks: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt] = (3, 4, 6, 3)
+    channels: int = Field(16, ge=8, le=4096)
+    blocks: tuple[Blocks, Blocks, Blocks, Blocks] = (3, 4, 6, 3)
     squeeze_excitation: bool = True
     relu_before_norm: bool = False
-    embedding_size: int = Field(512, gt=0)
+    embedding_size: Size = 512
 
 
 class FastResNet34(Encoder):

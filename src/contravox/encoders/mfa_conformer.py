@@ -10,7 +10,7 @@ from contravox.encoders.conformer_block import ConformerBlock, relative_position
 from contravox.encoders.encoder import Encoder, EncoderOutput, FeatureMap
 from contravox.encoders.masking import frame_mask, zero_padding
 from contravox.encoders.pooling import AttentiveStatisticsPooling
-from contravox.settings import Settings
+from contravox.settings import Settings, Size
 
 
 class MfaConformerSettings(Settings):
@@ -21,16 +21,16 @@ class MfaConformerSettings(Settings):
     in the public code of MFCon; dropout: share of units left out in training."""
 
     name: Literal["mfa_conformer"] = "mfa_conformer"
-    blocks: int = Field(6, gt=0)
-    size: int = Field(256, gt=0)
-    heads: int = Field(4, gt=0)
-    feed_forward: int = Field(2048, gt=0)
-    kernel_size: int = Field(15, gt=0)
-    subsampling_channels: int = Field(256, gt=0)
-    bottleneck: int = Field(128, gt=0)
+    blocks: int = Field(6, ge=1, le=100)
+    size: Size = 256
+    heads: Size = 4
+    feed_forward: Size = 2048
+    kernel_size: int = Field(15, ge=1, le=1001)
+    subsampling_channels: Size = 256
+    bottleneck: Size = 128
     attention_norm: bool = False
     dropout: float = Field(0.1, ge=0, lt=1)
-    embedding_size: int = Field(192, gt=0)
+    embedding_size: Size = 192
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> "MfaConformerSettings":

@@ -5,14 +5,13 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor
 
 from contravox.objectives.classifier import Classifier, class_logits
 from contravox.objectives.segments import Segments
 from contravox.objectives.shapes import check_positive, check_prototypes
 from contravox.precision import full_precision
-from contravox.settings import Settings
+from contravox.settings import NotNegative, Settings
 
 # The paper's scales are zero for two classes, and with few classes may become negative. At 1 two
 # classes still learn: the softmax of cosines of 1 and -1 is then 0.88.
@@ -68,7 +67,7 @@ class AdaCosSettings(Settings):
     """dynamic: whether the scale follows the training; otherwise it stays at √2·log(K − 1)."""
 
     name: Literal["adacos"] = "adacos"
-    weight: float = Field(default=1.0, ge=0)
+    weight: NotNegative = 1.0
     dynamic: bool = True
 
 

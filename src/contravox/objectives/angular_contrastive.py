@@ -3,7 +3,6 @@
 from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from contravox.objectives.learned_scale import LearnedScale
@@ -13,7 +12,7 @@ from contravox.objectives.shapes import check_positive, check_views, shape
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.objectives.views import group_views
 from contravox.precision import full_precision
-from contravox.settings import Settings
+from contravox.settings import NotNegative, Settings
 
 
 @full_precision
@@ -52,7 +51,7 @@ class AngularContrastiveSettings(Settings):
     """Two segments of every speaker (or utterance) in a batch."""
 
     name: Literal["angular_contrastive"] = "angular_contrastive"
-    weight: float = Field(default=1.0, ge=0)
+    weight: NotNegative = 1.0
 
 
 class AngularContrastive(nn.Module):

@@ -4,14 +4,13 @@ from functools import partial
 from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from contravox.objectives.classifier import class_logits
 from contravox.objectives.shapes import check_positive, check_prototypes
 from contravox.precision import full_precision
-from contravox.settings import Settings
+from contravox.settings import Positive, Settings
 
 AttentionForm = Literal["weight", "logit"]
 AttentionOn = Literal["negatives", "all"]
@@ -81,7 +80,7 @@ class ClassAttentionSettings(Settings):
     differentiate: whether gradients flow through the attention.
     """
 
-    sigma: float = Field(default=0.18, gt=0)
+    sigma: Positive = 0.18
     form: AttentionForm = "weight"
     on: AttentionOn = "negatives"
     scale: AttentionScale = "relative"

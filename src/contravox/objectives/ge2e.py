@@ -4,7 +4,6 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
 from contravox.objectives.learned_scale import LearnedScale
@@ -13,7 +12,7 @@ from contravox.objectives.shapes import check_positive, check_views
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.objectives.views import group_views
 from contravox.precision import full_precision
-from contravox.settings import Settings
+from contravox.settings import NotNegative, Settings
 
 
 @full_precision
@@ -45,7 +44,7 @@ class Ge2eSettings(Settings):
     """Two or more segments of every speaker in a batch."""
 
     name: Literal["ge2e"] = "ge2e"
-    weight: float = Field(default=1.0, ge=0)
+    weight: NotNegative = 1.0
 
 
 class Ge2e(nn.Module):

@@ -12,7 +12,7 @@ from contravox.errors import RecipeError
 from contravox.objectives.classifier import Classifier, class_logits
 from contravox.objectives.segments import Segments
 from contravox.objectives.shapes import check_positive, check_prototypes, shape
-from contravox.settings import Settings
+from contravox.settings import NotNegative, Positive, Settings
 
 
 def margin_softmax_loss(
@@ -67,11 +67,11 @@ class MarginSoftmaxSettings(Settings):
     """
 
     name: str
-    weight: float = Field(default=1.0, ge=0)
+    weight: NotNegative = 1.0
     margin: float = 0.2
-    scale: float = Field(default=30.0, gt=0)
-    sub_centres: int = Field(default=1, ge=1)
-    hard_negatives: int = Field(default=0, ge=0)
+    scale: Positive = 30.0
+    sub_centres: int = Field(default=1, ge=1, le=100)
+    hard_negatives: int = Field(default=0, ge=0, le=1_000_000)
     hard_negative_margin: float = 0.06
 
 

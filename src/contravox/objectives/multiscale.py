@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, Self
 
 import torch
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, model_validator
+from pydantic import NonNegativeInt, model_validator
 from torch import Tensor, nn
 
 from contravox.encoders.encoder import FeatureMap
@@ -14,7 +14,7 @@ from contravox.objectives.contrast import ContrastSettings, build_contrast
 from contravox.objectives.segments import Segments
 from contravox.objectives.supcon import SupConSettings
 from contravox.precision import at_least_float32
-from contravox.settings import Settings
+from contravox.settings import NotNegative, Settings, Size
 
 
 class MultiscaleSettings(Settings):
@@ -29,12 +29,12 @@ class MultiscaleSettings(Settings):
     """
 
     name: Literal["multiscale"] = "multiscale"
-    weight: float = Field(default=1.0, ge=0)
+    weight: NotNegative = 1.0
     contrast: ContrastSettings = SupConSettings()
     maps: Literal["all", "last"] | tuple[NonNegativeInt, ...] = "all"
-    map_weights: tuple[NonNegativeFloat, ...] | None = None
+    map_weights: tuple[NotNegative, ...] | None = None
     separate: bool = False
-    head_size: int = Field(default=192, gt=0)
+    head_size: Size = 192
     global_context: bool = False
     attention_norm: bool = False
 

@@ -4,14 +4,13 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
 from contravox.objectives.segments import Segments
 from contravox.objectives.shapes import check_labelled
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.precision import full_precision
-from contravox.settings import Settings
+from contravox.settings import NotNegative, Settings
 
 
 @full_precision
@@ -46,7 +45,7 @@ class NPairsSettings(Settings):
     """
 
     name: Literal["n_pairs"] = "n_pairs"
-    weight: float = Field(default=1.0, ge=0)
+    weight: NotNegative = 1.0
     normalise: bool = False
 
 

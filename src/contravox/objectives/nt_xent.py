@@ -13,7 +13,7 @@ from contravox.objectives.segments import Segments
 from contravox.objectives.shapes import check_labelled, check_not_negative, check_positive
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.precision import full_precision
-from contravox.settings import Settings
+from contravox.settings import NotNegative, Positive, Settings
 
 
 @full_precision
@@ -70,8 +70,8 @@ class NtXentSettings(Settings):
     """temperature divides the cosines; margin is taken from those of positive pairs."""
 
     name: Literal["nt_xent"] = "nt_xent"
-    weight: float = Field(default=1.0, ge=0)
-    temperature: float = Field(default=0.07, gt=0)
+    weight: NotNegative = 1.0
+    temperature: Positive = 0.07
     margin: float = Field(default=0.0, ge=0, le=2)
 
 

@@ -4,7 +4,6 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
 from contravox.objectives.learned_scale import LearnedScale
@@ -13,7 +12,7 @@ from contravox.objectives.shapes import check_positive, check_views
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.objectives.views import group_views
 from contravox.precision import full_precision
-from contravox.settings import Settings
+from contravox.settings import NotNegative, Settings
 
 
 @full_precision
@@ -65,7 +64,7 @@ class PrototypicalSettings(Settings):
     """Two or more segments of every speaker in a batch."""
 
     name: Literal["prototypical"] = "prototypical"
-    weight: float = Field(default=1.0, ge=0)
+    weight: NotNegative = 1.0
 
 
 class Prototypical(nn.Module):
@@ -84,7 +83,7 @@ class AngularPrototypicalSettings(Settings):
     """
 
     name: Literal["angular_prototypical"] = "angular_prototypical"
-    weight: float = Field(default=1.0, ge=0)
+    weight: NotNegative = 1.0
     unit_support: bool = False
 
 

@@ -4,14 +4,13 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
 from contravox.objectives.classifier import Classifier
 from contravox.objectives.segments import Segments
 from contravox.objectives.shapes import check_classes, check_finite, check_labelled, shape
 from contravox.precision import full_precision
-from contravox.settings import Settings
+from contravox.settings import NotNegative, Settings
 
 
 @full_precision
@@ -45,7 +44,7 @@ class SoftmaxSettings(Settings):
     """No setting but the weight among the objectives."""
 
     name: Literal["softmax"] = "softmax"
-    weight: float = Field(default=1.0, ge=0)
+    weight: NotNegative = 1.0
 
 
 class Softmax(Classifier):

@@ -32,7 +32,7 @@ from contravox.objectives.shapes import (
 )
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.precision import full_precision
-from contravox.settings import Settings
+from contravox.settings import NotNegative, Positive, Settings
 
 
 @full_precision
@@ -119,8 +119,8 @@ class SupConSettings(Settings):
     """margin in radians, on positive pairs; attention needs a classifier in the same recipe."""
 
     name: Literal["supcon"] = "supcon"
-    weight: float = Field(default=1.0, ge=0)
-    temperature: float = Field(default=0.07, gt=0)
+    weight: NotNegative = 1.0
+    temperature: Positive = 0.07
     margin: float = Field(default=0.0, ge=0, le=math.pi / 2)
     attention: ClassAttentionSettings | None = None
 

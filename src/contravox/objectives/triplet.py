@@ -12,7 +12,7 @@ from contravox.objectives.segments import Segments
 from contravox.objectives.shapes import check_choice, check_labelled, check_not_negative
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.precision import full_precision
-from contravox.settings import Settings
+from contravox.settings import NotNegative, Settings
 
 Mining = Literal["hardest", "all"]
 
@@ -85,7 +85,7 @@ class TripletSettings(Settings):
     """
 
     name: Literal["triplet"] = "triplet"
-    weight: float = Field(default=1.0, ge=0)
+    weight: NotNegative = 1.0
     margin: float = Field(default=0.2, ge=0, le=4)
     mining: Mining = "hardest"
     squared: bool = True

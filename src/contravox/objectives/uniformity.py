@@ -4,7 +4,6 @@ import math
 from typing import Literal, get_args
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from contravox.objectives.negatives import negative_log_sums, tile_of
@@ -13,7 +12,7 @@ from contravox.objectives.shapes import check_choice, check_positive, check_view
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.objectives.views import group_views
 from contravox.precision import full_precision
-from contravox.settings import Settings
+from contravox.settings import NotNegative, Positive, Settings
 
 Pairs = Literal["within_views", "negatives", "all"]
 
@@ -69,8 +68,8 @@ class UniformitySettings(Settings):
     """t: how local the repulsion is; pairs: see ``uniformity_loss``."""
 
     name: Literal["uniformity"] = "uniformity"
-    weight: float = Field(default=1.0, ge=0)
-    t: float = Field(default=2.0, gt=0)
+    weight: NotNegative = 1.0
+    t: Positive = 2.0
     pairs: Pairs = "within_views"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
 from scipy import optimize, special
 
 from contravox.errors import ScoringError
@@ -25,7 +26,7 @@ class Calibration(Settings):
 
     offset: float
     weights: dict[str, float]
-    p_target: float = 0.5
+    p_target: float = Field(0.5, gt=0, lt=1)
 
     @classmethod
     def learn(

@@ -34,7 +34,7 @@ class NormalisationSettings(Settings):
     """
 
     method: Literal["S-norm", "AS-norm1", "AS-norm2"] = "AS-norm1"
-    top: int = Field(300, ge=2)
+    top: int = Field(300, ge=2, le=10_000_000)
     members: CohortMembers = "speakers"
 
     def describe(self, cohort: int) -> str:

@@ -14,11 +14,13 @@ from contravox.data.speed import check_speeds
 from contravox.encoders import EncoderSettings
 from contravox.features import FeatureSettings
 from contravox.objectives import ObjectiveSettings
-from contravox.settings import Settings
+from contravox.settings import Count, Positive, Seed, Settings
 from contravox.spec_augment import SpecAugmentSettings
 from contravox.training.schedule import MarginSchedule, ScheduleSettings
 from contravox.training.settings_file import read_settings, to_yaml, validate_settings
 from contravox.training.shipped import find_recipe
+
+Stated = Annotated[int, Field(ge=2, le=100_000_000)]
 
 
 def _paths(value: Any) -> Iterator[Path]:
@@ -41,9 +43,11 @@ class DataSettings(Settings):
     threshold set. speakers, utterances: how many the manifests hold when whole.
     """
 
-    manifest: Annotated[tuple[Path, ...], BeforeValidator(_several), Field(min_length=1)]
-    speakers: int | None = Field(None, ge=2, description="of the release, to compare and dry-run")
-    utterances: int | None = Field(None, ge=2, description="of the release, likewise")
+    manifest: Annotated[
+        tuple[Path, ...], Field(min_length=1, max_length=1000), BeforeValidator(_several)
+    ]
+    speakers: Stated | None = Field(None, description="of the release, to compare and dry-run")
+    utterances: Stated | None = Field(None, description="of the release, likewise")
     validation_trials: Path | None = None
     validation_manifest: Path | None = Field(
         None, description="default: manifest.tsv in the folder of the trials"
@@ -54,49 +58,50 @@ class DataSettings(Settings):
     labels: Literal["speaker", "utterance"] = Field(
         "speaker", description="utterance: train without reading a single speaker label"
     )
-    segment_seconds: float = Field(3.0, gt=0.1)
+    segment_seconds: float = Field(3.0, gt=0.1, le=600)
     placement: Placement = Field(
         "apart",
         description="of an utterance's segments in it: without overlap, anywhere, in one place",
     )
     speeds: tuple[float, ...] = Field(
-        (), description="every utterance once more at each speed, as other speakers' speech"
+        (),
+        max_length=20,
+        description="every utterance once more at each speed, as other speakers' speech",
     )
-    workers: int = Field(1, ge=0, description="processes that read and augment")
+    workers: int = Field(1, ge=0, le=256, description="processes that read and augment")
 
 
 class OptimiserSettings(Settings):
     """The optimiser and its peak learning rate."""
 
     name: Literal["adam", "adamw", "sgd"] = "adam"
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
+    learning_rate: float = Field(1e-3, gt=0, le=1000)
+    weight_decay: float = Field(0.0, ge=0, le=1000)
     momentum: float = Field(0.9, ge=0, lt=1, description="sgd only")
 
 
 class TrainingSettings(Settings):
     """How long, how fast, and when to stop."""
 
-    epochs: int = Field(30, ge=1)
-    seed: int = 0
+    epochs: Count = 30
+    seed: Seed = 0
     optimiser: OptimiserSettings = OptimiserSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     margin_schedule: MarginSchedule | None = Field(
         None, description="margins grow from 0 to the objective's"
     )
-    chunk_size: int | None = Field(
+    chunk_size: Count | None = Field(
         None,
-        ge=1,
         description="segments encoded at a time (GradCache): memory of one chunk, any batch",
     )
     sync_batchnorm: bool = Field(
         False, description="batch statistics over all processes; needs GPUs"
     )
-    gradient_clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
+    gradient_clip: Positive | None = Field(None, description="largest norm of the gradient")
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
-    validate_every: int = Field(1, ge=1, description="epochs")
-    patience: int | None = Field(
-        None, ge=1, description="stop after so many validations without a better one"
+    validate_every: Count = Field(1, description="epochs")
+    patience: Count | None = Field(
+        None, description="stop after so many validations without a better one"
     )
     initial_model: Path | None = Field(
         None, description="model file whose encoder weights training starts from"
@@ -104,7 +109,7 @@ class TrainingSettings(Settings):
     initial_objectives: Path | None = Field(
         None, description="objectives.safetensors of that run: class vectors, heads, scales"
     )
-    checkpoint_steps: int = Field(1000, ge=1, description="steps between checkpoints")
+    checkpoint_steps: Count = Field(1000, description="steps between checkpoints")
 
 
 class Recipe(Settings):
@@ -116,7 +121,7 @@ class Recipe(Settings):
     features: FeatureSettings = FeatureSettings()
     spec_augment: SpecAugmentSettings | None = None
     encoder: EncoderSettings
-    objectives: dict[str, ObjectiveSettings] = Field(min_length=1)
+    objectives: dict[str, ObjectiveSettings] = Field(min_length=1, max_length=100)
     balance: BalanceSettings = BalanceSettings()
     training: TrainingSettings = TrainingSettings()
 

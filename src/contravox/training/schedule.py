@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from contravox.settings import Settings
+from contravox.settings import Count, NotNegative, Positive, Settings, Share
 
 
 class ScheduleSettings(Settings):
@@ -16,10 +16,10 @@ class ScheduleSettings(Settings):
     """
 
     name: Literal["constant", "cosine", "exponential", "step"] = "constant"
-    warmup_steps: int = Field(0, ge=0)
-    final: float = Field(0.0, ge=0, le=1, description="cosine, exponential: share at the end")
+    warmup_steps: int = Field(0, ge=0, le=1_000_000_000)
+    final: Share = Field(0.0, description="cosine, exponential: share at the end")
     factor: float = Field(0.5, gt=0, le=1, description="step: multiplied by this")
-    every: int = Field(4, ge=1, description="step: epochs between multiplications")
+    every: Count = Field(4, description="step: epochs between multiplications")
 
     @model_validator(mode="after")
     def _reaches_its_end(self) -> Self:
@@ -44,8 +44,8 @@ class ScheduleSettings(Settings):
 class MarginSchedule(Settings):
     """Margins stay 0 until epoch ``start`` and reach their full size, linearly, at ``end``."""
 
-    start: float = Field(0.0, ge=0, description="epochs")
-    end: float = Field(1.0, gt=0, description="epochs")
+    start: NotNegative = Field(0.0, description="epochs")
+    end: Positive = Field(1.0, description="epochs")
 
     @model_validator(mode="after")
     def _grows(self) -> Self:

@@ -8,11 +8,19 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
 
-from contravox.errors import RecipeError
-from contravox.settings import Settings
+from contravox.errors import RecipeError, brief
+from contravox.settings import Settings, first_mistake
 
 Kind = TypeVar("Kind", bound=Settings)
+
+LARGEST = 100_000
+"""Bytes of a file of settings: a shipped one has 3,000."""
+DEEPEST = 20
+"""Levels of a file of settings: a recipe has five."""
+LONGEST = 1000
+"""Characters of a value."""
 
 
 def read_settings(kind: type[Kind], path: Path, overrides: Sequence[str] = ()) -> Kind:
@@ -23,12 +31,7 @@ def read_settings(kind: type[Kind], path: Path, overrides: Sequence[str] = ()) -
 
     Raises RecipeError in one line that names the key.
     """
-    try:
-        raw = _yaml().load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read ({error})") from error
-    except YAMLError as error:
-        raise RecipeError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    raw = _parse(_text(path), str(path))
     if not isinstance(raw, dict):
         needed = next(iter(kind.model_fields))
         raise RecipeError(
@@ -62,47 +65,80 @@ def _yaml() -> YAML:
     return yaml
 
 
+def _text(path: Path) -> str:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(data) > LARGEST:
+        raise RecipeError(f"{path}: over {LARGEST:,} bytes, too large for a file of settings")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: not UTF-8 text ({error.reason}): save it as that") from error
+
+
+def _parse(text: str, name: str) -> Any:
+    """The values of YAML without references or types of its own; ``name`` is for the message.
+
+    Raises RecipeError.
+    """
+    try:
+        _check_plain(text, name)
+        return _yaml().load(text)
+    # Values that their type refuses, such as a date of 31 February, are ValueErrors.
+    except (YAMLError, ValueError, RecursionError) as error:
+        reason = brief(" ".join(str(error).split()), 200)
+        raise RecipeError(f"{name}: not YAML: {reason}") from error
+
+
+def _check_plain(text: str, name: str) -> None:
+    """Raise RecipeError for what no settings need and by which a small file becomes a huge value.
+
+    References can refer to what refers to others, and so on, each ten times.
+    """
+    depth = 0
+    for event in _yaml().parse(text):
+        place = f"{name}: line {event.start_mark.line + 1}"
+        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
+            raise RecipeError(f"{place}: & and * are not read: write the value out, or in quotes")
+        if getattr(event, "tag", None):
+            raise RecipeError(f"{place}: types such as !!int are not read: leave them out")
+        if isinstance(event, ScalarEvent) and len(event.value) > LONGEST:
+            raise RecipeError(f"{place}: a value of over {LONGEST:,} characters: shorten it")
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > DEEPEST:
+            raise RecipeError(f"{place}: over {DEEPEST} levels deep: no settings are")
+
+
 def _apply(raw: dict[str, Any], override: str) -> None:
     """Set ``a.b.c=value`` in nested dictionaries."""
     key, separator, value = override.partition("=")
+    name = brief(key, 100)
     if not separator or not key:
-        raise RecipeError(f"{override!r} is no setting: write key=value, as training.epochs=3")
+        raise RecipeError(f"{name!r} is no setting: write key=value, as training.epochs=3")
     *groups, last = key.split(".")
+    if len(groups) > DEEPEST:
+        raise RecipeError(f"{name}: over {DEEPEST} levels deep: no settings are")
     group = raw
-    for name in groups:
-        if group.get(name) is None:
-            group[name] = {}
-        group = group[name]
+    for level in groups:
+        if group.get(level) is None:
+            group[level] = {}
+        group = group[level]
         if not isinstance(group, dict):
-            raise RecipeError(f"{key}: {name} holds a value, no keys")
-    try:
-        group[last] = _yaml().load(value)
-    except YAMLError as error:
-        raise RecipeError(f"{key}: {value!r} is not YAML") from error
+            raise RecipeError(f"{name}: {brief(level)} holds a value, no keys")
+    group[last] = _parse(value, name)
 
 
 def _first_line(error: ValidationError, raw: dict[str, Any], kind: type[Settings]) -> str:
     """The first mistake in one line: the key as the user wrote it, what is wrong, a near miss."""
-    mistakes = error.errors()
-    mistake = mistakes[0]
-    # A discriminated union adds the name it chose to the path; the file has no such level.
-    levels: list[str] = []
-    value: Any = raw
-    for level in map(str, mistake["loc"]):
-        if isinstance(value, dict) and level not in value and value.get("name") == level:
-            continue
-        levels.append(level)
-        value = value.get(level) if isinstance(value, dict) else None
-    key = ".".join(levels)
-    message = mistake["msg"].removeprefix("Value error, ")
-    if mistake["type"] == "extra_forbidden":
+    levels, message, count = first_mistake(error, raw)
+    if error.errors()[0]["type"] == "extra_forbidden":
         near = difflib.get_close_matches(levels[-1], _known_keys(kind), n=1)
         message = "no such key" + (f": did you mean {near[0]}?" if near else "")
-    else:
-        message = f"{message[0].lower()}{message[1:]}"
-        if mistake["type"] != "missing" and not isinstance(mistake["input"], dict):
-            message = f"{mistake['input']!r}: {message}"
-    more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
+    key = brief(".".join(levels), 200)
+    more = f" (and {count - 1} more)" if count > 1 else ""
     return f"{key}: {message}{more}" if key else f"{message}{more}"
 
 
