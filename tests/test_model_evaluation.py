@@ -13,6 +13,7 @@ from contravox.model import Model, ModelSettings
 from contravox.model_evaluation import ModelEvaluation
 from contravox.overlap import recording_digests, speaker_digests, write_recordings
 from contravox.preparation import prepare_corpus
+from contravox.scoring.calibration import Calibration
 from contravox.trial_set import TrialSet
 
 
@@ -41,6 +42,26 @@ def test_whole_utterances_and_the_plain_cosine(corpus, path):
     assert evaluation.result.name == "run"
     assert evaluation.protocol["embedding"] == "whole utterance"
     assert evaluation.protocol["calibration"] == "none"
+
+
+def test_a_model_that_compares_by_distance_is_evaluated_and_calibrated_by_it(corpus, path):
+    model = Model.load(path)
+    model.annotate(comparison="Euclidean distance")
+    model.save(path)
+    trials = TrialSet.read(corpus / "test")
+    evaluation = ModelEvaluation(path).evaluate(trials, EvaluationSettings())
+    held = embed_manifest(model, trials.manifest)
+    one, other = (held.vectors[held.rows(trials.trials.table[s])] for s in ("enrolment", "test"))
+    distances = np.sum((one - other).astype(np.float64) ** 2, axis=1)
+    np.testing.assert_allclose(evaluation.result.scores, -distances, rtol=1e-3, atol=1e-5)
+    assert evaluation.protocol["score"] == "minus the squared Euclidean distance"
+    assert evaluation.protocol["enrolment"] == "one utterance"
+    learned = ModelEvaluation(path).calibrate(TrialSet.read(corpus / "validation"))
+    validation = TrialSet.read(corpus / "validation")
+    vectors = embed_manifest(model, validation.manifest)
+    scores = score_trials(vectors, validation, "Euclidean distance")
+    expected = Calibration.learn({"score": scores}, validation.trials.targets)
+    assert learned.weights == pytest.approx(expected.weights, rel=1e-3)
 
 
 def test_crops_are_named_and_their_cosines_averaged(corpus, path):

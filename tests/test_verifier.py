@@ -33,6 +33,15 @@ def test_the_score_is_the_cosine_of_the_embeddings(verifier, recordings):
     assert verifier.verify(recordings[0], recordings[0]).score == pytest.approx(1.0)
 
 
+def test_the_score_of_a_model_that_compares_by_distance(verifier, recordings):
+    waveforms = [soundfile.read(path, dtype="float32")[0] for path in recordings]
+    first, second = (verifier.model.embed([waveform])[0] for waveform in waveforms)
+    verifier.model.annotate(comparison="Euclidean distance")
+    expected = -np.sum((first - second) ** 2)
+    assert verifier.verify(*recordings).score == pytest.approx(expected, rel=1e-5)
+    assert verifier.verify(recordings[0], recordings[0]).score == pytest.approx(0)
+
+
 def test_the_threshold_decides_and_without_one_nobody_does(verifier, recordings):
     undecided = verifier.verify(*recordings)
     assert (undecided.threshold, undecided.same_speaker) == (None, None)

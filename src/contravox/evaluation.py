@@ -23,7 +23,7 @@ from contravox.model import Model
 from contravox.report import write_report
 from contravox.score_files import write_scores
 from contravox.scoring.calibration import Calibration
-from contravox.scoring.scorer import Scorer, ScoringSettings
+from contravox.scoring.scorer import Comparison, Scorer, ScoringSettings
 from contravox.scoring.trial_columns import SCORE, Quality, trial_columns
 from contravox.settings import Settings
 from contravox.trial_set import TrialSet
@@ -112,9 +112,11 @@ class Evaluation:
         write_report(folder / "report.html", title, [result], notes, trial_set)
 
 
-def score_trials(embeddings: Embeddings, trial_set: TrialSet) -> NDArray[np.float32]:
-    """Cosine score of each trial, (k,). Raises TrialsError for an utterance without embedding."""
-    scorer = Scorer(ScoringSettings())
+def score_trials(
+    embeddings: Embeddings, trial_set: TrialSet, comparison: Comparison = "cosine"
+) -> NDArray[np.float32]:
+    """Plain score of each trial, (k,). Raises TrialsError for an utterance without embedding."""
+    scorer = Scorer(ScoringSettings(), comparison=comparison)
     return scorer.score(embeddings, trial_set.trials, trial_set.enrolments).scores
 
 
@@ -124,7 +126,8 @@ def validate(model: Model, trial_set: TrialSet) -> tuple[float, float]:
     Raises AudioError, MetricError.
     """
     embeddings = embed_manifest(model, trial_set.manifest)
-    return equal_error_rate(score_trials(embeddings, trial_set), trial_set.trials.targets)
+    scores = score_trials(embeddings, trial_set, model.settings.comparison)
+    return equal_error_rate(scores, trial_set.trials.targets)
 
 
 def evaluate(
@@ -135,6 +138,7 @@ def evaluate(
     training: TrainingEmbeddings | None = None,
     calibration: TrialEmbeddings | Calibration | None = None,
     crops_averaged: bool = False,
+    comparison: Comparison = "cosine",
     described: Mapping[str, str] | None = None,
     about: Mapping[str, Any] | None = None,
     stage: Stage = silently,
@@ -142,14 +146,19 @@ def evaluate(
     """Score a trial list and measure the scores.
 
     training: what whitening, PLDA and normalisation learn from. calibration: trials to learn it on,
-    of other speakers, or one learned before. crops_averaged: see ``Scorer``. described: more about
-    the protocol, for people. about: more about the system; see ``SystemResult``.
+    of other speakers, or one learned before. crops_averaged, comparison: see ``Scorer``. described:
+    more about the protocol, for people. about: more about the system; see ``SystemResult``.
 
     Raises ScoringError, TrialsError, MetricError.
     """
     learns_from = () if training is None else (training.embeddings, training.speakers)
     with stage("learning from the training embeddings"):
-        scorer = Scorer(settings.scoring, *learns_from, crops_averaged=crops_averaged)
+        scorer = Scorer(
+            settings.scoring,
+            *learns_from,
+            crops_averaged=crops_averaged,
+            comparison=comparison,
+        )
 
     def columns(trials: TrialEmbeddings) -> dict[str, NDArray]:
         of = trials.trial_set
@@ -180,7 +189,7 @@ def evaluate(
             **(about or {}),
         )
     protocol = {
-        **protocol_of(test.trial_set, settings.scoring),
+        **protocol_of(test.trial_set, settings.scoring, comparison),
         **scorer.describe(),
         "training data": None if training is None else training.name,
         **(described or {}),
@@ -195,11 +204,15 @@ def usual_conditions(trial_set: TrialSet) -> list[str]:
     return [name for name in there if table[name].drop_nulls().n_unique() > 1]
 
 
-def protocol_of(trial_set: TrialSet, scoring: ScoringSettings) -> dict[str, str | int | None]:
+def protocol_of(
+    trial_set: TrialSet, scoring: ScoringSettings, comparison: Comparison = "cosine"
+) -> dict[str, str | int | None]:
     """What a trial list is, and how its enrolments are made."""
     trials, protocol = trial_set.trials, trial_set.protocol
     unknown = trial_set.manifest.table["speaker"].null_count()
-    several = "" if trial_set.enrolments is None or scoring.backend == "PLDA" else scoring.enrolment
+    several = scoring.enrolment if comparison == "cosine" else "mean of embeddings"
+    if trial_set.enrolments is None or scoring.backend == "PLDA":
+        several = ""
     return {
         **{key.replace("_", " "): value for key, value in asdict(protocol).items()},
         "targets": int(trials.targets.sum()),

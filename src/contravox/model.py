@@ -19,6 +19,7 @@ from contravox.encoders.encoder import EncoderOutput
 from contravox.errors import ModelError
 from contravox.features import FeatureSettings, LogMelFilterbank
 from contravox.scoring.calibration import Calibration
+from contravox.scoring.scorer import Comparison
 from contravox.settings import NotNegative, Settings
 from contravox.writing import atomic_path
 
@@ -34,15 +35,16 @@ reading, features or encoders compute something else. Embeddings kept before are
 class ModelSettings(Settings):
     """Everything about a model but its weights.
 
-    threshold: cosine score from which two recordings count as the same speaker, or None where
-    none was set; threshold_source: the trials it was set on. calibration: of cosine scores, and
-    what they were learned on: calibration_source. labels_used: whether speaker labels
-    were used in training, which took training_seconds; trained_on: digests of the training's
-    speakers (see ``overlap``). These three include what it was trained from.
+    comparison: what its embeddings are for. threshold: score by it from which two recordings count
+    as the same speaker, or None where none was set; threshold_source: the trials it was set on.
+    calibration: of such scores, and what they were learned on: calibration_source. labels_used:
+    whether speaker labels were used in training, which took training_seconds; trained_on: digests
+    of the training's speakers (see ``overlap``). These three include what it was trained from.
     """
 
     features: FeatureSettings = FeatureSettings()
     encoder: EncoderSettings
+    comparison: Comparison = "cosine"
     threshold: float | None = None
     threshold_source: str | None = None
     calibration: Calibration | None = None

@@ -100,7 +100,7 @@ class ModelEvaluation:
         """Evaluate the model on a trial list; see ``evaluation.evaluate``.
 
         training: a manifest. calibration: trials of other speakers; without them a calibrated model
-        calibrates the plain cosine of whole utterances, on which it was calibrated.
+        calibrates the plain score of whole utterances, on which it was calibrated.
 
         Raises ContravoxError of many kinds.
         """
@@ -131,6 +131,7 @@ class ModelEvaluation:
             training=None if cohort is None else self.embed_training(cohort, training or ""),
             calibration=learned,
             crops_averaged=self.crops is not None,
+            comparison=model.comparison,
             described={
                 "model": str(self.path),
                 "embedding": "whole utterance" if self.crops is None else str(self.crops),
@@ -146,13 +147,14 @@ class ModelEvaluation:
         )
 
     def calibrate(self, trials: TrialSet, quality: Sequence[Quality] = ()) -> Calibration:
-        """Learn calibration of the plain cosine, and keep it in the model.
+        """Learn calibration of the plain score, and keep it in the model.
 
         Raises ScoringError, and as ``embed`` does.
         """
         test = self.embed(trials)
         of = test.trial_set
-        scored = Scorer(ScoringSettings()).score(test.embeddings, of.trials, of.enrolments)
+        scorer = Scorer(ScoringSettings(), comparison=self.model.settings.comparison)
+        scored = scorer.score(test.embeddings, of.trials, of.enrolments)
         columns = trial_columns(scored, test.embeddings, of, quality)
         calibration = Calibration.learn(columns, of.trials.targets)
         self.model.annotate(calibration=calibration, calibration_source=trials.name)

@@ -38,7 +38,8 @@ class Prior:
 
 @dataclass(frozen=True)
 class Verification:
-    """score: cosine of the two embeddings, in [-1, 1].
+    """score: cosine of the two embeddings, in [-1, 1]; of a model that compares by distance, minus
+    the squared distance.
 
     threshold: what the score was held against, the model's or one given, or None where there is
     none or the model is calibrated. log_likelihood_ratio (natural) and probability that they are
@@ -109,6 +110,8 @@ class Verifier:
         a, b = (self.model.embed([waveform])[0].astype(np.float64) for waveform in waveforms)
         lengths = [float(np.linalg.norm(vector)) for vector in (a, b)]
         score = float(a @ b / (lengths[0] * lengths[1]))
+        if self.model.settings.comparison != "cosine":
+            score = -float((a - b) @ (a - b))
         calibration = self.model.settings.calibration
         if calibration is None:
             if prior is not None:

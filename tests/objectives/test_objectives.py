@@ -113,6 +113,13 @@ def test_margin_share_moves_every_margin_there_is():
         assert objectives.by_name["angular"].hard_negative_margin == pytest.approx(share * 0.08)
 
 
+def test_only_what_is_trained_by_distance_alone_is_compared_by_it():
+    assert build(one={"name": "prototypical"}).comparison == "Euclidean distance"
+    both = {"one": {"name": "prototypical"}, "two": {"name": "angular_prototypical"}}
+    assert build(**both).comparison == "cosine"
+    assert build(one={"name": "softmax"}).comparison == "cosine"
+
+
 @pytest.mark.parametrize("name", ["softmax", "adacos"])
 def test_attention_looks_at_any_classifier(name, segments):
     objectives = build(contrast=ATTENTIVE, classifier={"name": name})

@@ -58,6 +58,35 @@ def test_the_plain_cosine(embeddings):
     np.testing.assert_allclose(scores, expected, atol=1e-6)
 
 
+def test_distances_are_of_embeddings_as_they_are_and_to_their_mean(embeddings):
+    scorer = Scorer(ScoringSettings(), comparison="Euclidean distance")
+    vectors, behind = embeddings.vectors, {"u1": [1, 2], "u2": [2], "u0": [0, 3]}
+    pairs = [(1, 0), (2, 3), (0, 4), (1, 0)]
+    expected = [-np.sum((vectors[a] - vectors[b]) ** 2) for a, b in pairs]
+    np.testing.assert_allclose(scorer.score(embeddings, TRIALS).scores, expected, rtol=1e-5)
+    for score, (enrolment, test, _) in zip(
+        scorer.score(embeddings, TRIALS, BEHIND).scores, TRIALS.table.rows(), strict=True
+    ):
+        mean = vectors[behind[enrolment]].mean(axis=0)
+        assert score == pytest.approx(-np.sum((mean - vectors[int(test[1])]) ** 2), rel=1e-5)
+    assert scorer.describe()["score"] == "minus the squared Euclidean distance"
+
+
+@pytest.mark.parametrize(
+    ("settings", "crops"),
+    [
+        (ScoringSettings(), True),
+        (ScoringSettings(whitening="whitening"), False),
+        (ScoringSettings(normalisation=NormalisationSettings(method="S-norm")), False),
+    ],
+)
+def test_distances_are_not_of_crops_nor_whitened_nor_normalised(settings, crops, training):
+    with pytest.raises(ScoringError, match="compares whole utterances by their distance: leave"):
+        Scorer(settings, *training, crops_averaged=crops, comparison="Euclidean distance")
+    plda = ScoringSettings(backend="PLDA", whitening="whitening")
+    assert Scorer(plda, *training, comparison="Euclidean distance").plda is not None
+
+
 @pytest.mark.parametrize(
     "method", ["mean of unit embeddings", "mean of embeddings", "mean of scores"]
 )

@@ -30,6 +30,7 @@ from contravox.objectives.softmax import Softmax, SoftmaxSettings
 from contravox.objectives.supcon import SupCon, SupConSettings
 from contravox.objectives.triplet import TripletSettings
 from contravox.objectives.uniformity import Uniformity, UniformitySettings
+from contravox.scoring.scorer import Comparison
 
 AnyObjectiveSettings = (
     AamSoftmaxSettings
@@ -93,6 +94,12 @@ class Objectives(nn.Module):
     def reads_maps(self) -> bool:
         """Whether an objective looks at the encoder's feature maps, not at its embedding alone."""
         return any(isinstance(objective, Multiscale) for objective in self.by_name.values())
+
+    @property
+    def comparison(self) -> Comparison:
+        """What embeddings so trained are for: their distance where no loss sees an angle."""
+        by_distance = all(isinstance(each, Prototypical) for each in self.by_name.values())
+        return "Euclidean distance" if by_distance else "cosine"
 
     def map_vectors(self, maps: Sequence[FeatureMap]) -> dict[str, tuple[Tensor, ...]]:
         """What objectives on feature maps make of them, by the objective's name: ``Segments``."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from contravox.embeddings import Embeddings
 from contravox.enrolments import Enrolments
 from contravox.errors import ScoringError
+from contravox.scoring import euclidean
 from contravox.scoring.cohort import Cohort, cohort_vectors
 from contravox.scoring.cosine import unit_rows
 from contravox.scoring.enrolment import EnrolmentMethod, enrol, enrolment_means
@@ -21,13 +22,18 @@ from contravox.scoring.whitening import Whitening, WhiteningMethod
 from contravox.settings import Settings
 from contravox.trials import Trials
 
+Comparison = Literal["cosine", "Euclidean distance"]
+"""What a model's embeddings were trained to be compared by: their cosine, or as they are by their
+distance, of which minus the square is the score."""
+
 
 class ScoringSettings(Settings):
     """How embeddings become scores; every result names it.
 
-    enrolment: what several utterances make together; see ``enrol``. PLDA knows its own way, and
-    crops are averaged like utterances.
-    whitening, backend, normalisation: all but the plain cosine learn from training embeddings.
+    enrolment: what several utterances make together; see ``enrol``. PLDA knows its own way, a
+    distance is to their mean, and crops are averaged like utterances.
+    backend: "cosine" stands for the model's own comparison. whitening, PLDA and normalisation learn
+    from training embeddings.
     """
 
     enrolment: EnrolmentMethod = "mean of unit embeddings"
@@ -56,12 +62,13 @@ class Scored:
 class Scorer:
     """Scores trial lists as ``settings`` say.
 
-    training: embeddings of training data and their speakers (n,), for all but the plain cosine.
+    training: embeddings of training data and their speakers (n,), where settings learn.
     crops_averaged: embeddings are means over crops, whose products are means of cosines, and are
     not scaled to length 1.
+    comparison: what the embeddings are for.
 
-    Raises ScoringError where training data is needed and not given, or too few, and for crops that
-    are not scored by the plain cosine.
+    Raises ScoringError where training data is needed and not given, or too few, for crops that are
+    not scored by the plain cosine, and for distances of crops, whitened or normalised.
     """
 
     def __init__(
@@ -71,9 +78,16 @@ class Scorer:
         training_speakers: pl.Series | None = None,
         *,
         crops_averaged: bool = False,
+        comparison: Comparison = "cosine",
     ) -> None:
         if crops_averaged and (settings.whitening or settings.backend == "PLDA"):
             raise ScoringError("crops are scored by the plain cosine: no whitening, no PLDA")
+        self.by_distance = comparison != "cosine" and settings.backend != "PLDA"
+        if self.by_distance and (crops_averaged or settings.whitening or settings.normalisation):
+            raise ScoringError(
+                "the model compares whole utterances by their distance: leave out crops, whitening "
+                "and normalisation, or take PLDA"
+            )
         self.settings = settings
         self.crops_averaged = crops_averaged
         self.whitening: Whitening | None = None
@@ -125,7 +139,7 @@ class Scorer:
         table = trials.table
         pairs = np.stack([enrolled.rows(table["enrolment"]), test.rows(table["test"])], axis=1)
         scores = inner_products(enrolled.vectors, test.vectors, pairs)
-        if self.plda is None:
+        if self.plda is None and not self.by_distance:
             # Rounding can step over 1, which an arc cosine downstream would not survive.
             np.clip(scores, -1, 1, out=scores)
         if self.cohort is None or self.settings.normalisation is None:
@@ -145,6 +159,8 @@ class Scorer:
         """How scores are made, for a result."""
         settings = self.settings
         score = "cosine" if self.plda is None else "log-likelihood ratio of two-covariance PLDA"
+        if self.by_distance:
+            score = "minus the squared Euclidean distance"
         if settings.whitening:
             score += f" after {settings.whitening}"
         normalisation = "none"
@@ -157,6 +173,14 @@ class Scorer:
     ) -> tuple[Embeddings, Embeddings]:
         """Enrolments and tests as vectors whose inner products are the scores."""
         names = embeddings.utterances
+        if self.by_distance:
+            own = embeddings
+            if enrolments is not None:
+                own, _ = enrolment_means(embeddings, enrolments)
+            return (
+                Embeddings(own.utterances, euclidean.enrolment_vectors(own.vectors)),
+                Embeddings(names, euclidean.test_vectors(embeddings.vectors)),
+            )
         vectors = self._direction(embeddings.vectors)
         if self.plda is not None:
             test = Embeddings(names, self.plda.test_vectors(vectors))

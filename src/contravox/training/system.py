@@ -45,6 +45,7 @@ class System(nn.Module):
         self.objectives = Objectives(
             recipe.objectives, encoder.embedding_size, encoder.map_channels, classes
         )
+        self.model.annotate(comparison=self.objectives.comparison)
         self.balance = Balance(recipe.balance, self.objectives.weights)
         self.spec_augment = (
             SpecAugment(recipe.spec_augment) if recipe.spec_augment is not None else None
