@@ -210,7 +210,7 @@ def protocol_of(
     """What a trial list is, and how its enrolments are made."""
     trials, protocol = trial_set.trials, trial_set.protocol
     unknown = trial_set.manifest.table["speaker"].null_count()
-    several = scoring.enrolment if comparison == "cosine" else "mean of embeddings"
+    several: str = scoring.enrolment if comparison == "cosine" else "mean of embeddings"
     if trial_set.enrolments is None or scoring.backend == "PLDA":
         several = ""
     return {
