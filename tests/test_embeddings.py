@@ -194,7 +194,10 @@ def test_nothing_is_saved_that_is_not_finite(tmp_path):
 
 def test_no_embeddings_are_saved_and_loaded_again(tmp_path):
     Embeddings([], np.empty((0, 4), np.float32)).save(tmp_path / "e.npz")
-    assert Embeddings.load(tmp_path / "e.npz").vectors.shape == (0, 4)
+    none = Embeddings.load(tmp_path / "e.npz")
+    assert none.vectors.shape == (0, 4)
+    with pytest.raises(TrialsError, match="1 utterances have no embedding, such as 'a'"):
+        none.rows(["a"])
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (3,), (3, 1, 2)])

@@ -69,6 +69,15 @@ def test_shards_hold_the_same_samples_and_the_manifest_all_else(manifest, tmp_pa
     assert spread["tar"].mean() > 3
 
 
+def test_columns_of_ones_own_may_have_any_name(manifest, tmp_path):
+    names = ("shard", "first", "last", "reason", "tar", "duration_read")
+    own = Manifest(manifest.table.with_columns(pl.lit("mine").alias(name) for name in names))
+    shard_manifest(own, tmp_path)
+    read = Manifest.read(tmp_path / "manifest.tsv")
+    assert read.table.select(names).unique().rows() == [("mine",) * len(names)]
+    assert len(read) == len(waveforms(read)) == len(own)
+
+
 def test_training_cuts_the_same_segments_from_shards(tmp_path, small_shards):
     # Lengths that a manifest rounds, up and down.
     for number, samples in enumerate((16_001, 16_002, 17_003, 20_007)):

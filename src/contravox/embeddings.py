@@ -109,14 +109,16 @@ class Embeddings:
 
     def rows(self, utterances: Sequence[str] | pl.Series) -> NDArray[np.int64]:
         """(k,) rows of the ``utterances`` named. Raises TrialsError for one that is not here."""
-        index = pl.DataFrame({"utterance": self.utterances}).with_row_index("row")
+        named = pl.Series("utterance", self.utterances, dtype=pl.String)
+        index = named.to_frame().with_row_index("row")
         wanted = pl.DataFrame({"utterance": utterances}, schema={"utterance": pl.String})
         rows = wanted.join(index, on="utterance", how="left", maintain_order="left")["row"]
         missing = rows.is_null().arg_true()
         if len(missing):
             raise TrialsError(
                 f"{len(missing)} utterances have no embedding, such as "
-                f"{wanted['utterance'][int(missing[0])]!r}: embed the manifest that the trials name"
+                f"{brief(wanted['utterance'][int(missing[0])])!r}: embed the manifest that the "
+                "trials name"
             )
         return rows.cast(pl.Int64).to_numpy()
 

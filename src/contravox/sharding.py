@@ -89,7 +89,7 @@ def shard_manifest(
         store = store.rstrip("/")
         check_store(store)
     plan = _plan(manifest, megabytes)
-    shards = plan.partition_by("shard", maintain_order=True, include_key=False)
+    shards = plan.partition_by("shard number", maintain_order=True, include_key=False)
     _claim(folder, plan, store, again)
     done, indices = 0, []
 
@@ -118,12 +118,12 @@ def shard_manifest(
 
 
 def _plan(manifest: Manifest, megabytes: int) -> pl.DataFrame:
-    """The manifest's rows in the order of the shards, with the ``shard`` of each."""
+    """The manifest's rows in the order of the shards, with the ``shard number`` of each."""
     table = manifest.table.sort("utterance")
     order = np.random.default_rng(0).permutation(table.height)
     size = pl.col("duration") * PCM_BYTES_PER_SECOND
     filled = (size.cum_sum() - size) // (megabytes * 1_000_000)
-    return table[order].with_columns(filled.rle_id().alias("shard"))
+    return table[order].with_columns(filled.rle_id().alias("shard number"))
 
 
 def _claim(folder: Path, plan: pl.DataFrame, store: str | None, again: bool) -> None:
@@ -226,17 +226,20 @@ def _add(archive: tarfile.TarFile, stream: io.BufferedWriter, name: str, data: b
 
 def _write_tables(manifest: Manifest, index: pl.DataFrame, folder: Path, shards: int) -> Sharded:
     """Write ``manifest.tsv`` and, where utterances were left out, ``skipped.tsv``."""
-    table = manifest.table.join(index, on="utterance", suffix="_read")
-    skipped = table.filter(pl.col("reason").is_not_null()).select("utterance", "path", "reason")
+    # A manifest may have columns of its own of such names.
+    of_shard = index.select("utterance", pl.exclude("utterance").name.prefix("shard "))
+    table = manifest.table.join(of_shard, on="utterance")
+    reason = pl.col("shard reason")
+    skipped = table.filter(reason.is_not_null()).select("utterance", "path", reason=reason)
     if len(skipped) == len(table):
         raise ManifestError(
             f"none of {len(table)} utterances can be read, such as "
             f"{skipped['path'][0]} ({skipped['reason'][0]}): mend the manifest's paths"
         )
-    readable = table.filter(pl.col("reason").is_null()).with_columns(
-        path=pl.format("{}#bytes={}-{}", "tar", "first", "last"),
+    readable = table.filter(reason.is_null()).with_columns(
+        path=pl.format("{}#bytes={}-{}", "shard tar", "shard first", "shard last"),
         start=0.0,
-        duration="duration_read",
+        duration="shard duration",
         sample_rate=pl.lit(SAMPLE_RATE, pl.Int64),
     )
     sharded = Manifest(readable.select(manifest.table.columns).sort("utterance"))
