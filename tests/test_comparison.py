@@ -22,7 +22,7 @@ def trial_set(tmp_path: Path) -> TrialSet:
     table = pl.DataFrame({"utterance": names}).with_columns(
         speaker=pl.col("utterance").str.split(" ").list.first(),
         session=pl.lit(None, pl.String),
-        path=pl.lit("/x.wav"),
+        path=pl.format("/{}.wav", "utterance"),
         start=0.0,
         duration=3.0,
         sample_rate=16_000,

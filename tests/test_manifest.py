@@ -166,3 +166,62 @@ def test_speakers_of_some_utterances():
     alone = Manifest.of_names(pl.Series(["a", "b"]))
     assert alone.speakers_of(["b"]).to_list() == [None]
     assert alone.table.columns == list(COLUMNS)
+
+
+def pooled(*rows: tuple[str, str | None, str | None]) -> Manifest:
+    """A manifest of utterances with their speakers and corpora."""
+    names, speakers, corpora = zip(*rows, strict=True)
+    return Manifest(
+        pl.DataFrame({"utterance": names, "speaker": speakers, "corpus": corpora}).with_columns(
+            session=pl.lit(None, pl.String),
+            path=pl.format("/{}.wav", "utterance"),
+            start=0.0,
+            duration=1.0,
+            sample_rate=16_000,
+        )
+    )
+
+
+def test_speakers_of_two_corpora_are_different_people():
+    both = pooled(("a", "0", "A"), ("b", "0", "B"), ("c", "1", "A"), ("d", None, "A"))
+    assert both.identities.to_list() == ["A/0", "B/0", "A/1", None]
+    assert both.speakers == ["A/0", "A/1", "B/0"]
+    assert both.speakers_of(["b", "d", "a"]).to_list() == ["B/0", None, "A/0"]
+    assert both.of_speakers(["B/0"]).table["utterance"].to_list() == ["b"]
+
+
+@given(
+    st.lists(
+        st.tuples(st.text("aB/\\\t ", max_size=3), st.text("aB/\\\t ", min_size=1, max_size=3))
+    )
+)
+def test_no_two_speakers_look_alike(names):
+    rows = [(f"u{row}", speaker, corpus or None) for row, (corpus, speaker) in enumerate(names)]
+    if rows:
+        assert len(pooled(*rows).speakers) == len(set(names))
+
+
+def test_a_name_is_the_same_in_every_unicode_form_but_not_in_another_case():
+    composed, decomposed = "Zo\u00eb", "Zoe\u0308"
+    names = pooled(("a", composed, None), ("b", decomposed, None), ("c", "zo\u00eb", None))
+    assert names.speakers == [composed, "zo\u00eb"]
+
+
+def test_a_split_parts_people_not_names():
+    rows = [
+        (f"{corpus}{name}{u}", name, corpus) for corpus in "AB" for name in "0123" for u in "xy"
+    ]
+    parts = pooled(*rows).split([0.5, 0.5], seed=3)
+    assert [len(part.speakers) for part in parts] == [4, 4]
+    assert not set(parts[0].speakers) & set(parts[1].speakers)
+    # Some name is on both sides, of two people.
+    assert set(parts[0].table["speaker"]) & set(parts[1].table["speaker"])
+
+
+def test_manifests_of_corpora_that_share_names_of_utterances_are_joined():
+    joined = Manifest.joined([pooled(("0/1", "0", "A")), pooled(("0/1", "0", "B"))])
+    assert joined.table["utterance"].to_list() == ["A/0/1", "B/0/1"]
+    with pytest.raises(ManifestError, match="'A/0/1' is in two of the manifests"):
+        Manifest.joined([pooled(("0/1", "0", "A"))] * 2)
+    with pytest.raises(ManifestError, match="'0/1' is in two of the manifests"):
+        Manifest.joined([pooled(("0/1", "0", None))] * 2)

@@ -51,6 +51,12 @@ def test_speakers_of_other_corpora_may_share_a_name():
     )
 
 
+def test_a_speaker_is_the_same_in_every_unicode_form():
+    composed, decomposed = "Zo\u00eb", "Zoe\u0308"
+    with pytest.raises(OverlapError, match="1 of its 1 speakers"):
+        refuse(manifest("vox", [composed], ["x"]), training=manifest("vox", [decomposed], ["y"]))
+
+
 def test_what_a_manifest_does_not_say_is_not_compared():
     refuse(Manifest(TRAINING.table.drop("corpus", "digest")))
     refuse(TRAINING, training=Manifest(TRAINING.table.drop("corpus", "digest")))

@@ -6,7 +6,7 @@ import pytest
 from contravox.errors import TrialsError
 from contravox.manifest import COLUMNS, Manifest
 from contravox.trial_making import make_trials
-from test_manifest import manifest
+from test_manifest import manifest, pooled
 
 
 def test_all_pairs_of_a_small_corpus():
@@ -57,3 +57,10 @@ def test_corpora_without_a_pair():
         make_trials(manifest(speakers=1))
     with pytest.raises(TrialsError, match="no speaker has two utterances"):
         make_trials(manifest(utterances=1))
+
+
+def test_speakers_of_two_corpora_make_no_targets():
+    rows = [(f"{c}{name}{u}", name, c) for c in "AB" for name in "01" for u in "xyz"]
+    trials = make_trials(pooled(*rows)).table
+    assert trials["target"].sum() == 4 * 3
+    assert all((a[:2] == b[:2]) == target for a, b, target in trials.rows())

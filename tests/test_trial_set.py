@@ -2,12 +2,12 @@ import polars as pl
 import pytest
 
 from contravox.enrolments import Enrolments
-from contravox.errors import ManifestError, TrialsError
+from contravox.errors import ManifestError, TrialsError, TrialsWarning
 from contravox.manifest import Manifest
 from contravox.protocol import Protocol
 from contravox.trial_set import TrialSet
 from contravox.trials import Trials
-from test_manifest import manifest
+from test_manifest import manifest, pooled
 
 PAIRS = [("s0/u0", "s0/u1", True), ("s3/u1", "s0/u0", False)]
 MODELS = [("m", "s0/u1", True), ("n", "s0/u1", False)]
@@ -92,3 +92,64 @@ def test_a_list_alone_knows_names_and_nothing_else(tmp_path, behind):
     assert alone.trials.table.rows() == rows
     assert alone.manifest.table["speaker"].null_count() == len(alone.manifest)
     assert "s0/u0" in alone.manifest.table["utterance"].to_list()
+
+
+def test_speakers_of_two_corpora_are_told_apart_on_both_sides():
+    rows = [("a", "0", "A"), ("b", "0", "A"), ("c", "0", "B")]
+    pairs = TrialSet.of(trials(("a", "b", True), ("c", "b", False)), pooled(*rows), Protocol("l"))
+    assert pairs.enrolment_speakers.tolist() == ["A/0", "B/0"]
+    assert pairs.test_speakers.tolist() == ["A/0", "A/0"]
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "who"),
+    [
+        (("s0/u0", "s1/u1", True), "target", "s0, s1"),
+        (("s2/u0", "s2/u1", False), "non-target", "s2, s2"),
+    ],
+)
+def test_a_list_that_contradicts_the_manifest_is_refused(row, kind, who):
+    with pytest.raises(TrialsError, match=f"1 of 3 trials .* a {kind} trial of speakers {who}: "):
+        TrialSet.of(trials(*PAIRS, row), manifest(), Protocol("list"))
+    # Of whom nothing is known, nothing is contradicted.
+    unknown = manifest().table.with_columns(
+        speaker=pl.when(pl.col("utterance") != row[0]).then("speaker")
+    )
+    assert len(TrialSet.of(trials(*PAIRS[1:], row), Manifest(unknown), Protocol("l")).trials) == 2
+
+
+def test_an_enrolment_of_two_people_is_refused():
+    two = enrolments(*BEHIND, ("n", "s2/u0"))
+    with pytest.raises(TrialsError, match=r"enrolment 'n' is of several speakers, s1, s2: "):
+        TrialSet.of(trials(*MODELS), manifest(), Protocol("list"), two)
+
+
+def test_trials_of_a_recording_with_itself_are_counted():
+    table = manifest().table
+    copies = table.with_columns(
+        path=pl.when(pl.col("utterance") == "s0/u2")
+        .then(pl.lit("/audio/s0/u0.wav"))
+        .otherwise("path")
+    )
+    rows = (*PAIRS, ("s4/u0", "s4/u0", True), ("s0/u0", "s0/u2", True))
+    assert TrialSet.of(trials(*rows), Manifest(table), Protocol("l")).heard_twice == 1
+    assert TrialSet.of(trials(*rows), Manifest(copies), Protocol("l")).heard_twice == 2
+    # Two parts of a file are two recordings, and two files of one digest are one.
+    parts = copies.with_columns(
+        start=pl.when(pl.col("utterance") == "s0/u2").then(7.0).otherwise(0.0)
+    )
+    assert TrialSet.of(trials(*rows), Manifest(parts), Protocol("l")).heard_twice == 1
+    digests = table.with_columns(digest=pl.col("speaker"))
+    assert TrialSet.of(trials(*rows), Manifest(digests), Protocol("l")).heard_twice == 3
+
+
+def test_a_list_that_flatters_is_told(tmp_path, recwarn):
+    holding = [("m", "s0/u2", True), ("m", "s0/u1", True), ("n", "s0/u2", False)]
+    made = TrialSet.of(trials(*holding), manifest(), Protocol("list"), enrolments(*BEHIND))
+    assert made.heard_twice == 1
+    made.write(tmp_path)
+    with pytest.warns(TrialsWarning, match=r"trials.tsv: 1 of 3 trials compare a recording with"):
+        TrialSet.read(tmp_path)
+    TrialSet.of(trials(*MODELS), manifest(), Protocol("list"), enrolments(*BEHIND)).write(tmp_path)
+    TrialSet.read(tmp_path)
+    assert not [each for each in recwarn if each.category is TrialsWarning]

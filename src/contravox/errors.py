@@ -75,6 +75,10 @@ class OverlapWarning(ContravoxWarning):
     """A test of which it is not known whether it was trained on."""
 
 
+class TrialsWarning(ContravoxWarning):
+    """A trial list that can be scored, but whose error rates flatter."""
+
+
 class AudioWarning(ContravoxWarning):
     """A recording that can be used but should not be trusted fully, such as a clipped one."""
 

@@ -209,7 +209,6 @@ def protocol_of(
 ) -> dict[str, str | int | None]:
     """What a trial list is, and how its enrolments are made."""
     trials, protocol = trial_set.trials, trial_set.protocol
-    unknown = trial_set.manifest.table["speaker"].null_count()
     several: str = scoring.enrolment if comparison == "cosine" else "mean of embeddings"
     if trial_set.enrolments is None or scoring.backend == "PLDA":
         several = ""
@@ -218,8 +217,11 @@ def protocol_of(
         "targets": int(trials.targets.sum()),
         "non-targets": int((~trials.targets).sum()),
         "trials listed twice": len(trials) - trials.table.n_unique(),
+        "trials of a recording with itself": trial_set.heard_twice,
         "speakers": len(trial_set.manifest.speakers),
         "enrolment": protocol.enrolment + (f": {several}" if several else ""),
         "equal error rate": "by linear interpolation between operating points",
-        "intervals": "none: not all speakers are known" if unknown else INTERVALS,
+        "intervals": INTERVALS
+        if trial_set.manifest.speakers_known
+        else "none: not all speakers are known",
     }

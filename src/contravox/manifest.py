@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -47,10 +48,25 @@ class Manifest:
     def __len__(self) -> int:
         return self.table.height
 
+    @cached_property
+    def identities(self) -> pl.Series:
+        """(n,) who speaks each utterance: ``corpus/speaker``, or the speaker where no corpus is
+        named; null where the speaker is unknown.
+
+        One person is one name in one corpus: two corpora may both have a speaker 1. A name is the
+        same in every Unicode form, since a copy between systems may change it, and differs by case.
+        """
+        return self.table.select(_identity(self.table.columns)).to_series()
+
     @property
     def speakers(self) -> list[str]:
-        """The distinct speakers, sorted."""
-        return self.table["speaker"].drop_nulls().unique().sort().to_list()
+        """The distinct identities, sorted."""
+        return self.identities.drop_nulls().unique().sort().to_list()
+
+    @property
+    def speakers_known(self) -> bool:
+        """Whether it is known of every utterance who speaks."""
+        return not self.table["speaker"].null_count()
 
     @classmethod
     def read(cls, path: str | Path) -> "Manifest":
@@ -83,9 +99,14 @@ class Manifest:
     def joined(cls, manifests: Sequence["Manifest"]) -> "Manifest":
         """All utterances of several manifests; a column that one lacks is null there.
 
-        Raises ManifestError where two of them share the name of an utterance.
+        Where corpora share names of utterances, all are called ``corpus/utterance``.
+
+        Raises ManifestError where two manifests share the name of an utterance of one corpus.
         """
         table = pl.concat([each.table for each in manifests], how="diagonal_relaxed")
+        if "corpus" in table.columns and table["utterance"].is_duplicated().any():
+            within = pl.concat_str("corpus", "utterance", separator="/")
+            table = table.with_columns(utterance=pl.coalesce(within, "utterance"))
         twice = table["utterance"].is_duplicated().arg_true()
         if len(twice):
             raise ManifestError(
@@ -100,8 +121,8 @@ class Manifest:
         unknown = [pl.lit(None, dtype).alias(name) for name, dtype in COLUMNS.items()]
         return cls(utterances.alias("utterance").to_frame().with_columns(unknown[1:]))
 
-    def speakers_of(self, utterances: Sequence[str]) -> pl.Series:
-        """(k,) speaker of each utterance, null where unknown.
+    def speakers_of(self, utterances: Sequence[str] | pl.Series) -> pl.Series:
+        """(k,) identity of the speaker of each utterance, null where unknown.
 
         Raises ManifestError where an utterance is not in the manifest.
         """
@@ -112,15 +133,16 @@ class Manifest:
                 f"{len(absent):,} of {len(named):,} utterances are not in the manifest, such as "
                 f"{absent['utterance'][0]!r}: give the manifest that they are of"
             )
-        return named.join(self.table, on="utterance", how="left", maintain_order="left")["speaker"]
+        known = self.table.select("utterance", self.identities.alias("speaker"))
+        return named.join(known, on="utterance", how="left", maintain_order="left")["speaker"]
 
     def write(self, path: str | Path) -> None:
         """Write a tab-separated manifest, whole or not at all. Raises OutputError."""
         write_table(Path(path), self.table, float_precision=4)
 
     def of_speakers(self, speakers: Sequence[str]) -> "Manifest":
-        """Only the utterances of ``speakers``."""
-        return Manifest(self.table.filter(pl.col("speaker").is_in(list(speakers))))
+        """Only the utterances of ``speakers``, by their identities."""
+        return Manifest(self.table.filter(self.identities.is_in(list(speakers))))
 
     def split(self, fractions: Sequence[float], *, seed: int = 0) -> list["Manifest"]:
         """Cut into parts that share no speaker.
@@ -142,6 +164,20 @@ class Manifest:
                 "each part needs at least two speakers"
             )
         return [self.of_speakers([speakers[index] for index in part]) for part in parts]
+
+
+def _identity(columns: Sequence[str]) -> pl.Expr:
+    """``Manifest.identities``, such that no two pairs of corpus and speaker look alike."""
+    speaker = pl.col("speaker").str.normalize("NFC")
+    alone = pl.when(speaker.str.contains("/", literal=True)).then("/" + speaker).otherwise(speaker)
+    if "corpus" not in columns:
+        return alone
+    corpus = pl.col("corpus").cast(pl.String).str.normalize("NFC")
+    corpus = corpus.str.replace_all("\\", "\\\\", literal=True).str.replace_all(
+        "/", "\\/", literal=True
+    )
+    within = pl.concat_str(corpus, speaker, separator="/")
+    return pl.when(pl.col("corpus").fill_null("") == "").then(alone).otherwise(within)
 
 
 def parse_columns(

@@ -84,7 +84,7 @@ def _replicates(
     replicates: int,
     progress: Callable[[int, int], None],
 ) -> Replicates | None:
-    if trial_set.manifest.table["speaker"].null_count():
+    if not trial_set.manifest.speakers_known:
         return None
     return bootstrap_speakers(
         scores,

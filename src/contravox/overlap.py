@@ -16,6 +16,10 @@ FILE = "trained_on.txt"
 """Beside a model: the digest of every recording that it was trained on, one a line."""
 
 
+NAMES = [pl.col(name).str.normalize("NFC") for name in ("corpus", "speaker")]
+"""As in ``Manifest.identities``: a speaker is the same in every Unicode form of the name."""
+
+
 def speaker_digests(manifest: Manifest) -> dict[str, str]:
     """A digest of corpus and name for each speaker, with the name.
 
@@ -24,10 +28,11 @@ def speaker_digests(manifest: Manifest) -> dict[str, str]:
     """
     if "corpus" not in manifest.table.columns:
         return {}
-    known = manifest.table.select("corpus", "speaker").drop_nulls().unique()
+    names = manifest.table.select("corpus", "speaker", identity=manifest.identities)
+    known = names.drop_nulls().unique("identity", keep="first", maintain_order=True)
     return {
         hashlib.blake2b(f"{corpus}\t{speaker}".encode(), digest_size=8).hexdigest(): speaker
-        for corpus, speaker in known.iter_rows()
+        for corpus, speaker in known.select(NAMES).iter_rows()
     }
 
 

@@ -20,8 +20,9 @@ def make_trials(manifest: Manifest, *, seed: int = 0, maximum: int = 100_000) ->
     Raises TrialsError where no target or no non-target pair exists.
     """
     generator = np.random.default_rng(seed)
-    rows = manifest.table.filter(pl.col("speaker").is_not_null())
-    speakers = rows["speaker"].rank("dense").to_numpy().astype(np.int64)
+    known = manifest.identities.is_not_null()
+    rows = manifest.table.filter(known)
+    speakers = manifest.identities.filter(known).rank("dense").to_numpy().astype(np.int64)
     targets = _target_pairs(rows, speakers, maximum, generator)
     if not len(targets):
         raise TrialsError(
@@ -48,7 +49,12 @@ def _target_pairs(
     counts = np.unique(speakers, return_counts=True)[1]
     starts = np.cumsum(counts) - counts
     sessions = rows["session"].rank("dense").fill_null(0).to_numpy().astype(np.int64)
-    several = rows.select((pl.col("session").n_unique() > 1).over("speaker")).to_series().to_numpy()
+    sessions_of = pl.DataFrame({"speaker": speakers, "session": sessions})
+    several = (
+        sessions_of.select((pl.col("session").n_unique() > 1).over("speaker"))
+        .to_series()
+        .to_numpy()
+    )
 
     def kept(pairs: NDArray[np.int64]) -> NDArray[np.int64]:
         one, other = pairs.T

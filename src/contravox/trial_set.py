@@ -1,14 +1,16 @@
 """A trial list with all that is needed to score it."""
 
+import warnings
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 from numpy.typing import NDArray
 
 from contravox.enrolments import Enrolments
-from contravox.errors import ManifestError, TrialsError
+from contravox.errors import ManifestError, TrialsError, TrialsWarning, brief, few
 from contravox.manifest import Manifest
 from contravox.protocol import Protocol
 from contravox.trials import Trials
@@ -40,7 +42,8 @@ class TrialSet:
     ) -> "TrialSet":
         """A trial set that takes from a larger manifest what it needs.
 
-        Raises TrialsError where an enrolment is unknown, or an utterance not in the manifest.
+        Raises TrialsError where an enrolment is unknown, or an utterance not in the manifest, or
+        where the list or its enrolments contradict the manifest's speakers.
         """
         if enrolments is None:
             needed = pl.concat([trials.table["enrolment"], trials.table["test"]])
@@ -61,12 +64,10 @@ class TrialSet:
                 f"manifest, such as {unknown['utterance'].min()!r}: prepare the corpus that the "
                 "list is for"
             )
-        return cls(
-            trials,
-            Manifest(manifest.table.join(named, on="utterance", how="semi")),
-            protocol,
-            enrolments,
-        )
+        used = Manifest(manifest.table.join(named, on="utterance", how="semi"))
+        made = cls(trials, used, protocol, enrolments)
+        made._check_speakers()
+        return made
 
     def without(self, utterances: Collection[str]) -> "TrialSet":
         """Without utterances that cannot be used, and the trials that cannot be scored for it.
@@ -120,12 +121,20 @@ class TrialSet:
     @classmethod
     def _of_file(cls, path: Path, trials: Trials, manifest: Manifest) -> "TrialSet":
         beside = path.parent / "enrolments.tsv"
-        return cls.of(
+        trial_set = cls.of(
             trials,
             manifest,
             Protocol.read(path.parent) or Protocol(str(path)),
             Enrolments.read(beside) if beside.is_file() else None,
         )
+        if trial_set.heard_twice:
+            warnings.warn(
+                f"{path}: {trial_set.heard_twice:,} of {len(trials):,} trials compare a recording "
+                "with itself, or with an enrolment that holds it: they flatter the error rates",
+                TrialsWarning,
+                stacklevel=3,
+            )
+        return trial_set
 
     def write(self, folder: Path) -> None:
         """Write the files that ``read`` reads, each whole or not at all. Raises OutputError."""
@@ -147,40 +156,99 @@ class TrialSet:
 
     @property
     def enrolment_speakers(self) -> NDArray:
-        """(k,) speaker of each trial's enrolment. Raises ManifestError where one is unknown."""
-        enrolments = self.trials.table["enrolment"]
-        if self.enrolments is None:
-            return trial_speakers(enrolments, self.manifest)
-        first = self.enrolments.table.unique("enrolment", keep="first")
-        utterances = enrolments.to_frame().join(
-            first, on="enrolment", how="left", maintain_order="left"
-        )["utterance"]
-        return trial_speakers(utterances, self.manifest)
+        """(k,) identity of each trial's enrolment. Raises ManifestError where one is unknown."""
+        return self._known(self._enrolled["speaker"], "enrolment")
 
     @property
     def test_speakers(self) -> NDArray:
-        """(k,) speaker of each trial's test. Raises ManifestError where one is unknown."""
-        return trial_speakers(self.trials.table["test"], self.manifest)
+        """(k,) identity of each trial's test. Raises ManifestError where one is unknown."""
+        return self._known(self._tested["speaker"], "test")
+
+    @cached_property
+    def heard_twice(self) -> int:
+        """How many trials have one recording on both sides, by whatever names.
+
+        Recordings are told apart by what of which file they are, and by their content where the
+        manifest has digests.
+        """
+        if self.enrolments is None:
+            return int((self._enrolled["recording"] == self._tested["recording"]).sum())
+        behind = self.enrolments.table.join(self._utterances, on="utterance")
+        tested = self.trials.table.select("enrolment", recording=self._tested["recording"])
+        return len(tested.join(behind, on=["enrolment", "recording"], how="semi"))
+
+    @cached_property
+    def _utterances(self) -> pl.DataFrame:
+        """Each utterance, its speaker's identity, and a number for what is heard in it."""
+        table = self.manifest.table
+        # What is known by its name alone is told apart by it.
+        source = [pl.col("path").fill_null(pl.col("utterance"))]
+        if "digest" in table.columns:
+            source.insert(0, pl.col("digest"))
+        heard = table.select(
+            pl.coalesce(source).alias("source"), pl.col("start", "duration").fill_null(0)
+        )
+        number = heard.select(pl.struct(pl.all()).rank("dense")).to_series()
+        speaker = self.manifest.identities
+        return table.select("utterance", speaker=speaker, recording=number)
+
+    @cached_property
+    def _tested(self) -> pl.DataFrame:
+        """Speaker and recording of each trial's test."""
+        named = self.trials.table.select(utterance="test")
+        return named.join(self._utterances, on="utterance", how="left", maintain_order="left")
+
+    @cached_property
+    def _enrolled(self) -> pl.DataFrame:
+        """Speaker of each trial's enrolment, and the recording where it is one."""
+        if self.enrolments is None:
+            named = self.trials.table.select(utterance="enrolment")
+            return named.join(self._utterances, on="utterance", how="left", maintain_order="left")
+        speakers = self.enrolments.table.join(self._utterances, on="utterance")
+        speakers = speakers.group_by("enrolment").agg(pl.col("speaker").drop_nulls().first())
+        named = self.trials.table.select("enrolment")
+        return named.join(speakers, on="enrolment", how="left", maintain_order="left")
+
+    def _known(self, speakers: pl.Series, side: str) -> NDArray:
+        missing = speakers.is_null().arg_true()
+        if len(missing):
+            raise ManifestError(
+                f"{side} {self.trials.table[side][int(missing[0])]!r} has no speaker in the "
+                "manifest: intervals are over speakers, so fill the speaker column in"
+            )
+        return speakers.to_numpy()
+
+    def _check_speakers(self) -> None:
+        """Refuse what contradicts the manifest's speakers, as far as it knows them.
+
+        Raises TrialsError for an enrolment of two people, a target trial of two, or a non-target
+        trial of one.
+        """
+        if self.enrolments is not None:
+            behind = self.enrolments.table.join(self._utterances, on="utterance")
+            people = behind.group_by("enrolment").agg(pl.col("speaker").drop_nulls().unique())
+            several = people.filter(pl.col("speaker").list.len() > 1).sort("enrolment")
+            if len(several):
+                enrolment, speakers = several.row(0)
+                raise TrialsError(
+                    f"{self.name}: enrolment {brief(repr(enrolment))} is of several speakers, "
+                    f"{few(sorted(speakers))}: enrol each by recordings of one, in enrolments.tsv"
+                )
+        one, other = self._enrolled["speaker"], self._tested["speaker"]
+        # Null, which is not true, where either is unknown.
+        wrong = ((one == other) != self.trials.table["target"]).arg_true()
+        if len(wrong):
+            trial = self.trials.table.row(int(wrong[0]), named=True)
+            kind = "target" if trial["target"] else "non-target"
+            who = few([one[int(wrong[0])], other[int(wrong[0])]])
+            raise TrialsError(
+                f"{self.name}: {len(wrong):,} of {len(self.trials):,} trials contradict the "
+                f"manifest, such as {brief(repr(trial['enrolment']))} and "
+                f"{brief(repr(trial['test']))}, a {kind} trial of speakers {who}: correct the "
+                "list, or the manifest's columns speaker and corpus"
+            )
 
 
 def list_file(path: Path) -> Path:
     """The file of a trial list itself, or of the folder of one."""
     return path / "trials.tsv" if path.is_dir() else path
-
-
-def trial_speakers(utterances: pl.Series, manifest: Manifest) -> NDArray:
-    """(k,) speaker of each utterance. Raises ManifestError where one is unknown."""
-    named = utterances.alias("utterance").to_frame()
-    speakers = named.join(
-        manifest.table.select("utterance", "speaker"),
-        on="utterance",
-        how="left",
-        maintain_order="left",
-    )["speaker"]
-    missing = speakers.is_null().arg_true()
-    if len(missing):
-        raise ManifestError(
-            f"utterance {utterances[int(missing[0])]!r} has no speaker in the manifest: intervals "
-            "are over speakers, so fill the speaker column in"
-        )
-    return speakers.to_numpy()

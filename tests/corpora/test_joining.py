@@ -20,3 +20,20 @@ def test_recordings_without_digests_are_joined_every_time(tmp_path):
         [path] = joined.table["path"]
         contents.append(soundfile.read(path)[0])
     assert abs(contents[0] - contents[1]).max() > 0.1
+
+
+def test_speakers_of_two_corpora_are_not_joined(tmp_path):
+    rows = []
+    for corpus, pitch in (("A", 100), ("B", 200)):
+        for number in range(2):
+            path = tmp_path / f"{corpus}{number}.wav"
+            soundfile.write(path, tone(0.5, pitch), 16_000)
+            rows.append((f"{corpus}{number}", "0", "home", str(path), 0.0, 0.5, 16_000, corpus))
+    schema = {**COLUMNS, "corpus": pl.String}
+    table = pl.DataFrame(rows, schema=schema, orient="row").with_columns(digest=pl.col("utterance"))
+    joined, unreadable = join_short(Manifest(table), tmp_path / "joined", seconds=5.0)
+    assert not unreadable
+    assert joined.speakers == ["A/0", "B/0"]
+    assert joined.table["duration"].to_list() == [1.0, 1.0]
+    first, second = (soundfile.read(path)[0] for path in joined.table["path"])
+    assert abs(first - second).max() > 0.1

@@ -46,12 +46,16 @@ def join_short(
     reason for each file that could not be read, with which its whole joint is left out. Raises
     OutputError.
     """
-    short = manifest.table.filter(pl.col("duration") < SHORT_SECONDS)
-    short = short.drop_nulls(["speaker", "session"]).sort("speaker", "session", "utterance")
+    short = manifest.table.with_columns(identity=manifest.identities)
+    short = short.filter(pl.col("duration") < SHORT_SECONDS)
+    short = short.drop_nulls(["identity", "session"]).sort("identity", "session", "utterance")
     short = short.with_columns(_joints(short, seconds)).filter(pl.len().over("joint") > 1)
     if short.is_empty():
         return manifest, []
-    first = pl.col("joint").min().over("speaker", "session")
+    first = pl.col("joint").min().over("identity", "session")
+    # Two corpora may both have a speaker 1, whose joints would share a name.
+    corpora = short["corpus"].n_unique() if "corpus" in short.columns else 1
+    speaker = "identity" if corpora > 1 else "speaker"
     number = (pl.col("joint") - first + 1).cast(pl.String).str.zfill(3)
     rows = (
         short.group_by("joint", maintain_order=True)
@@ -61,7 +65,7 @@ def join_short(
             pl.col("path").alias("paths"),
             pl.col("digest").str.join(" ", ignore_nulls=False).alias("made_of"),
         )
-        .with_columns(utterance=pl.format("{}/{}-joined-{}", "speaker", "session", number))
+        .with_columns(utterance=pl.format("{}/{}-joined-{}", speaker, "session", number))
         .with_columns(path=pl.format("{}/{}.flac", pl.lit(str(folder.resolve())), "utterance"))
     )
     joints = [Joint(*row) for row in rows.select("paths", "path", "made_of").iter_rows()]
@@ -69,7 +73,7 @@ def join_short(
     for done, failure in enumerate(map_in_threads(_write, joints), start=1):
         unreadable += [failure] if failure else []
         progress(done, len(joints))
-    joined = scan_recordings(rows.drop("joint", "paths", "made_of")).manifest
+    joined = scan_recordings(rows.drop("joint", "identity", "paths", "made_of")).manifest
     alone = manifest.table.join(short, on="utterance", how="anti")
     return Manifest.joined([Manifest(alone), joined]), unreadable
 
@@ -80,7 +84,7 @@ def _joints(short: pl.DataFrame, seconds: float) -> pl.Series:
     A loop, because where a joint ends depends on where the last one did.
     """
     joints, joint, filled, before = [], -1, 0.0, None
-    for speaker, session, duration in short.select("speaker", "session", "duration").iter_rows():
+    for speaker, session, duration in short.select("identity", "session", "duration").iter_rows():
         if (speaker, session) != before or filled + duration > seconds:
             joint, filled, before = joint + 1, 0.0, (speaker, session)
         filled += duration

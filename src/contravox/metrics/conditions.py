@@ -79,7 +79,7 @@ def conditions_of(
     """
     targets = trial_set.trials.targets
     speakers = None
-    if not trial_set.manifest.table["speaker"].null_count():
+    if trial_set.manifest.speakers_known:
         speakers = trial_set.enrolment_speakers, trial_set.test_speakers
     results = []
     parts = list(conditions(trial_set, columns))

@@ -76,9 +76,9 @@ class TrainingCorpus:
 
     def difference_from(self, release: DataSettings) -> str | None:
         """How the corpus differs from what a recipe says that it holds, in one line, or None."""
-        held = {"utterances": len(self.manifest), "speakers": _speakers(self.manifest).n_unique()}
-        if self.manifest.table["speaker"].null_count():
-            del held["speakers"]
+        held = {"utterances": len(self.manifest)}
+        if self.manifest.speakers_known:
+            held["speakers"] = len(self.manifest.speakers)
         different = [
             f"{count:,} {what} where the recipe says {expected:,}"
             for what, count in held.items()
@@ -99,18 +99,10 @@ def _identities(manifest: Manifest, data: DataSettings) -> pl.Series:
             f"{files}: {missing} utterances have no speaker: "
             "fill them in, or train without labels by data.labels=utterance"
         )
-    speakers = _speakers(manifest)
-    if speakers.n_unique() < 2:
+    if manifest.identities.n_unique() < 2:
         raise RecipeError(f"{files}: holds one speaker only: training needs at least two")
-    return speakers
+    return manifest.identities
 
 
 def _labels(identities: pl.Series) -> NDArray[np.int64]:
     return identities.rank("dense").to_numpy().astype(np.int64) - 1
-
-
-def _speakers(manifest: Manifest) -> pl.Series:
-    """(n,) corpus and name of each utterance's speaker: two corpora may both have a speaker 1."""
-    known = "corpus" in manifest.table.columns
-    corpus = pl.col("corpus").fill_null("") if known else pl.lit("")
-    return manifest.table.select(pl.concat_str(corpus, "speaker", separator="\t")).to_series()
