@@ -300,7 +300,7 @@ def test_models_and_recordings_that_cannot_be_read(fails, work, tone_corpus, tmp
     half = tmp_path / "half.safetensors"
     whole = (work / "run" / "model.safetensors").read_bytes()
     half.write_bytes(whole[: len(whole) // 2])
-    assert "not a whole model file" in fails("verify", half, wav, wav)
+    assert "not a whole safetensors file" in fails("verify", half, wav, wav)
     text = tmp_path / "text.wav"
     text.write_text("hello")
     model = work / "run" / "model.safetensors"

@@ -1,8 +1,14 @@
+import contextlib
 import json
+import os
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from contravox.encoders.ecapa_tdnn import EcapaTdnnSettings
@@ -67,7 +73,7 @@ def test_files_that_are_no_model(tmp_path):
     whole = path.read_bytes()
     for data in (whole[: len(whole) // 2], whole[:5], b"", b"text" * 100):
         path.write_bytes(data)
-        with pytest.raises(ModelError, match="not a whole model file") as caught:
+        with pytest.raises(ModelError, match="not a whole safetensors file") as caught:
             Model.load(path)
         assert "\n" not in str(caught.value)
     save_file({"a": torch.zeros(1)}, path)
@@ -87,3 +93,162 @@ def test_a_model_of_another_format_or_shape(tmp_path):
     with pytest.raises(ModelError, match="do not fit this version") as caught:
         Model.load(path)
     assert "\n" not in str(caught.value)
+
+
+def small_model():
+    return Model(ModelSettings(features=FeatureSettings(bins=24), encoder=ENCODERS[0]))
+
+
+def write(path, header, weights=None):
+    """A model's file with a header, and weights, of one's own."""
+    text = header if isinstance(header, str) else json.dumps(header)
+    weights = small_model().state_dict() if weights is None else weights
+    save_file(weights, path, metadata={"contravox": text})
+    return path
+
+
+def header_with(*keys, value=None):
+    """A model's header with the value of a key, several levels down, replaced."""
+    header = {"format": 1, "settings": small_model().settings.model_dump(mode="json")}
+    group = header
+    for key in keys[:-1]:
+        group = group[key]
+    group[keys[-1]] = value
+    return header
+
+
+HEADERS = {
+    "a list": ([], "not a contravox model"),
+    "nothing": (None, "not a contravox model"),
+    "text": ("model", "not a contravox model"),
+    "brackets": ("[" * 100_000, "not a contravox model"),
+    "many digits": (f'{{"format": {"9" * 6000}}}', "not a contravox model"),
+    "a format of digits": (header_with("format", value="9" * 5000), "written in format '999"),
+    "no settings": ({"format": 1}, "settings: .*valid dictionary"),
+    "settings a list": (header_with("settings", value=[1]), "settings: "),
+    "no encoder": (header_with("settings", "encoder", value=None), r"settings\.encoder"),
+    "an unknown encoder": (header_with("settings", "encoder", "name", value="x"), "encoder"),
+    "an unknown setting": (header_with("settings", "beam", value=1), r"settings\.beam: "),
+    "text as threshold": (header_with("settings", "threshold", value="high"), "threshold: 'high'"),
+    "threshold NaN": (header_with("settings", "threshold", value=float("nan")), "threshold: nan"),
+    "threshold infinite": (header_with("settings", "threshold", value=1e999), "threshold: inf"),
+    "calibration NaN": (
+        header_with("settings", "calibration", value={"offset": float("nan"), "weights": {}}),
+        r"calibration\.offset: nan",
+    ),
+    "weight infinite": (
+        header_with("settings", "calibration", value={"offset": 0, "weights": {"a": 1e999}}),
+        r"calibration\.weights\.a: inf",
+    ),
+    "far too many channels": (
+        header_with("settings", "encoder", "channels", value=10**9),
+        r"encoder\.channels",
+    ),
+    "channels that the weights lack": (
+        header_with("settings", "encoder", "channels", value=8192),
+        r"encoder\.\S+ is .* float32 where its settings say \(.*24576",
+    ),
+    "more blocks than the weights have": (
+        header_with(
+            "settings", "encoder", value={"name": "fast_resnet34", "blocks": [100, 100, 100, 100]}
+        ),
+        r"encoder\.\S+ is .* where its settings say absent",
+    ),
+    "far too many blocks": (
+        header_with("settings", "encoder", value={"name": "mfa_conformer", "blocks": 10**6}),
+        r"encoder\.blocks",
+    ),
+}
+
+
+@pytest.mark.parametrize(("header", "reason"), HEADERS.values(), ids=HEADERS)
+def test_a_header_that_is_no_model_is_one_short_line(header, reason, tmp_path):
+    path = write(tmp_path / "m.safetensors", header)
+    with pytest.raises(ModelError, match=reason) as caught:
+        Model.load(path)
+    assert len(str(caught.value)) < 700
+    assert "\n" not in str(caught.value)
+
+
+WEIGHT, VARIANCE = "encoder.first.convolution.weight", "encoder.norm.running_var"
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "reason"),
+    [
+        (WEIGHT, lambda each: each * float("nan"), "not finite"),
+        (WEIGHT, lambda each: each / 0, "not finite"),
+        (WEIGHT, lambda each: each.sign() * 1e30, "far too large"),
+        (WEIGHT, lambda each: each * 0, "is all zero"),
+        (VARIANCE, lambda each: -each, "variances below zero"),
+        (WEIGHT, lambda each: each.half(), "float16 where its settings say .* float32"),
+        (WEIGHT, lambda each: each.double(), "float64 where"),
+        (WEIGHT, lambda each: each[:-1], "where its settings say"),
+        (WEIGHT, lambda each: each[..., None], "where its settings say"),
+        (WEIGHT, lambda each: torch.zeros(0), "where its settings say"),
+        (WEIGHT, lambda each: None, "is absent where its settings say"),
+        ("encoder.more", lambda each: torch.ones(2), "where its settings say absent"),
+    ],
+)
+def test_weights_that_training_does_not_leave_are_named(name, change, reason, tmp_path):
+    weights = small_model().state_dict()
+    assert WEIGHT in weights
+    assert VARIANCE in weights
+    changed = change(weights.pop(name, None))
+    if changed is not None:
+        weights[name] = changed.contiguous()
+    path = write(tmp_path / "m.safetensors", header_with("format", value=1), weights)
+    with pytest.raises(ModelError, match=rf"{name}.* {reason}") as caught:
+        Model.load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_file_is_no_model(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(ModelError, match="no such model"):
+            Model.load(path)
+
+
+def test_only_finite_numbers_are_noted(tmp_path):
+    model = small_model()
+    for settings in ({"threshold": float("nan")}, {"training_seconds": -1.0}, {"threshhold": 0.1}):
+        with pytest.raises(ValidationError):
+            model.annotate(**settings)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda each: (
+        st.lists(each, max_size=3) | st.dictionaries(st.text(max_size=8), each, max_size=3)
+    ),
+    max_leaves=6,
+)
+PLACES = [
+    ("format",),
+    ("settings",),
+    *(("settings", key) for key in ModelSettings.model_fields),
+    *(("settings", "features", key) for key in FeatureSettings.model_fields),
+    *(("settings", "encoder", key) for key in EcapaTdnnSettings.model_fields),
+]
+
+
+@hypothesis_settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from(PLACES), JSON)
+def test_whatever_a_header_holds_it_is_a_model_or_one_line(tmp_path, place, value):
+    path = write(tmp_path / "m.safetensors", header_with(*place, value=value))
+    with contextlib.suppress(ModelError):
+        loaded = Model.load(path)
+        assert np.isfinite(loaded.embed([tone(0.2, 200)])).all()
+
+
+@hypothesis_settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_whatever_bytes_a_file_holds_it_is_a_model_or_one_line(tmp_path, data):
+    path = write(tmp_path / "m.safetensors", header_with("format", value=1))
+    whole = path.read_bytes()
+    start = data.draw(st.integers(0, 4000) | st.integers(0, len(whole)))
+    inserted = data.draw(st.binary(max_size=12))
+    path.write_bytes(whole[:start] + inserted + whole[start + data.draw(st.integers(0, 12)) :])
+    with contextlib.suppress(ModelError):
+        Model.load(path)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +10,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
 from contravox.encoders import EncoderSettings, build_encoder
 from contravox.encoders.encoder import EncoderOutput
-from contravox.errors import ModelError
+from contravox.errors import ModelError, brief
 from contravox.features import FeatureSettings, LogMelFilterbank
 from contravox.scoring.calibration import Calibration
 from contravox.scoring.scorer import Comparison
-from contravox.settings import NotNegative, Settings
+from contravox.settings import NotNegative, Settings, first_mistake, shown
+from contravox.weights import kind_of, read_weights
 from contravox.writing import atomic_path
 
 FORMAT = 1
@@ -108,7 +108,7 @@ class Model(nn.Module):
 
     def annotate(self, **settings: Any) -> None:
         """Note more about the model, such as its threshold, before saving it."""
-        self.settings = self.settings.model_copy(update=settings)
+        self.settings = ModelSettings.model_validate({**dict(self.settings), **settings})
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file, whole or not at all. Raises OutputError."""
@@ -124,35 +124,49 @@ class Model(nn.Module):
         path = Path(path)
         if not path.is_file():
             raise ModelError(f"{path}: no such model: `contravox train` writes one")
-        try:
-            with safe_open(path, framework="pt", device="cpu") as file:
-                header = _read_header(path, file.metadata())
-                weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            model = cls(ModelSettings.model_validate(header["settings"]))
-            model.load_state_dict(weights)
-        except SafetensorError as error:
-            raise ModelError(
-                f"{path}: not a whole model file ({error}): copy or train it again"
-            ) from error
-        except (ValidationError, RuntimeError) as error:
-            raise ModelError(
-                f"{path}: its weights and settings do not fit this version of contravox "
-                f"({str(error).strip().splitlines()[0]})"
-            ) from error
+        metadata, weights = read_weights(path)
+        settings = _read_settings(path, metadata)
+        # Without numbers at first, so that sizes are compared before they are believed.
+        with torch.device("meta"):
+            _check_shapes(path, cls(settings).state_dict(), weights)
+        model = cls(settings)
+        model.load_state_dict(weights)
         return model.eval().to(device)
 
 
-def _read_header(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]:
+def _read_settings(path: Path, metadata: Mapping[str, str]) -> ModelSettings:
     try:
-        header = json.loads((metadata or {})["contravox"])
-    except (KeyError, json.JSONDecodeError) as error:
+        header = json.loads(metadata["contravox"])
+        edition, settings = header.get("format"), header.get("settings")
+    # A number of too many digits is a ValueError; a list has no get.
+    except (KeyError, ValueError, AttributeError, RecursionError) as error:
         raise ModelError(
             f"{path}: a safetensors file, but not a contravox model: train one with "
             "`contravox train`"
         ) from error
-    if header.get("format") != FORMAT:
+    if edition != FORMAT:
         raise ModelError(
-            f"{path}: written in format {header.get('format')}, this contravox reads {FORMAT}: "
+            f"{path}: written in format {shown(edition)}, this contravox reads {FORMAT}: "
             "install the contravox that wrote it"
         )
-    return header
+    try:
+        return ModelSettings.model_validate(settings)
+    except ValidationError as error:
+        keys, reason, _ = first_mistake(error, settings)
+        raise ModelError(
+            f"{path}: its settings do not fit this version of contravox "
+            f"({'.'.join(['settings', *keys])}: {reason}): install the contravox that wrote it"
+        ) from error
+
+
+def _check_shapes(
+    path: Path, expected: Mapping[str, Tensor], weights: Mapping[str, Tensor]
+) -> None:
+    """Raise ModelError where weights are not those of a model's settings."""
+    for name in sorted(expected.keys() | weights.keys()):
+        if kind_of(expected.get(name)) != kind_of(weights.get(name)):
+            raise ModelError(
+                f"{path}: its weights and settings do not fit this version of contravox "
+                f"({brief(name)} is {kind_of(weights.get(name))} where its settings say "
+                f"{kind_of(expected.get(name))}): install the contravox that wrote it"
+            )

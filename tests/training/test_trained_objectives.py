@@ -27,7 +27,7 @@ def make(settings=FIRST, classes=4, seed=0):
     )
     # What is constant at first would be equal without being loaded.
     for tensor in objectives.state_dict().values():
-        tensor.copy_(torch.randn(tensor.shape).to(tensor) + seed)
+        tensor.copy_(torch.rand(tensor.shape).to(tensor) + seed)
     return objectives
 
 
@@ -76,7 +76,11 @@ def test_classes_of_perturbed_speeds_are_dropped(tmp_path):
     ("settings", "classes", "reason"),
     [
         ({"one": {"name": "aam_softmax"}}, 4, "holds classification, contrast, similarity, .* one"),
-        (FIRST, 5, r"classification\.bias is \(4,\) .* \(5,\) in this recipe: set classification"),
+        (
+            FIRST,
+            5,
+            r"classification\.bias is \(4,\) .* \(5,\) float32 in this recipe: set",
+        ),
         (
             {**FIRST, "contrast": {"name": "multiscale", "head_size": 2}},
             4,
@@ -103,7 +107,7 @@ def test_files_that_are_no_objectives(saved, tmp_path):
         load_objectives(tmp_path / "none", make(), "speakers")
     half = tmp_path / "half"
     half.write_bytes(saved.read_bytes()[:100])
-    with pytest.raises(ModelError, match="not a whole file of objectives"):
+    with pytest.raises(ModelError, match="not a whole safetensors file"):
         load_objectives(half, make(), "speakers")
 
 

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from contravox.errors import ModelError, RecipeError
 from contravox.objectives import Objectives
 from contravox.objectives.classifier import Classifier
+from contravox.weights import kind_of, read_weights
 from contravox.writing import atomic_path
 
 NAME = "objectives.safetensors"
@@ -57,11 +57,11 @@ def load_objectives(path: Path, objectives: Objectives, classes: str) -> None:
                     f"training.initial_objectives: {path} was trained on other speakers or "
                     "utterances: train on the same manifests, or leave initial_objectives out"
                 )
-            values = values[: len(state[name])]
-        if values.shape != state[name].shape:
+            values = values[: len(state[name])] if values.ndim else values
+        if (values.shape, values.dtype) != (state[name].shape, state[name].dtype):
             raise RecipeError(
-                f"training.initial_objectives: {name} is {tuple(values.shape)} in {path} and "
-                f"{tuple(state[name].shape)} in this recipe: set {name.partition('.')[0]} as it "
+                f"training.initial_objectives: {name} is {kind_of(values)} in {path} and "
+                f"{kind_of(state[name])} in this recipe: set {name.partition('.')[0]} as it "
                 "was, or give it another name to start anew"
             )
         state[name].copy_(values)
@@ -71,14 +71,8 @@ def _read(path: Path) -> tuple[str, dict[str, Tensor]]:
     """The digest of the classes, and the tensors by name."""
     if not path.is_file():
         raise ModelError(f"{path}: no such file: `contravox train` writes one beside each model")
-    try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            classes = (file.metadata() or {}).get("classes")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ModelError(
-            f"{path}: not a whole file of objectives ({error}): copy or train it again"
-        ) from error
+    metadata, tensors = read_weights(path)
+    classes = metadata.get("classes")
     if classes is None:
         raise ModelError(f"{path}: holds no objectives: name the {NAME} beside the model")
     return classes, tensors

@@ -1,0 +1,55 @@
+"""Trained numbers in safetensors files, which anyone may have written."""
+
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from contravox.errors import ModelError, brief
+
+LARGEST = 1e10
+"""Of a trained number. Products of larger ones leave float32."""
+
+
+def read_weights(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """The metadata and the tensors of a safetensors file, by name.
+
+    Raises ModelError where it is not whole, or a tensor is none that training leaves: not finite,
+    far too large, a matrix of zeros, a variance below zero.
+    """
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ModelError(
+            f"{path}: not a whole safetensors file ({brief(str(error), 100)}): "
+            "copy or train it again"
+        ) from error
+    for name, tensor in tensors.items():
+        reason = _wrong_with(name, tensor)
+        if reason:
+            raise ModelError(f"{path}: {brief(name)} {reason}: copy or train it again")
+    return metadata, tensors
+
+
+def _wrong_with(name: str, tensor: Tensor) -> str | None:
+    """Why a tensor cannot be what training left, or None."""
+    if not tensor.is_floating_point() or tensor.numel() == 0:
+        return None
+    low, high = (float(end) for end in tensor.float().aminmax())
+    # Neither holds where one of the numbers is NaN.
+    if not (low >= -LARGEST and high <= LARGEST):
+        return "holds numbers that are not finite, or far too large"
+    if low == high == 0 and tensor.ndim > 1 and name.endswith("weight"):
+        return "is all zero"
+    if low < 0 and name.endswith("running_var"):
+        return "holds variances below zero"
+    return None
+
+
+def kind_of(tensor: Tensor | None) -> str:
+    """Shape and type of a tensor, in words."""
+    if tensor is None:
+        return "absent"
+    return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
