@@ -118,6 +118,8 @@ def test_names_in_bytes_are_utf8(tmp_path):
         (np.where(VECTORS == 4, np.nan, VECTORS), "the embedding of 'b' is not finite"),
         (np.where(VECTORS == 5, -np.inf, VECTORS), "the embedding of 'c' is not finite"),
         (np.where(VECTORS == 6, 1e300, VECTORS), "the embedding of 'c' is not finite in 32 bits"),
+        (np.where(VECTORS > 4, 0, VECTORS), "the embedding of 'c' is zero and has no direction"),
+        (VECTORS * 1e-60, "the embedding of 'a' is zero"),
     ],
 )
 def test_arrays_that_are_no_embeddings_are_one_line(tmp_path, vectors, reason):

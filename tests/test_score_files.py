@@ -30,6 +30,7 @@ def test_scores_of_any_names_come_back_in_the_order_of_the_list(tmp_path):
         ("enrolment\ttest\tscore\na\tb\t0.5\n", "has no column 'target', only enrolment, test"),
         ("enrolment\ttest\ttarget\tscore\na\tb\t1\tnan\n", "row 2: a b 1 nan is not a trial"),
         ("enrolment\ttest\ttarget\tscore\na\tb\t1\t1e999\n", "row 2: a b 1 1e999 is not"),
+        ("enrolment\ttest\ttarget\tscore\na\tb\t1\t-1e308\n", "row 2: a b 1 -1e308 is not"),
         ("enrolment\ttest\ttarget\tscore\na\tb\t2\t1\n", "row 2: a b 2 1 is not"),
         ("enrolment\ttest\ttarget\tscore\na\tb\t1\t1\n", "has no score for 1 of the 2 trials"),
     ],

@@ -69,6 +69,9 @@ class Embeddings:
         with np.errstate(over="ignore"):
             vectors = np.ascontiguousarray(vectors, np.float32)
         _check_finite(names, vectors, place)
+        directed = (vectors != 0).any(axis=1)
+        if not directed.all():
+            _refuse_row(names, directed, "is zero and has no direction", place)
         return cls(names.to_list(), vectors)
 
     def save(self, path: str | Path, *, made_from: str | None = None) -> None:
@@ -169,11 +172,16 @@ def _check_finite(names: Sequence[str] | pl.Series, vectors: NDArray, place: str
     """Raises ModelError naming the first of the (n,) ``names`` whose row is not finite."""
     finite = np.isfinite(vectors)
     if not finite.all():
-        row = int(np.argmin(finite.all(axis=1)))
-        raise ModelError(
-            f"{place}: the embedding of {brief(names[row])!r} is not finite in 32 bits: "
-            "look at the recording and the model, and embed it again"
-        )
+        _refuse_row(names, finite.all(axis=1), "is not finite in 32 bits", place)
+
+
+def _refuse_row(
+    names: Sequence[str] | pl.Series, usable: NDArray[np.bool_], fault: str, place: str | Path
+) -> None:
+    raise ModelError(
+        f"{place}: the embedding of {brief(names[int(np.argmin(usable))])!r} {fault}: "
+        "look at the recording and the model, and embed it again"
+    )
 
 
 def _check_size(archive: zipfile.ZipFile, member: str) -> None:

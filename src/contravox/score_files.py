@@ -73,7 +73,9 @@ def _read_scores(path: Path) -> pl.DataFrame:
         pl.col("target").replace_strict(TARGET_WORDS, default=None, return_dtype=pl.Boolean),
         pl.col("score").cast(pl.Float64, strict=False),
     )
-    wrong = pl.any_horizontal(pl.all().is_null()) | ~pl.col("score").is_finite()
+    # Scores are written in 32 bits; what is larger overflows wherever it is squared.
+    finite = pl.col("score").cast(pl.Float32, strict=False).is_finite()
+    wrong = pl.any_horizontal(pl.all().is_null()) | ~finite
     bad = parsed.select(wrong.fill_null(True)).to_series().arg_true()
     if len(bad):
         row = int(bad[0])

@@ -94,6 +94,13 @@ def test_other_files_are_no_tables(tmp_path):
         table_recordings(tmp_path / "mine.xlsx")
 
 
+def test_parts_of_a_file_need_names(refused, audio):
+    pl.DataFrame(ROWS).drop("utterance").write_csv(audio / "mine.csv")
+    line = refused("table", audio / "mine.csv")
+    assert "such as 'a b/ö.wav', both of " in line
+    assert "give each part of a recording a name of its own" in line
+
+
 def test_a_name_given_twice(refused, audio):
     table = pl.DataFrame(ROWS | {"utterance": ["same", "same", "third"]})
     table.write_csv(audio / "mine.csv")
@@ -128,7 +135,7 @@ def test_values_are_looked_at(tmp_path, suffix, column, value, reason):
 def test_a_damaged_parquet_file_is_one_line(tmp_path, damage):
     (tmp_path / "mine.parquet").write_bytes(damage)
     with pytest.raises(
-        ManifestError, match=r"mine\.parquet: not a whole Parquet table \(.*\)"
+        ManifestError, match=r"mine\.parquet: cannot be read as a Parquet table: ."
     ) as e:
         table_recordings(tmp_path / "mine.parquet")
     assert len(str(e.value)) < 400
@@ -137,6 +144,16 @@ def test_a_damaged_parquet_file_is_one_line(tmp_path, damage):
 def test_a_parquet_file_without_a_column(tmp_path):
     pl.DataFrame({"path": ["a"], "who": ["b"]}).write_parquet(tmp_path / "mine.parquet")
     with pytest.raises(ManifestError, match="has no column 'speaker', only path, who"):
+        table_recordings(tmp_path / "mine.parquet")
+
+
+@pytest.mark.parametrize("values", [[[1, 2]], [{"a": 1}], [b"\xff"]])
+def test_a_parquet_column_of_anything_but_texts_and_numbers(tmp_path, values):
+    table = pl.DataFrame({"path": ["a"], "speaker": ["b"], "more": values})
+    table.write_parquet(tmp_path / "mine.parquet")
+    with pytest.raises(
+        ManifestError, match=r"mine\.parquet: .*column 'more' is of type .* leave it"
+    ):
         table_recordings(tmp_path / "mine.parquet")
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from contravox.audio import AUDIO_SUFFIXES
 from contravox.corpora.corpus import Corpus
 from contravox.corpora.files import audio_files, recordings_like
-from contravox.errors import ManifestError
+from contravox.errors import ManifestError, brief
 
 ARCHIVE = re.compile(r"(?i)\.(zip|tar|tgz|gz|bz2|xz|7z|rar|z\d\d)$|part[a-z]{2}$|\.part\d*$")
 """Names of archives and of the pieces that large ones are released in."""
@@ -34,10 +34,15 @@ def find_recordings(name: str, corpora: Mapping[str, Corpus], folder: Path) -> p
     twice = recordings.filter(pl.col("utterance").is_duplicated()).sort("utterance")
     if len(twice):
         one, other = twice["path"][:2]
+        mend = (
+            f"which is {one} and {other}: remove one of the two copies, or prepare a folder that "
+            "holds only one"
+        )
+        if one == other:
+            mend = f"both of {one}: give each part of a recording a name of its own"
         raise ManifestError(
             f"{twice['utterance'].n_unique():,} utterances are there twice, such as "
-            f"{twice['utterance'][0]!r}, which is {one} and {other}: remove one of the two copies, "
-            "or prepare a folder that holds only one"
+            f"{brief(twice['utterance'][0])!r}, {mend}"
         )
     if "corpus" in recordings.columns:
         return recordings

@@ -19,6 +19,9 @@ NEEDS = ("path", "speaker")
 AS_STRINGS = """
 import sys, polars
 table = polars.read_parquet(sys.argv[1], glob=False)
+for name, kind in table.schema.items():
+    if kind.is_nested() or kind == polars.Binary:
+        sys.exit(f"column {name!r} is of type {kind}, not of texts or numbers: leave it out")
 table.with_columns(polars.all().cast(polars.String)).write_ipc(sys.argv[2])
 """
 
@@ -74,9 +77,7 @@ def _read_parquet(path: Path) -> pl.DataFrame:
         ended = subprocess.run(command, capture_output=True, check=False)
         if ended.returncode:
             said = ended.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-            raise ManifestError(
-                f"{path}: not a whole Parquet table ({brief(said)}): write it again"
-            )
+            raise ManifestError(f"{path}: cannot be read as a Parquet table: {brief(said, 160)}")
         return pl.read_ipc(copy.read_bytes())
 
 

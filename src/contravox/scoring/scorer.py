@@ -106,7 +106,7 @@ class Scorer:
             self.whitening = Whitening.learn(
                 training.vectors, training_speakers, settings.whitening
             )
-        vectors = self._direction(training.vectors)
+        vectors = self._direction(training)
         if settings.backend == "PLDA":
             self.plda = PLDA.learn(vectors, training_speakers)
         if settings.normalisation:
@@ -181,7 +181,7 @@ class Scorer:
                 Embeddings(own.utterances, euclidean.enrolment_vectors(own.vectors)),
                 Embeddings(names, euclidean.test_vectors(embeddings.vectors)),
             )
-        vectors = self._direction(embeddings.vectors)
+        vectors = self._direction(embeddings)
         if self.plda is not None:
             test = Embeddings(names, self.plda.test_vectors(vectors))
             if enrolments is None:
@@ -199,8 +199,11 @@ class Scorer:
         own = test if self.whitening else embeddings
         return enrol(own, enrolments, self.settings.enrolment), test
 
-    def _direction(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Embeddings (n, d) whitened, at length 1; means over crops as they are."""
+    def _direction(self, embeddings: Embeddings) -> NDArray[np.float32]:
+        """Vectors (n, d) whitened, at length 1; means over crops as they are."""
+        vectors = embeddings.vectors
         if self.whitening is not None:
             return self.whitening.apply(vectors)
-        return vectors if self.crops_averaged else unit_rows(vectors)
+        if self.crops_averaged:
+            return vectors
+        return unit_rows(vectors, "embeddings", embeddings.utterances)
