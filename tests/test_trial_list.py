@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -121,3 +123,69 @@ def test_any_bytes_are_trials_or_one_line_of_error(tmp_path_factory, data):
     assert sum(table.null_count().row(0)) == 0
     text = data.decode("utf-8-sig")
     assert len(table) == sum(bool(line.strip()) for line in text.split("\n"))
+
+
+ZERO_ONE = [("0", "0", True), ("0", "1", False), ("1", "1", True)]
+"""Utterances named by numbers, each of which may be a word that tells target trials."""
+
+
+@pytest.mark.parametrize(
+    "header", ["enrolment\ttest\ttarget\n", "enrolment test target\n", "target enrolment test\n"]
+)
+def test_a_header_decides_which_field_is_which(tmp_path, header):
+    path = tmp_path / "trials"
+    separator = "\t" if "\t" in header else " "
+    rows = [dict(zip(["enrolment", "test", "target"], row, strict=True)) for row in ZERO_ONE]
+    lines = [
+        separator.join(
+            str(int(row[name]) if name == "target" else row[name]) for name in header.split()
+        )
+        for row in rows
+    ]
+    path.write_text(header + "".join(f"{line}\n" for line in lines))
+    assert Trials.read(path).table.rows() == ZERO_ONE
+
+
+def test_a_list_that_may_be_read_in_two_ways_is_refused_until_it_is_said(tmp_path):
+    path = tmp_path / "trials"
+    path.write_text("0 0 1\n0 1 0\n1 1 1\n")
+    with pytest.raises(TrialsError, match="--target-column first or last") as caught:
+        Trials.read(path)
+    assert str(path) in str(caught.value)
+    assert Trials.read(path, "last").table.rows() == ZERO_ONE
+    assert Trials.read(path, "first").table.rows() == [
+        ("0", "1", False),
+        ("1", "0", False),
+        ("1", "1", True),
+    ]
+
+
+def test_all_lines_together_decide(tmp_path):
+    """The first trials of a list in order of its names look like labels."""
+    path = tmp_path / "trials"
+    path.write_text("0 0 1\n0 1 0\n2 1 0\n")
+    assert Trials.read(path).table.rows() == [*ZERO_ONE[:2], ("2", "1", False)]
+    path.write_text("1 0 0\n0 0 1\n0 1 2\n")
+    assert Trials.read(path).table.rows()[2] == ("1", "2", False)
+
+
+NUMBERS = st.lists(
+    st.tuples(
+        st.sampled_from(["0", "1", "2", "target", "x y"]),
+        st.sampled_from(["0", "1", "imp"]),
+        st.booleans(),
+    ),
+    min_size=1,
+)
+
+
+@given(NUMBERS, st.sampled_from(["first", "last"]))
+def test_a_list_is_read_back_or_refused_in_whatever_style(tmp_path_factory, rows, style):
+    path = tmp_path_factory.mktemp("list") / "trials"
+    fields = [(a, b, "tgt" if same else "0") for a, b, same in rows]
+    path.write_text(
+        "".join("\t".join(row if style == "last" else (row[2], *row[:2])) + "\n" for row in fields)
+    )
+    assert Trials.read(path, style).table.rows() == rows
+    with suppress(TrialsError):
+        assert Trials.read(path).table.rows() == rows

@@ -12,6 +12,7 @@ from contravox.errors import TrialsError, brief
 from contravox.measurement import P_TARGETS
 from contravox.metrics.paired_bootstrap import Difference, paired_bootstrap
 from contravox.score_files import aligned_scores, score_file
+from contravox.trial_list import TargetPlace
 from contravox.trial_set import TrialSet
 
 
@@ -47,6 +48,7 @@ def compare(
     trials: Path,
     manifest: Path | None = None,
     *,
+    target: TargetPlace | None = None,
     p_targets: Sequence[float] = P_TARGETS,
     replicates: int = 1000,
     progress: Callable[[int, int], None] = lambda *_: None,
@@ -56,12 +58,12 @@ def compare(
     first, second: a ``scores.tsv``, or the folder of one that ``contravox evaluate`` wrote; the
     trials in any order.
     trials: the list, or its folder; its manifest says who speaks. manifest: ``manifest.tsv`` beside
-    the list by default.
+    the list by default. target: see ``Trials.read``.
 
     Raises TrialsError where a file is malformed or has not the very trials of the list;
     ManifestError, MetricError.
     """
-    trial_set = TrialSet.read(trials, manifest)
+    trial_set = TrialSet.read(trials, manifest, target=target)
     files = [score_file(path) for path in (first, second)]
     table = trial_set.trials.table
     scores = [aligned_scores(path, table, trial_set.name) for path in files]

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, Literal
 
 import polars as pl
 
@@ -13,8 +14,17 @@ TARGET_WORDS |= {"target": True, "nontarget": False, "tgt": True, "imp": False}
 HEADER = ("enrolment", "test", "target")
 FIELDS = ("field1", "field2", "field3")
 
+TargetPlace = Literal["first", "last"]
+"""Which of a line's three fields says whether the trial is a target trial."""
 
-def read_trial_list(path: Path) -> pl.DataFrame:
+ORDERS: dict[TargetPlace, tuple[str, str, str]] = {
+    "first": ("target", "enrolment", "test"),
+    "last": ("enrolment", "test", "target"),
+}
+"""What the fields of a line are, where no header says so."""
+
+
+def read_trial_list(path: Path, target: TargetPlace | None = None) -> pl.DataFrame:
     """Columns enrolment, test and target (bool) of a list in any public style; see ``Trials.read``.
 
     Raises TrialsError naming the file and line.
@@ -22,33 +32,62 @@ def read_trial_list(path: Path) -> pl.DataFrame:
     if not path.is_file():
         raise TrialsError(f"{path}: no such trial list: `contravox prepare` writes one")
     data = read_text(path, TrialsError)
-    if set(HEADER) <= set(data[: data.index(b"\n")].decode().split("\t")):
+    first = data[: data.index(b"\n")].decode()
+    if set(HEADER) <= set(first.split("\t")):
         return _with_header(path)
     lines = _regular_lines(data)
     if lines is None:
         lines = _irregular_lines(data)
-    if len(lines) and lines.select(FIELDS).row(0) == HEADER:
+    names = lines.select(FIELDS).row(0) if len(lines) else ()
+    if set(names) == set(HEADER):
         lines = lines.slice(1)
+        order = dict(zip(names, FIELDS, strict=True))
+    else:
+        order = dict(zip(ORDERS[target or _place_of_target(lines, path)], FIELDS, strict=True))
     if lines.is_empty():
         raise TrialsError(f"{path}: holds no trial")
-    voxceleb = lines["field1"][0] in TARGET_WORDS
-    word, enrolment, test = (1, 2, 3) if voxceleb else (3, 1, 2)
     trials = lines.select(
-        pl.col(f"field{enrolment}").alias("enrolment"),
-        pl.col(f"field{test}").alias("test"),
-        pl.col(f"field{word}")
-        .replace_strict(TARGET_WORDS, default=None, return_dtype=pl.Boolean)
-        .alias("target"),
+        pl.col(order["enrolment"]).alias("enrolment"),
+        pl.col(order["test"]).alias("test"),
+        _is_target(order["target"]).alias("target"),
     )
     if sum(trials.null_count().row(0)):
         bad = trials.select(pl.any_horizontal(pl.all().is_null())).to_series().arg_true()
-        line = lines.row(int(bad[0]), named=True)
-        text = line.get("text") or " ".join(line[field] for field in FIELDS)
-        raise TrialsError(
-            f"{path}: line {line['line']}: {brief(text)!r} is not a trial: "
-            "write `enrolment test 1` or `enrolment test 0`"
-        )
+        raise _no_trial(path, lines.row(int(bad[0]), named=True))
     return trials
+
+
+def _place_of_target(lines: pl.DataFrame, path: Path) -> TargetPlace:
+    """Where every line says whether it is a target trial.
+
+    Raises TrialsError where it may be either place, as where utterances are named by numbers: read
+    the wrong way round a list gives error rates like any other.
+    """
+    words = pl.col("field1", "field3").is_in(list(TARGET_WORDS)).fill_null(False)
+    first, last = lines.select(words.all()).row(0)
+    if first and last and len(lines):
+        raise TrialsError(
+            f"{path}: every line begins and ends with a word such as 1 or 0: say which tells "
+            "target trials by --target-column first or last, or by a header, such as "
+            "`enrolment test target`"
+        )
+    if first or last:
+        return "first" if first else "last"
+    # The style that more lines have, so that the line is named which has not.
+    begun, ended = lines.select(words.sum()).row(0) if len(lines) else (0, 0)
+    return "first" if begun > ended else "last"
+
+
+def _is_target(field: str) -> pl.Expr:
+    return pl.col(field).replace_strict(TARGET_WORDS, default=None, return_dtype=pl.Boolean)
+
+
+def _no_trial(path: Path, line: dict[str, Any]) -> TrialsError:
+    text = line.get("text") or " ".join(line[field] for field in FIELDS)
+    return TrialsError(
+        f"{path}: line {line['line']}: {brief(text)!r} is not a trial: "
+        "write `enrolment test 1` or `enrolment test 0`"
+    )
 
 
 def _with_header(path: Path) -> pl.DataFrame:
@@ -56,8 +95,7 @@ def _with_header(path: Path) -> pl.DataFrame:
     table = read_table(path, TrialsError).select(HEADER)
     if table.is_empty():
         raise TrialsError(f"{path}: holds no trial")
-    word = pl.col("target").replace_strict(TARGET_WORDS, default=None, return_dtype=pl.Boolean)
-    trials = table.with_columns(word)
+    trials = table.with_columns(_is_target("target"))
     bad = trials.select(pl.any_horizontal(pl.all().is_null())).to_series().arg_true()
     if len(bad):
         row = int(bad[0])

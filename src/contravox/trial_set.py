@@ -13,6 +13,7 @@ from contravox.enrolments import Enrolments
 from contravox.errors import ManifestError, TrialsError, TrialsWarning, brief, few
 from contravox.manifest import Manifest
 from contravox.protocol import Protocol
+from contravox.trial_list import TargetPlace
 from contravox.trials import Trials
 
 
@@ -92,26 +93,28 @@ class TrialSet:
         return TrialSet.of(kept, self.manifest, protocol, enrolments)
 
     @classmethod
-    def read(cls, path: Path, manifest: Path | None = None) -> "TrialSet":
+    def read(
+        cls, path: Path, manifest: Path | None = None, *, target: TargetPlace | None = None
+    ) -> "TrialSet":
         """Read a trial list and what lies beside it.
 
         path: the list, or the folder of ``trials.tsv``. manifest: by default ``manifest.tsv``
-        beside the list.
+        beside the list. target: see ``Trials.read``.
 
         Raises TrialsError, ManifestError.
         """
         path = list_file(path)
         beside = path.parent / "manifest.tsv"
-        return cls._of_file(path, Trials.read(path), Manifest.read(manifest or beside))
+        return cls._of_file(path, Trials.read(path, target), Manifest.read(manifest or beside))
 
     @classmethod
-    def read_alone(cls, path: Path) -> "TrialSet":
+    def read_alone(cls, path: Path, *, target: TargetPlace | None = None) -> "TrialSet":
         """Read a trial list of whose utterances only the names are known: no audio, no speakers.
 
         Raises TrialsError.
         """
         path = list_file(path)
-        trials = Trials.read(path)
+        trials = Trials.read(path, target)
         names = pl.concat([trials.table["enrolment"], trials.table["test"]])
         beside = path.parent / "enrolments.tsv"
         if beside.is_file():

@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from contravox.tables import write_table
-from contravox.trial_list import read_trial_list
+from contravox.trial_list import TargetPlace, read_trial_list
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,20 @@ class Trials:
         return self.table["target"].to_numpy()
 
     @classmethod
-    def read(cls, path: str | Path) -> "Trials":
-        """Read a trial list in any of the public styles, told from its content.
+    def read(cls, path: str | Path, target: TargetPlace | None = None) -> "Trials":
+        """Read a trial list in any of the public styles.
 
         ``enrolment test target|nontarget`` (Kaldi), ``1 enrolment test`` (VoxCeleb),
         ``enrolment test 1`` (CN-Celeb), ``enrolment test tgt|imp`` (VOiCES), separated by tabs or
-        spaces, with or without the header ``enrolment test target``.
+        spaces. A header that names ``enrolment``, ``test`` and ``target``, in any order, decides
+        which is which; without one all the lines together do.
 
-        Raises TrialsError naming the file and line.
+        target: which field of a line tells target trials, where there is no header.
+
+        Raises TrialsError naming the file and line, or where without a header, and without
+        ``target``, the list may be read in two ways.
         """
-        return cls(read_trial_list(Path(path)))
+        return cls(read_trial_list(Path(path), target))
 
     def write(self, path: str | Path) -> None:
         """Write as tab-separated ``enrolment test target`` with 1 or 0. Raises OutputError."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from contravox.commands.console import Force, Json, Output, print_json
-from contravox.commands.scoring_options import AllowOverlap
+from contravox.commands.scoring_options import AllowOverlap, TargetColumn
 
 
 class RecordingQuality(StrEnum):
@@ -27,6 +27,7 @@ def calibrate(
     ] = None,
     allow_overlap: AllowOverlap = False,
     force: Force = False,
+    target_column: TargetColumn = None,
     as_json: Json = False,
 ) -> None:
     """Learn log-likelihood ratios; writes a model whose `verify` gives probabilities."""
@@ -41,7 +42,7 @@ def calibrate(
     evaluation = ModelEvaluation(
         model, cache=default_cache(), allow_overlap=allow_overlap, stage=progress_bar
     )
-    trial_set = TrialSet.read(trials)
+    trial_set = TrialSet.read(trials, target=target_column)
 
     def own(path: Path) -> bool:
         try:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contravox.commands.console import Json, note, print_json
+from contravox.commands.scoring_options import TargetColumn
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,6 +31,7 @@ def compare(
         typer.Option(help="Prior of the detection cost; more than once. Default: 0.01 and 0.05."),
     ] = None,
     replicates: Annotated[int, typer.Option(min=1, help="Draws of speakers.")] = 1000,
+    target_column: TargetColumn = None,
     as_json: Json = False,
 ) -> None:
     """Tell two systems apart on the same trials: difference, its interval, p-value."""
@@ -46,6 +48,7 @@ def compare(
             second,
             trials,
             manifest,
+            target=target_column,
             p_targets=p_target or P_TARGETS,
             replicates=replicates,
             progress=report,

@@ -16,6 +16,7 @@ from contravox.commands.scoring_options import (
     Plda,
     Prior,
     QualityOption,
+    TargetColumn,
     Top,
     Whiten,
     evaluation_settings,
@@ -73,6 +74,7 @@ def evaluate(
     ] = False,
     allow_overlap: AllowOverlap = False,
     force: Force = False,
+    target_column: TargetColumn = None,
     as_json: Json = False,
 ) -> None:
     """Score a trial list: error rates and costs with intervals, and a report to look at."""
@@ -114,9 +116,9 @@ def evaluate(
             drop_unreadable=drop_unreadable,
             stage=progress_bar,
         ).evaluate(
-            TrialSet.read(place, manifest),
+            TrialSet.read(place, manifest, target=target_column),
             settings,
             training=training,
-            calibration=TrialSet.read(calibrate_on) if calibrate_on else None,
+            calibration=TrialSet.read(calibrate_on, target=target_column) if calibrate_on else None,
         )
         print_evaluation(evaluation, output, as_json=as_json)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from contravox.commands.console import Force, Json, note
-from contravox.commands.scoring_options import print_evaluation
+from contravox.commands.scoring_options import TargetColumn, print_evaluation
 
 
 def fuse(
@@ -23,6 +23,7 @@ def fuse(
         typer.Option("--output", "-o", help="Folder for scores.tsv, metrics.json, report.html."),
     ] = None,
     force: Force = False,
+    target_column: TargetColumn = None,
     as_json: Json = False,
 ) -> None:
     """Fuse the scores of several systems to one log-likelihood ratio."""
@@ -48,8 +49,8 @@ def fuse(
         evaluation, learned = fuse_scores(
             systems,
             learn_on,
-            TrialSet.read(trials),
-            TrialSet.read(learning_trials),
+            TrialSet.read(trials, target=target_column),
+            TrialSet.read(learning_trials, target=target_column),
             stage=progress_bar,
         )
         terms = " ".join(f"{weight:+.3g}·{name}" for name, weight in learned.weights.items())

@@ -14,6 +14,7 @@ from contravox.commands.scoring_options import (
     Normalise,
     Plda,
     Prior,
+    TargetColumn,
     Top,
     Whiten,
     evaluation_settings,
@@ -47,6 +48,7 @@ def score(
     p_target: Prior = None,
     condition: Conditions = None,
     force: Force = False,
+    target_column: TargetColumn = None,
     as_json: Json = False,
 ) -> None:
     """Score and measure embeddings made elsewhere, or by `embed`."""
@@ -88,10 +90,16 @@ def score(
             learned = TrainingEmbeddings(vectors, speakers, str(training))
         beside = (trials if trials.is_dir() else trials.parent) / "manifest.tsv"
         known = manifest is not None or beside.is_file()
-        test = TrialSet.read(trials, manifest) if known else TrialSet.read_alone(trials)
+        test = (
+            TrialSet.read(trials, manifest, target=target_column)
+            if known
+            else TrialSet.read_alone(trials, target=target_column)
+        )
         calibration = None
         if calibrate_on is not None:
-            calibration = TrialEmbeddings(TrialSet.read_alone(calibrate_on), given)
+            calibration = TrialEmbeddings(
+                TrialSet.read_alone(calibrate_on, target=target_column), given
+            )
         evaluation = evaluate(
             " + ".join(path.stem for path in embeddings),
             TrialEmbeddings(test, given),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -63,6 +63,12 @@ WHITENINGS = {
 
 EnrolmentOption = Annotated[
     Enrolment, typer.Option(help="Several utterances: mean of unit or raw embeddings, or scores.")
+]
+TargetColumn = Annotated[
+    Literal["first", "last"] | None,
+    typer.Option(
+        help="Which tells target trials, where a list has no header and can be read two ways."
+    ),
 ]
 Normalise = Annotated[
     Normalisation | None,
