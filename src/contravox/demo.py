@@ -94,7 +94,7 @@ def run_demo(
 def _run(corpus: Path, folder: Path, *, seed: int, epochs: int | None) -> list[dict[str, Any]]:
     """The demo of one corpus in one folder."""
     parts = folder / "corpus"
-    with progress_bar("reading headers") as report:
+    with progress_bar("reading headers", "files") as report:
         counts = prepare_corpus("folder", corpus, parts, split=True, seed=seed, progress=report)
     for part in ("train", "validation", "test"):
         held = ", ".join(f"{value:,} {key}" for key, value in counts[part].items())
@@ -143,7 +143,7 @@ def _train_and_evaluate(
     """Train one system, or find it trained; evaluate it. Also gives its validation EER."""
     run = folder / system.recipe
     recipe = _demo_recipe(system, folder, seed=seed, epochs=epochs)
-    with progress_bar(system.title) as report:
+    with progress_bar(system.title, "steps") as report:
         try:
             trainer = Trainer(recipe, run, progress=report)
             model = trainer.fit(resume=True)
@@ -155,7 +155,7 @@ def _train_and_evaluate(
     rate, threshold = validate(model, validation)
     model.annotate(threshold=threshold, threshold_source=validation.name)
     model.save(run / MODEL)
-    with progress_bar("embedding the test part") as report:
+    with progress_bar("embedding the test part", "utterances") as report:
         embeddings = embed_manifest(model, test.manifest, progress=report)
     result = measure(
         system.title,

@@ -31,7 +31,7 @@ def convert(
                 made_from={"folder": str(folder.resolve())},
                 force=force,
             ),
-            progress_bar("converting") as report,
+            progress_bar("converting", "files") as report,
         ):
             files = convert_folder(folder, output, jobs=jobs, again=force, progress=report)
     except KeyboardInterrupt:

@@ -32,7 +32,7 @@ def embed(
         own=lambda path: made_from(path) == made,
         force=force,
     ):
-        with progress_bar("embedding") as report:
+        with progress_bar("embedding", "utterances") as report:
             embeddings = embed_manifest(loaded, utterances, progress=report)
         embeddings.save(output, made_from=made)
     if as_json:

@@ -65,7 +65,7 @@ def prepare(
                 made_from={"corpus": f"{corpus.value}: {folder.resolve()}"},
                 force=force,
             ),
-            progress_bar("reading headers") as report,
+            progress_bar("reading headers", "files") as report,
         ):
             counts = prepare_corpus(
                 corpus.value,

@@ -41,7 +41,7 @@ def sweep(
             resumes=(folder / NAME).is_file(),
             force=force,
         ),
-        progress_bar("sweep") as report,
+        progress_bar("sweep", "steps") as report,
     ):
         try:
             results = run_sweep(read, folder, overrides or [], drop_others=force, progress=report)

@@ -74,7 +74,7 @@ def _train(recipe: "Recipe", folder: Path, resume: bool, as_json: bool) -> None:
     if not leads():
         Trainer(recipe, folder).fit(resume=resume)
         return
-    with progress_bar("training") as report:
+    with progress_bar("training", "steps") as report:
         trainer = Trainer(recipe, folder, progress=report)
         difference = trainer.corpus.difference_from(recipe.data)
         if difference:
