@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -6,7 +7,7 @@ from contravox.objectives.positives import (
     over_blocks,
     positive_blocks,
     positive_pairs,
-    positive_share,
+    positive_shares,
 )
 
 
@@ -52,10 +53,28 @@ def test_blocks_too_many_to_hold_are_computed_again_to_the_same_gradient(vectors
     torch.testing.assert_close(gradients[0][1], gradients[1][1])
 
 
-def test_share():
-    assert positive_share(torch.tensor([5, 1, 5, 5, 2, -3, 2])).item() == torch.tensor(5 / 7)
-    assert positive_share(torch.tensor([0, 1])).item() == 0
-    assert positive_share(torch.tensor([4, 4])).item() == 1
+def test_shares_tell_other_utterances_from_other_places_in_one():
+    labels = torch.tensor([5, 1, 5, 5, 2, -3, 2])
+    utterances = torch.tensor([0, 1, 0, 2, 3, 4, 3])
+    assert positive_shares(labels, utterances) == pytest.approx((3 / 7, 2 / 7))
+    assert positive_shares(labels, torch.arange(7)) == pytest.approx((5 / 7, 0))
+    assert positive_shares(torch.tensor([0, 1]), torch.tensor([0, 1])) == (0, 0)
+    assert positive_shares(torch.tensor([4, 4]), torch.tensor([9, 9])) == (0, 1)
+
+
+def test_shares_as_counted_pair_by_pair():
+    generator = np.random.default_rng(0)
+    for _ in range(20):
+        utterances = generator.integers(8, size=12)
+        labels = utterances % generator.integers(1, 9)
+        another = same = 0
+        for anchor in range(12):
+            others = [i for i in range(12) if i != anchor and labels[i] == labels[anchor]]
+            apart = [i for i in others if utterances[i] != utterances[anchor]]
+            another += bool(apart)
+            same += bool(others and not apart)
+        shares = positive_shares(torch.from_numpy(labels), torch.from_numpy(utterances))
+        assert shares == pytest.approx((another / 12, same / 12))
 
 
 def test_mean_counts_anchors_only():

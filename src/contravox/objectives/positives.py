@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -68,10 +69,29 @@ def rows(vectors: Tensor, places: Tensor) -> Tensor:
     return vectors.index_select(0, places.flatten()).unflatten(0, places.shape)
 
 
-def positive_share(labels: Tensor) -> Tensor:
-    """The share, 0 to 1, of segments whose label (N,) some other segment of the batch has."""
-    _, own, counts = torch.unique(labels, return_inverse=True, return_counts=True)
-    return (counts[own] > 1).float().mean()
+class PositiveShares(NamedTuple):
+    """Shares, 0 to 1, of a batch's segments.
+
+    another_utterance: those with a positive that is of another utterance; same_utterance: those
+    whose positives are all of their own utterance, so that they share its recording too.
+    """
+
+    another_utterance: float
+    same_utterance: float
+
+
+def positive_shares(labels: Tensor, utterances: Tensor) -> PositiveShares:
+    """Which positives segments have, by their labels (N,) and utterances (N,)."""
+    of_label, of_utterance = (_times_there(each) for each in (labels, utterances))
+    another = of_label > of_utterance
+    same = ~another & (of_utterance > 1)
+    return PositiveShares(*torch.stack([another, same]).float().mean(dim=1).tolist())
+
+
+def _times_there(values: Tensor) -> Tensor:
+    """(N,) how often each value is there."""
+    _, own, counts = torch.unique(values, return_inverse=True, return_counts=True)
+    return counts[own]
 
 
 def mean_over_anchors(losses: Tensor, anchors: Tensor) -> Tensor:

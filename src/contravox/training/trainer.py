@@ -14,7 +14,7 @@ from contravox.data.unmixed_batch import UnmixedBatch
 from contravox.errors import TrainingError
 from contravox.evaluation import validate
 from contravox.model import Model
-from contravox.objectives import positive_share
+from contravox.objectives import positive_shares
 from contravox.objectives.gathering import gather
 from contravox.overlap import write_recordings
 from contravox.training.checkpoint import NAME as CHECKPOINT
@@ -36,6 +36,7 @@ from contravox.training.processes import (
 from contravox.training.reading import read_batches
 from contravox.training.recipe import Recipe
 from contravox.training.start import start_system
+from contravox.training.step_clock import StepClock
 from contravox.training.supervision import check_supervision
 from contravox.training.trained_objectives import NAME as OBJECTIVES
 from contravox.training.trained_objectives import save_objectives
@@ -155,8 +156,10 @@ class Trainer:
         moved = self.progress.step > 0
         for epoch in range(self.progress.step // self.steps_per_epoch, settings.epochs):
             self.system.train()
+            clock = StepClock()
             for batch in self._batches(epoch):
-                moved = self._step(batch, log) or moved
+                clock.batch_read()
+                moved = self._step(batch, log, clock) or moved
                 self.progress.seconds = time.perf_counter() - started
                 last_of_epoch = self.progress.step % self.steps_per_epoch == 0
                 if any_of(interrupt.asked, self.fabric):
@@ -164,6 +167,7 @@ class Trainer:
                     raise KeyboardInterrupt
                 if self.progress.step % settings.checkpoint_steps == 0 and not last_of_epoch:
                     self._checkpoint()
+                clock.begin()
             if not moved:
                 raise TrainingError(
                     f"epoch {epoch}: the gradient of every step was 0, so nothing was "
@@ -184,18 +188,11 @@ class Trainer:
         batches = batches[self.progress.step - epoch * self.steps_per_epoch :]
         return read_batches(self.corpus.dataset, batches, self.recipe.data.workers, self.fabric)
 
-    def _step(self, read: Batch | UnmixedBatch, log: Log) -> bool:
+    def _step(self, read: Batch | UnmixedBatch, log: Log, clock: StepClock) -> bool:
         """Take a step; say whether there was a gradient."""
         settings, step = self.recipe.training, self.progress.step
-        share = settings.schedule.share(step, self.steps_per_epoch, self.total_steps)
-        learning_rate = settings.optimiser.learning_rate * share
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate
-        if settings.margin_schedule is not None:
-            epoch = step / self.steps_per_epoch
-            self.system.objectives.set_margin_share(settings.margin_schedule.share(epoch))
+        learning_rate = self._follow_schedules()
         batch = read.to(self.fabric.device)
-        labels = gather(batch.labels)
         try:
             loss, losses, weights = self.system(batch)
         except TrainingError as error:
@@ -221,6 +218,7 @@ class Trainer:
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.progress.step = step + 1
+        positives = positive_shares(gather(batch.labels), gather(batch.utterances))
         with errors_of_any(self.fabric):
             log.write(
                 step,
@@ -229,13 +227,26 @@ class Trainer:
                     "weights": {name: float(weight) for name, weight in weights.items()},
                     "learning_rate": learning_rate,
                     **({"gradient_norm": gradient_norm} if finite else {}),
-                    "positive_share": float(positive_share(labels)),
+                    "positive_share": positives._asdict(),
+                    "time": clock.times(),
                 },
             )
         if leads():
             line = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
             self.report(self.progress.step, self.total_steps, line)
         return not finite or gradient_norm > 0
+
+    def _follow_schedules(self) -> float:
+        """Set margins and learning rate as they are to be in the next step; give the latter."""
+        settings, step = self.recipe.training, self.progress.step
+        share = settings.schedule.share(step, self.steps_per_epoch, self.total_steps)
+        learning_rate = settings.optimiser.learning_rate * share
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate
+        if settings.margin_schedule is not None:
+            epoch = step / self.steps_per_epoch
+            self.system.objectives.set_margin_share(settings.margin_schedule.share(epoch))
+        return learning_rate
 
     def _not_finite(self, reason: str, batch: Batch) -> TrainingError:
         """The error that names the batch's utterances, all of which it also lists in a file."""
