@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from contravox.errors import OverlapError, OverlapWarning
+from contravox.errors import ModelError, OverlapError, OverlapWarning
 from contravox.manifest import COLUMNS, Manifest
 from contravox.overlap import (
     recording_digests,
@@ -73,6 +73,9 @@ def test_recordings_are_kept_beside_the_model(tmp_path):
     assert recordings_trained_on(tmp_path / "model.safetensors").to_list() == []
     write_recordings(tmp_path, recording_digests(TRAINING))
     assert recordings_trained_on(tmp_path / "model.safetensors").to_list() == ["aa", "bb", "cc"]
+    (tmp_path / "trained_on.txt").write_bytes(b"aa\n\xff\n")
+    with pytest.raises(ModelError, match=r"trained_on\.txt: row 2: is not UTF-8"):
+        recordings_trained_on(tmp_path / "model.safetensors")
 
 
 def test_digests_of_a_part_of_the_file_refuse_nothing_and_are_told():

@@ -8,8 +8,9 @@ from pathlib import Path
 import polars as pl
 
 from contravox.digests import of_whole_files
-from contravox.errors import OverlapError, OverlapWarning
+from contravox.errors import ModelError, OverlapError, OverlapWarning
 from contravox.manifest import Manifest
+from contravox.tables import read_lines
 from contravox.writing import write_text
 
 FILE = "trained_on.txt"
@@ -49,10 +50,12 @@ def write_recordings(folder: Path, digests: pl.Series) -> None:
 
 
 def recordings_trained_on(model: Path) -> pl.Series:
-    """What ``write_recordings`` wrote beside a model file; nothing where the model lies alone."""
+    """What ``write_recordings`` wrote beside a model file; nothing where the model lies alone.
+
+    Raises ModelError where it is damaged.
+    """
     path = model.parent / FILE
-    lines = path.read_text(encoding="utf-8").split() if path.is_file() else []
-    return pl.Series(lines, dtype=pl.String)
+    return read_lines(path, ModelError)["text"] if path.is_file() else pl.Series(dtype=pl.String)
 
 
 def refuse_overlap(
