@@ -1,19 +1,17 @@
 """Any recording to mono float32 at 16 kHz."""
 
-import io
-import re
+import math
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from contravox.audio_file import UNKNOWN, AudioFile, open_audio
 from contravox.errors import AudioError, AudioWarning
-from contravox.storage import Location, read_bytes
 
 SAMPLE_RATE = 16_000
 """Samples per second of every waveform in contravox."""
@@ -21,8 +19,23 @@ SAMPLE_RATE = 16_000
 MINIMUM_SECONDS = 0.1
 """Shorter recordings hold too little of a voice to be compared."""
 
+MAXIMUM_SECONDS = 6 * 3600
+"""Longest that is read at once: 1.4 GB of samples."""
+
+FARTHEST = 1e9
+"""Seconds beyond which no place in a recording is."""
+
+END_SECONDS = 0.02
+"""Of a recording's end that is decoded to see that it is there."""
+
+HIGHEST_PEAK = 2.0**16
+"""Of a sample, where full scale is 1. More than 16-bit numbers left unscaled is no recording."""
+
 SILENCE = 10 ** (-70 / 20)
-"""Root mean square (full scale is 1) under which a recording counts as silent: -70 dB."""
+"""Standard deviation (full scale is 1) under which a recording counts as silent: -70 dB."""
+
+BEYOND = 2.0
+"""Level above which samples are not clipped, as decoders overshoot, but of another scale."""
 
 CLIPPED_SHARE = 0.01
 """Share of samples at full scale above which a recording is reported as clipped."""
@@ -47,12 +60,24 @@ class AudioInfo:
 
 
 def audio_info(path: str | Path) -> AudioInfo:
-    """Read a recording's length and format from its header, of any that ``read_audio`` takes.
+    """A recording's length and format, of any that ``read_audio`` takes.
+
+    They are the header's, but the end is decoded to see that it is there, and all is where the
+    header does not tell the length.
 
     Raises AudioError, StorageError, MissingExtraError.
     """
-    with _open(path) as file:
-        return AudioInfo(file.frames / file.samplerate, file.samplerate, file.channels)
+    with open_audio(path) as file:
+        rate, length = file.samplerate, file.length
+        first = 0 if length is None else max(0, length - round(END_SECONDS * rate))
+        file.go_to(first)
+        there = first
+        for block in file.decoded(UNKNOWN if length is None else length - first):
+            there += len(block)
+        if length is not None and there < length:
+            raise _cut_short(file, there, length)
+        file.warn_of_another()
+        return AudioInfo(there / rate, rate, file.channels)
 
 
 def read_audio(
@@ -64,47 +89,85 @@ def read_audio(
 ) -> NDArray[np.float32]:
     """Read a recording, or a part of it, as mono at 16 kHz.
 
-    WAV, FLAC, OGG, MP3 and whatever libsndfile reads, at any rate. Only the part asked for is
-    decoded, where the format can seek. Files ending in ``.raw`` are headerless 16-bit little-endian
-    mono at 16 kHz, as AN4 has them.
+    WAV, FLAC, OGG, MP3 and whatever libsndfile reads, at rates from 4 to 768 kHz, in any number of
+    channels. Only the part asked for is decoded, where the format can seek. Headers are not
+    believed: where one does not tell the length, the file is read to its end, and so is a WAV file
+    whose recorder was stopped before it wrote the size. Files ending in ``.raw`` are headerless
+    16-bit little-endian mono at 16 kHz, as AN4 has them.
 
     path: a file, a URL that fsspec knows, or a recording within a tar file at either, as
     ``storage`` writes it: ``shard.tar#bytes=FIRST-LAST``. What is no file of its own is read whole,
     in one request.
-    start, duration: seconds; ``None`` reads to the end.
+    start, duration: seconds; ``None`` reads to the end. At most 6 hours are read at once.
     channel: which of several: their mean, or the first alone.
 
-    Returns (samples,) in [-1, 1].
+    Returns (samples,), of which full scale is [-1, 1].
 
     Raises AudioError, naming the file, where it is missing, is not audio, is empty, is cut short,
-    or holds samples that are not finite; StorageError where a store does not answer,
-    MissingExtraError where fsspec lacks what the store needs.
+    or holds samples that are not finite or far beyond full scale; StorageError where a store does
+    not answer, MissingExtraError where fsspec lacks what the store needs. Warns with AudioWarning
+    where the file holds more recordings after the first, which are not read.
     """
-    with _open(path) as file:
-        first = round(start * file.samplerate)
-        wanted = file.frames - first
-        if duration is not None:
-            wanted = min(wanted, round(duration * file.samplerate))
-        if wanted <= 0:
-            raise AudioError(f"{path}: holds no audio at {start:g} s: use a longer recording")
-        try:
-            file.seek(first)
-            samples = file.read(wanted, dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            raise AudioError(f"{path}: cannot be decoded ({error}): replace the file") from error
-        sample_rate = file.samplerate
-    if len(samples) < wanted:
-        raise AudioError(
-            f"{path}: cut short, {len(samples)} of {wanted} samples are there: replace the file"
-        )
-    # One channel needs no mean, and the copy would double the time of a training read.
-    alone = channel == "first" or samples.shape[1] == 1
-    mono = samples[:, 0] if alone else samples.mean(axis=1)
-    if not np.isfinite(mono).all():
-        raise AudioError(f"{path}: holds samples that are not finite: replace the file")
-    if sample_rate != SAMPLE_RATE:
-        mono = soxr.resample(mono, sample_rate, SAMPLE_RATE)
+    if not 0 <= start < math.inf or not (duration is None or math.isfinite(duration)):
+        raise AudioError(f"{path}: from {start} s on, {duration} s long: give seconds from 0 on")
+    with open_audio(path) as file:
+        rate = file.samplerate
+        first = round(min(start, FARTHEST) * rate)
+        wanted = UNKNOWN if duration is None else round(min(max(duration, 0.0), FARTHEST) * rate)
+        mono = _mono(file, first, wanted, channel)
+    peak = max(float(mono.max()), -float(mono.min()))
+    if not peak <= HIGHEST_PEAK:
+        what = f"up to {peak:.3g} where full scale is 1" if peak < math.inf else "not finite"
+        raise AudioError(f"{path}: holds samples that are {what}: replace the file")
+    if rate != SAMPLE_RATE:
+        mono = soxr.resample(mono, rate, SAMPLE_RATE)
     return np.ascontiguousarray(mono, dtype=np.float32)
+
+
+def _mono(
+    file: AudioFile, first: int, wanted: int, channel: Literal["mean", "first"]
+) -> NDArray[np.float32]:
+    """(n,) frames from a place on, n <= ``wanted``, at the file's own rate. Raises AudioError."""
+    length, longest = file.length, MAXIMUM_SECONDS * file.samplerate
+    nothing = AudioError(
+        f"{file.path}: holds no audio at {first / file.samplerate:g} s: use a longer recording"
+    )
+    if length is not None:
+        wanted = min(wanted, length - first)
+        if wanted > longest:
+            raise _too_long(file, f"{wanted / file.samplerate / 3600:,.1f} hours")
+    if wanted <= 0:
+        raise nothing
+    file.go_to(first)
+    # One channel needs no mean, and the copy would double the time of a training read.
+    alone = channel == "first" or file.channels == 1
+    blocks = [
+        block[:, 0] if alone else block.mean(axis=1)
+        for block in file.decoded(min(wanted, longest + 1))
+    ]
+    mono = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+    if len(mono) > longest:
+        raise _too_long(file, "longer")
+    if length is not None and len(mono) < wanted:
+        raise _cut_short(file, len(mono), wanted)
+    if not len(mono):
+        raise nothing
+    if length is None or first + wanted == length:
+        file.warn_of_another()
+    return mono
+
+
+def _cut_short(file: AudioFile, there: int, wanted: int) -> AudioError:
+    return AudioError(
+        f"{file.path}: cut short, {there} of {wanted} samples are there: replace the file"
+    )
+
+
+def _too_long(file: AudioFile, length: str) -> AudioError:
+    return AudioError(
+        f"{file.path}: {length}, and at most {MAXIMUM_SECONDS // 3600} hours are read at once: cut "
+        "it into parts, by start and duration in a manifest; or replace it, if that is wrong"
+    )
 
 
 def check_speech(waveform: NDArray[np.float32], name: str | Path) -> None:
@@ -112,8 +175,8 @@ def check_speech(waveform: NDArray[np.float32], name: str | Path) -> None:
 
     name: the recording, for the message.
 
-    Raises AudioError where it is not finite, shorter than 0.1 s or silent. Warns with AudioWarning
-    where it is clipped.
+    Raises AudioError where it is not finite, shorter than 0.1 s, or silent but for a constant.
+    Warns with AudioWarning where it is clipped, or goes far beyond full scale.
     """
     seconds = len(waveform) / SAMPLE_RATE
     if seconds < MINIMUM_SECONDS:
@@ -122,8 +185,17 @@ def check_speech(waveform: NDArray[np.float32], name: str | Path) -> None:
         )
     if not np.isfinite(waveform).all():
         raise AudioError(f"{name}: holds samples that are not finite: replace the recording")
-    if float(np.sqrt(np.mean(np.square(waveform, dtype=np.float64)))) < SILENCE:
+    if float(np.std(waveform, dtype=np.float64)) < SILENCE:
         raise AudioError(f"{name}: silent: record it again, or check the microphone")
+    loudest = float(np.abs(waveform).max())
+    if loudest > BEYOND:
+        warnings.warn(
+            f"{name}: reaches {loudest:.3g} where full scale is 1: is it of another scale? "
+            "Write it anew, in [-1, 1]",
+            AudioWarning,
+            stacklevel=2,
+        )
+        return
     clipped = float(np.mean(np.abs(waveform) >= 0.999))
     if clipped > CLIPPED_SHARE:
         warnings.warn(
@@ -132,43 +204,3 @@ def check_speech(waveform: NDArray[np.float32], name: str | Path) -> None:
             AudioWarning,
             stacklevel=2,
         )
-
-
-def _open(path: str | Path) -> soundfile.SoundFile:
-    """Open a recording, or say in one line why not."""
-    location = Location.parse(path)
-    source: str | io.BytesIO = location.path
-    if not location.plain_file:
-        source = io.BytesIO(read_bytes(location))
-    elif not Path(location.path).exists():
-        raise AudioError(f"{path}: no such file")
-    try:
-        if location.path.endswith(".raw"):
-            file = soundfile.SoundFile(
-                source,
-                format="RAW",
-                subtype="PCM_16",
-                endian="LITTLE",
-                channels=1,
-                samplerate=SAMPLE_RATE,
-            )
-        else:
-            file = soundfile.SoundFile(source)
-    except (soundfile.LibsndfileError, OSError) as error:
-        reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
-        reason = str(reason).strip().rstrip(".").lower()
-        raise AudioError(
-            f"{path}: cannot be read as audio ({reason}): use WAV, FLAC, OGG or MP3"
-        ) from error
-    if file.frames == 0:
-        file.close()
-        raise AudioError(f"{path}: empty, it holds no samples: replace the file")
-    # libsndfile reads a WAV file that was cut short as if it were whole and mentions the difference
-    # only in its log. A size from 2 GiB up is what programs write that did not know it yet.
-    sizes = re.search(r"data : (\d+) \(should be (\d+)\)", file.extra_info)
-    if sizes and int(sizes[2]) < int(sizes[1]) < 2**31 - 2**16:
-        file.close()
-        raise AudioError(
-            f"{path}: cut short, {sizes[2]} of {sizes[1]} bytes are there: replace the file"
-        )
-    return file

@@ -4,11 +4,11 @@ A location is a path, a URL that fsspec knows (``s3://bucket/a.flac``), or a par
 either: ``PATH_OR_URL.tar#bytes=FIRST-LAST``, both ends inclusive as in HTTP ranges.
 """
 
-import errno
 import functools
 import os
 import queue
 import re
+import stat
 import threading
 import time
 from collections.abc import Callable
@@ -37,14 +37,21 @@ _PERMANENT = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirecto
 """What no further attempt mends."""
 
 _URL = re.compile(r"[A-Za-z][\w+.-]*://")
-_PART = re.compile(r"(?P<path>.+\.tar)#bytes=(?P<first>\d+)-(?P<last>\d+)", re.DOTALL)
+_LOCAL = "file://"
+_PART = re.compile(r"(?P<path>.+\.tar)#bytes=(?P<first>[0-9]+)-(?P<last>[0-9]+)", re.DOTALL)
+
+LARGEST = 0x7FFF_F000
+"""Bytes that a part of a file may have: as many as Linux reads at once, far more than it needs."""
 
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
 class Location:
-    """Where bytes are. path: a path or a URL; first, last: the part of it, None for all of it."""
+    """Where bytes are. path: a path or a URL; first, last: the part of it, None for all of it.
+
+    A URL of a file here, ``file:///…``, is the same as its path.
+    """
 
     path: str
     first: int | None = None
@@ -52,11 +59,22 @@ class Location:
 
     @classmethod
     def parse(cls, name: str | Path) -> "Location":
-        """Take a location apart. A name that is no part of a tar file is a path or a URL."""
-        match = _PART.fullmatch(str(name))
-        if match is None:
-            return cls(str(name))
-        return cls(match["path"], int(match["first"]), int(match["last"]))
+        """Take a location apart. A name that is no part of a tar file is a path or a URL.
+
+        Raises AudioError where its part ends before it begins or is larger than 2 GiB.
+        """
+        path, first, last = str(name), None, None
+        match = _PART.fullmatch(path)
+        if match is not None:
+            path = match["path"]
+            # So many digits are no place in a file, and Python refuses to read thousands.
+            first, last = (int(match[end][:20]) for end in ("first", "last"))
+            if not 0 < last + 1 - first <= LARGEST:
+                raise AudioError(
+                    f"{path}: bytes {first} to {last} are no recording: "
+                    "give the first and the last of at most 2 GiB"
+                )
+        return cls(path.removeprefix(_LOCAL), first, last)
 
     def __str__(self) -> str:
         return self.path if self.first is None else f"{self.path}#bytes={self.first}-{self.last}"
@@ -226,23 +244,43 @@ def _read_from_store(location: Location) -> bytes:
     return data
 
 
+def open_regular(path: str) -> int:
+    """A descriptor of a regular file, to read from. Raises AudioError where it is none.
+
+    A folder, a pipe or a device is none: to read there may wait for ever, or never end.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (OSError, ValueError) as error:
+        missing = isinstance(error, FileNotFoundError)
+        reason = "no such file" if missing else _reason(error)
+        raise AudioError(f"{path}: {reason}: copy it here, or mend the path") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise AudioError(f"{path}: no regular file: give a recording in a file")
+    return descriptor
+
+
 def _read_file(location: Location) -> bytes:
     try:
-        if location.first is None or location.length is None:
-            return Path(location.path).read_bytes()
+        status = os.stat(location.path)
+        # A file that was replaced has another number, and is opened anew.
+        file = _open_file(location.path, (status.st_dev, status.st_ino))
+        first = location.first or 0
+        there = max(0, status.st_size - first)
+        length = there if location.length is None else min(there, location.length)
         # Where the file is read does not depend on what other threads, or processes that share the
         # descriptor since a fork, read of it.
-        return os.pread(_open_file(location.path).descriptor, location.length, location.first)
+        return os.pread(file.descriptor, length, first)
     except OSError as error:
-        reason = "no such file" if error.errno == errno.ENOENT else _reason(error)
-        raise AudioError(f"{location.path}: {reason}: copy it here, or mend the path") from error
+        raise AudioError(f"{location.path}: {_reason(error)}: copy it again") from error
 
 
 class _OpenFile:
     """A file that closes when nobody uses it any more."""
 
-    def __init__(self, path: str) -> None:
-        self.descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    def __init__(self, path: str, number: tuple[int, int]) -> None:
+        self.descriptor = open_regular(path)
 
     def __del__(self) -> None:
         if hasattr(self, "descriptor"):

@@ -60,7 +60,7 @@ def test_files_that_cannot_be_used_are_listed_with_the_reason(tmp_path):
     assert reasons["short.wav"] == "only 0.05 s long"
     assert "cannot be read as audio" in reasons["text.wav"]
     assert "cannot be read as audio" in reasons["empty.flac"]
-    assert reasons["gone.wav"] == "no such file"
+    assert reasons["gone.wav"].startswith("no such file")
     # Once all is mended there is no list any more.
     for name in reasons:
         (ann / name).unlink()

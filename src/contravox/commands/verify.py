@@ -10,8 +10,8 @@ from contravox.commands.console import Json, print_json
 
 def verify(
     model: Annotated[Path, typer.Argument(help="model.safetensors")],
-    first: Annotated[Path, typer.Argument(help="A recording.")],
-    second: Annotated[Path, typer.Argument(help="Another.")],
+    first: Annotated[str, typer.Argument(help="A recording: a file or a URL.")],
+    second: Annotated[str, typer.Argument(help="Another.")],
     threshold: Annotated[
         float | None, typer.Option(help="Decide at this score, not at the model's threshold.")
     ] = None,

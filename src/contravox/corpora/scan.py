@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from contravox.audio import MINIMUM_SECONDS, audio_info, read_audio
+from contravox.audio import END_SECONDS, MINIMUM_SECONDS, audio_info
 from contravox.digests import audio_digest
 from contravox.errors import AudioError, ManifestError
 from contravox.journal import Journal
@@ -27,11 +27,6 @@ HEADER = {
     "reason": pl.String,
 }
 """A file and the state it was in, and what its header says, or why it cannot be used."""
-
-LENGTH_IN_HEADER = (".flac", ".mp3")
-"""Formats whose header tells the length, and libsndfile does not look whether so much is there."""
-
-END_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -125,8 +120,6 @@ def _header(path: str) -> tuple[str, str, float | None, int | None, str | None, 
     state = file_state(path)
     try:
         info = audio_info(path)
-        if path.lower().endswith(LENGTH_IN_HEADER):
-            read_audio(path, start=max(0.0, info.seconds - END_SECONDS))
         # What lies in a store has no digest: every recording would have to be fetched for it.
         digest = audio_digest(path) if state else None
     except AudioError as error:
