@@ -255,3 +255,13 @@ def test_a_folder_of_another_sweep_is_refused(one_seed):
     run_sweep(Sweep.read("sweep.yaml"), OUT)
     with pytest.raises(CheckpointError, match=r"was trained with training\.epochs=1"):
         run_sweep(Sweep.read("sweep.yaml"), OUT, ["training.epochs=2"])
+
+
+def test_another_recipe_and_other_trials_than_the_files(trained, one_seed, monkeypatch, capsys):
+    Path("other.yaml").write_text(RECIPE.replace("epochs: 1", "epochs: 2"))
+    options = ["--recipe", "other.yaml", "--trials", "corpus/validation"]
+    assert command(monkeypatch, "sweep.yaml", *options, "-o", "out") == 0
+    assert len(trained) == 2
+    results = read_results(OUT)
+    assert {result.trials for result in results} == {"corpus/validation"}
+    assert "epochs: 2" in Path("out/heavier/seed3/recipe.yaml").read_text()

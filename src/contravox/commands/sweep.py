@@ -16,6 +16,8 @@ def sweep(
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="For all variants.")
     ] = None,
+    recipe: Annotated[str | None, typer.Option(help="In place of the file's.")] = None,
+    trials: Annotated[Path | None, typer.Option(help="In place of the file's.")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Default: runs/FILE.")
     ] = None,
@@ -32,6 +34,9 @@ def sweep(
 
     folder = output or Path("runs") / (Path(file).stem if Path(file).is_file() else file)
     read = Sweep.read(file)
+    read = read.model_copy(
+        update={"recipe": recipe or read.recipe, "trials": trials or read.trials}
+    )
     with (
         claimed_folder(
             folder,
