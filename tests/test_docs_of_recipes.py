@@ -85,7 +85,27 @@ def test_what_is_evaluated_was_trained():
 
 def test_every_shipped_sweep_is_run():
     assert {arguments[0] for arguments in commands("sweep")} == set(shipped_sweeps())
-    assert all(parsed("sweep", arguments) for arguments in commands("sweep"))
+    for arguments in commands("sweep"):
+        params = parsed("sweep", arguments)
+        sweep = Sweep.read(params["file"])
+        recipe = params["recipe"] or sweep.recipe
+        assert plan_runs(sweep.model_copy(update={"recipe": recipe}), Path("out"))
+
+
+def test_every_variant_of_a_full_size_sweep_is_a_row_and_every_row_is_one():
+    """In a row, variants follow the name of their sweep, which the table's head may say."""
+    shown = {name: set() for name in shipped_sweeps() if "small" not in name}
+    for table in re.findall(r"^\|[^\n]*full size, ours[^\n]*\n(?:\|[^\n]*\n)+", PAGE, re.M):
+        head, _, *rows = table.splitlines()
+        of_table = re.search(r"`(ablations/\w+)`", head)
+        for row in rows:
+            sweep = of_table and of_table[1]
+            for name in re.findall(r"`([\w./]+)`", row.split("|")[2]):
+                if name in shown:
+                    sweep = name
+                elif name not in shipped_recipes():
+                    shown[sweep].add(name)
+    assert shown == {name: set(Sweep.read(name).variants) for name in shown}
 
 
 def test_the_sweep_that_is_shown_can_be_run():
