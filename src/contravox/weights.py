@@ -27,13 +27,13 @@ def read_weights(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
             "copy or train it again"
         ) from error
     for name, tensor in tensors.items():
-        reason = _wrong_with(name, tensor)
+        reason = wrong_with(name, tensor)
         if reason:
             raise ModelError(f"{path}: {brief(name)} {reason}: copy or train it again")
     return metadata, tensors
 
 
-def _wrong_with(name: str, tensor: Tensor) -> str | None:
+def wrong_with(name: str, tensor: Tensor) -> str | None:
     """Why a tensor cannot be what training left, or None."""
     if not tensor.is_floating_point() or tensor.numel() == 0:
         return None

@@ -1,5 +1,7 @@
+import contextlib
 import json
 import math
+import signal
 
 import numpy as np
 import polars as pl
@@ -249,6 +251,43 @@ def test_a_checkpoint_of_another_recipe_or_cut_short(make_recipe, tmp_path):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="not a whole checkpoint"):
         Trainer(make_recipe(epochs=1), tmp_path).fit(resume=True)
+
+
+@pytest.mark.parametrize("step", [7, None])
+def test_a_training_whose_best_model_is_gone_is_not_resumed(make_recipe, tmp_path, step):
+    recipe = make_recipe(epochs=2, checkpoint_steps=1)
+
+    def stop(done, total, text):
+        if done == step:
+            raise _StopError
+
+    with contextlib.suppress(_StopError):
+        Trainer(recipe, tmp_path, progress=stop).fit()
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"model\.safetensors: gone, .* or delete"):
+        Trainer(recipe, tmp_path).fit(resume=True)
+
+
+def test_damaged_files_beside_a_checkpoint_are_mended(make_recipe, tmp_path):
+    recipe = make_recipe(epochs=2, checkpoint_steps=1)
+    Trainer(recipe, tmp_path / "whole").fit()
+
+    def stop(done, total, text):
+        if done == 7:
+            raise _StopError
+
+    run = tmp_path / "run"
+    with pytest.raises(_StopError):
+        Trainer(recipe, run, progress=stop).fit()
+    lines = (run / "log.jsonl").read_bytes().splitlines(keepends=True)
+    damage = [b"\xff\xfe\n", b"3\n", b"[" * 100_000 + b"\n", b'{"step": "x"}\n', b"\0\0"]
+    (run / "log.jsonl").write_bytes(b"".join([*lines[:4], *damage[:4], *lines[4:], damage[4]]))
+    for file in ("recipe.yaml", "trained_on.txt", "objectives.safetensors"):
+        (run / file).write_bytes(b"\xff\0")
+    Trainer(recipe, run).fit(resume=True)
+    assert read_log(run) == read_log(tmp_path / "whole")
+    for file in ("recipe.yaml", "trained_on.txt"):
+        assert (run / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
 
 
 def test_early_stopping(make_recipe, tmp_path):

@@ -1,21 +1,23 @@
 """The state of a training run on disk: enough to continue to the same weights."""
 
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from lightning_fabric.plugins import Precision
-from torch import nn
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from contravox.errors import CheckpointError, RecipeError
+from contravox.errors import CheckpointError, RecipeError, brief
+from contravox.settings import Share, first_mistake
 from contravox.training.processes import RandomState, restore_random_state
 from contravox.training.recipe import Recipe
+from contravox.weights import kind_of, wrong_with
 from contravox.writing import atomic_path
 
 NAME = "checkpoint.pt"
@@ -42,11 +44,28 @@ class Progress:
     unimproved: validations since. seconds: spent training, over all sessions.
     """
 
-    step: int = 0
-    best_rate: float | None = None
-    unimproved: int = 0
-    seconds: float = 0.0
+    __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    step: Annotated[int, Field(ge=0)] = 0
+    best_rate: Share | None = None
+    unimproved: Annotated[int, Field(ge=0)] = 0
+    seconds: Annotated[float, Field(ge=0)] = 0.0
     finished: bool = False
+
+
+class State(BaseModel):
+    """What a checkpoint holds; see ``save_checkpoint``."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
+
+    version: str
+    recipe: dict[str, Any]
+    inputs: dict[str, str]
+    progress: Progress
+    system: dict[str, Tensor]
+    optimiser: dict[str, Any]
+    precision: dict[str, Annotated[int | float, Field(ge=0)]]
+    random_states: list[dict[str, Tensor]] = Field(min_length=1)
 
 
 def save_checkpoint(
@@ -82,42 +101,68 @@ def save_checkpoint(
         temporary.write_bytes(data.getbuffer())
 
 
-def read_checkpoint(folder: Path, recipe: Recipe, inputs: Mapping[str, str]) -> dict[str, Any]:
+def read_checkpoint(
+    folder: Path, recipe: Recipe, inputs: Mapping[str, str], total_steps: int
+) -> State:
     """Read the checkpoint of ``recipe`` and ``inputs``. Nothing in the file is executed.
+
+    total_steps: of the recipe; the checkpoint cannot have taken more.
 
     Raises CheckpointError where it is not whole, or is of another recipe, of files that held
     something else, or of another version of contravox.
     """
     path = folder / NAME
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        before = Recipe.validate_keys(state["recipe"], str(path))
-    except (RuntimeError, EOFError, KeyError, TypeError, OSError, pickle.UnpicklingError) as error:
-        raise CheckpointError(
-            f"{path}: not a whole checkpoint: delete it and train again from the start"
-        ) from error
+        raw = torch.load(path, map_location="cpu", weights_only=True)
+    # The errors of so many readers inside one another are not worth telling apart.
+    except Exception as error:
+        raise _not_whole(path, type(error).__name__) from error
+    another = CheckpointError(
+        f"{path}: of another version of contravox: delete it and train again from the start, "
+        "or resume with that version"
+    )
+    if not isinstance(raw, dict):
+        raise _not_whole(path, "no state of a training")
+    if raw.get("version") != version("contravox"):
+        raise another
+    try:
+        state = State.model_validate(raw)
+        before = Recipe.validate_keys(state.recipe, str(path))
+    except ValidationError as error:
+        keys, reason, _ = first_mistake(error)
+        raise _not_whole(path, f"{'.'.join(keys)}: {reason}") from error
     except RecipeError:
-        before = None
-    whole = {"version", "inputs", "progress", "system", "optimiser", "precision", "random_states"}
-    if before is None or not state.keys() >= whole or state["version"] != version("contravox"):
-        raise CheckpointError(
-            f"{path}: of another version of contravox: delete it and train again from the start, "
-            "or resume with that version"
-        )
+        raise another from None
+    _compare(path, state, before, recipe, inputs)
+    if state.progress.step > total_steps:
+        raise _not_whole(path, f"step {state.progress.step:,} of {total_steps:,}")
+    return state
+
+
+def _not_whole(path: Path, reason: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: not a whole checkpoint ({reason}): delete it and train again from the start"
+    )
+
+
+def _compare(
+    path: Path, state: State, before: Recipe, recipe: Recipe, inputs: Mapping[str, str]
+) -> None:
+    """Raise CheckpointError where a checkpoint is of another run."""
     difference = _first_difference(decisive_settings(before), decisive_settings(recipe))
     if difference:
         key, old, new = difference
         raise CheckpointError(
-            f"{path}: was trained with {key}={old}, this recipe says {new}: "
+            f"{path}: was trained with {key}={brief(str(old))}, this recipe says "
+            f"{brief(str(new))}: "
             "set it back, or train into another folder"
         )
-    for key in sorted(state["inputs"].keys() | inputs.keys()):
-        if state["inputs"].get(key) != inputs.get(key):
+    for key in sorted(state.inputs.keys() | inputs.keys()):
+        if state.inputs.get(key) != inputs.get(key):
             raise CheckpointError(
                 f"{path}: {key} held something else when this was trained: put the same back, or "
                 "train into another folder"
             )
-    return state
 
 
 def decisive_settings(recipe: Recipe) -> dict[str, Any]:
@@ -130,16 +175,60 @@ def decisive_settings(recipe: Recipe) -> dict[str, Any]:
 
 
 def restore(
-    state: dict[str, Any], system: nn.Module, optimiser: Optimizer, precision: Precision
+    folder: Path, state: State, system: nn.Module, optimiser: Optimizer, precision: Precision
 ) -> Progress:
-    """Put a checkpoint's weights, optimiser, scale of the loss and random state back."""
-    system.load_state_dict(state["system"])
-    optimiser.load_state_dict(state["optimiser"])
-    # A CPU has no float16, and nothing to scale.
-    if state["precision"]:
-        precision.load_state_dict(state["precision"])
-    restore_random_state(state["random_states"])
-    return Progress(**state["progress"])
+    """Put a checkpoint's weights, optimiser, scale of the loss and random state back.
+
+    Raises CheckpointError where they are not those of the system, of which nothing is changed then.
+    """
+    path = folder / NAME
+    try:
+        _check_system(path, state, system)
+        _check_optimiser(path, state, optimiser)
+        restore_random_state(state.random_states)
+        # A CPU has no float16, and nothing to scale.
+        if state.precision:
+            precision.load_state_dict(state.precision)
+        optimiser.load_state_dict(state.optimiser)
+    except CheckpointError:
+        raise
+    # Of whatever torch finds in them.
+    except Exception as error:
+        raise _not_whole(path, type(error).__name__) from error
+    system.load_state_dict(state.system)
+    return state.progress
+
+
+def _check_system(path: Path, state: State, system: nn.Module) -> None:
+    expected = system.state_dict()
+    for name in sorted(expected.keys() | state.system.keys()):
+        there, needed = kind_of(state.system.get(name)), kind_of(expected.get(name))
+        if there != needed:
+            raise _not_whole(path, f"{brief(name)} is {there} and should be {needed}")
+        reason = wrong_with(name, state.system[name])
+        if reason:
+            raise _not_whole(path, f"{brief(name)} {reason}")
+
+
+def _check_optimiser(path: Path, state: State, optimiser: Optimizer) -> None:
+    """What ``load_state_dict`` would believe: groups' settings, and sizes of what is remembered."""
+    settings = [
+        [{**group, "lr": 0} for group in each.get("param_groups") or [{}]]
+        for each in (state.optimiser, optimiser.state_dict())
+    ]
+    if settings[0] != settings[1]:
+        raise _not_whole(path, "the optimiser is of other parameters")
+    parameters = [each for group in optimiser.param_groups for each in group["params"]]
+    remembered = state.optimiser.get("state")
+    # Without momentum there is nothing, nor while float16 leaves out its first steps.
+    remembers = not state.precision and optimiser.param_groups[0].get("momentum") != 0
+    if not isinstance(remembered, dict) or (state.progress.step and remembers and not remembered):
+        raise _not_whole(path, "the optimiser remembers nothing")
+    for number, values in remembered.items():
+        for name, value in values.items():
+            shapes = {torch.Size([]), parameters[number].shape}
+            if isinstance(value, Tensor) and not (value.shape in shapes and value.isfinite().all()):
+                raise _not_whole(path, f"the optimiser's {brief(str(name))} is damaged")
 
 
 def _first_difference(old: Any, new: Any, key: str = "") -> tuple[str, Any, Any] | None:

@@ -75,14 +75,16 @@ def _output_errors(folder: Path) -> Iterator[None]:
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
-    """Every entry logged in ``folder``; a last line cut short is left out."""
+    """Every entry logged in ``folder``; damaged lines, as a last one cut short, are left out."""
     path = folder / NAME
-    if not path.exists():
+    if not path.is_file():
         return []
     entries = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            entries.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(entry, dict) and type(entry.get("step")) is int:
+            entries.append(entry)
     return entries

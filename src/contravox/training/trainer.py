@@ -11,7 +11,7 @@ from lightning_fabric.plugins import Precision
 
 from contravox.data.batch import Batch
 from contravox.data.unmixed_batch import UnmixedBatch
-from contravox.errors import TrainingError
+from contravox.errors import CheckpointError, TrainingError
 from contravox.evaluation import validate
 from contravox.model import Model
 from contravox.objectives import positive_shares
@@ -131,8 +131,12 @@ class Trainer:
                         f"{self.folder}: holds a training already: continue it with --resume, "
                         "or choose another --output"
                     )
-                state = read_checkpoint(self.folder, self.recipe, self.inputs)
-                self.progress = restore(state, self.system, self.optimiser, self.precision)
+                state = read_checkpoint(self.folder, self.recipe, self.inputs, self.total_steps)
+                self.progress = restore(
+                    self.folder, state, self.system, self.optimiser, self.precision
+                )
+                if self.progress.best_rate is not None or self.progress.finished:
+                    self._check_model()
         if not self.progress.finished:
             with errors_of_any(self.fabric):
                 log: Log = NoLog()
@@ -144,6 +148,14 @@ class Trainer:
                 self._train(log, interrupt)
         with errors_of_any(self.fabric):
             return Model.load(self.folder / MODEL)
+
+    def _check_model(self) -> None:
+        """Raise CheckpointError where the best model so far is gone: a checkpoint has the last."""
+        if not (self.folder / MODEL).is_file():
+            raise CheckpointError(
+                f"{self.folder / MODEL}: gone, and the training that wrote it cannot write it "
+                f"again: put it back, or delete {CHECKPOINT} and train again from the start"
+            )
 
     @property
     def precision(self) -> Precision:
