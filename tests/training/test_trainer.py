@@ -253,6 +253,39 @@ def test_a_checkpoint_of_another_recipe_or_cut_short(make_recipe, tmp_path):
         Trainer(make_recipe(epochs=1), tmp_path).fit(resume=True)
 
 
+@pytest.mark.parametrize("step", [4, 6])
+def test_interrupted_after_any_step_and_resumed_as_if_never(make_recipe, tmp_path, step):
+    recipe = make_recipe(epochs=2)
+    Trainer(recipe, tmp_path / "whole").fit()
+
+    def press(done, total, text):
+        if done == step and "validation" not in text:
+            signal.raise_signal(signal.SIGINT)
+
+    cut = Trainer(recipe, tmp_path / "cut", progress=press)
+    # After the last of an epoch's six steps its validation is done first.
+    assert cut.steps_per_epoch == 6
+    with pytest.raises(KeyboardInterrupt):
+        cut.fit()
+    Trainer(recipe, tmp_path / "cut").fit(resume=True)
+    files = ("log.jsonl", "objectives.safetensors")
+    for file in files:
+        assert (tmp_path / "cut" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+
+
+def test_interrupted_after_the_very_last_step_the_training_is_done(make_recipe, tmp_path):
+    trainer = Trainer(make_recipe(epochs=2), tmp_path)
+
+    def press(done, total, text):
+        if done == total and "validation" not in text:
+            signal.raise_signal(signal.SIGINT)
+
+    trainer.report = press
+    trainer.fit()
+    assert trainer.progress.finished
+    assert [entry["step"] for entry in read_log(tmp_path) if "validation" in entry] == [5, 11]
+
+
 @pytest.mark.parametrize("step", [7, None])
 def test_a_training_whose_best_model_is_gone_is_not_resumed(make_recipe, tmp_path, step):
     recipe = make_recipe(epochs=2, checkpoint_steps=1)

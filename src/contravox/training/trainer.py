@@ -174,7 +174,8 @@ class Trainer:
                 moved = self._step(batch, log, clock) or moved
                 self.progress.seconds = time.perf_counter() - started
                 last_of_epoch = self.progress.step % self.steps_per_epoch == 0
-                if any_of(interrupt.asked, self.fabric):
+                # After the last, the epoch's validation is still to be done.
+                if not last_of_epoch and any_of(interrupt.asked, self.fabric):
                     self._checkpoint()
                     raise KeyboardInterrupt
                 if self.progress.step % settings.checkpoint_steps == 0 and not last_of_epoch:
@@ -193,6 +194,8 @@ class Trainer:
             self._checkpoint()
             if self.progress.finished:
                 return
+            if any_of(interrupt.asked, self.fabric):
+                raise KeyboardInterrupt
 
     def _batches(self, epoch: int) -> Iterator[Batch | UnmixedBatch]:
         """The epoch's batches from the next step on."""
