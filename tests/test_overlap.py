@@ -35,7 +35,7 @@ def refuse(test, training=TRAINING):
 
 
 def test_a_speaker_trained_on_is_refused_and_counted():
-    with pytest.raises(OverlapError, match=r"^list: 1 of its 2 speakers .* '2', .* or say so$"):
+    with pytest.raises(OverlapError, match=r"^list: 1 of its 2 speakers .* 'vox/2', .* or say so$"):
         refuse(manifest("vox", ["2", "3"], ["x", "y"]))
 
 
@@ -49,6 +49,12 @@ def test_speakers_of_other_corpora_may_share_a_name():
     assert not set(speaker_digests(TRAINING)) & set(
         speaker_digests(manifest("other", ["1", "2"], ["x", "y"]))
     )
+
+
+def test_no_two_pairs_of_corpus_and_speaker_are_taken_for_one():
+    pairs = [("a\tb", "c"), ("a", "b\tc"), ("a\\", "tb"), ("a\\t", "b"), ("a/b", "c"), ("a", "b/c")]
+    digests = [set(speaker_digests(manifest(corpus, [name], ["x"]))) for corpus, name in pairs]
+    assert len(set().union(*digests)) == len(pairs)
 
 
 def test_a_speaker_is_the_same_in_every_unicode_form():

@@ -16,13 +16,19 @@ from contravox.writing import write_text
 FILE = "trained_on.txt"
 """Beside a model: the digest of every recording that it was trained on, one a line."""
 
-
-NAMES = [pl.col(name).str.normalize("NFC") for name in ("corpus", "speaker")]
-"""As in ``Manifest.identities``: a speaker is the same in every Unicode form of the name."""
+NAMES = [
+    pl.col(name)
+    .str.normalize("NFC")
+    .str.replace_all("\\", "\\\\", literal=True)
+    .str.replace_all("\t", "\\t", literal=True)
+    for name in ("corpus", "speaker")
+]
+"""As in ``Manifest.identities``: a speaker is the same in every Unicode form of the name. A tab is
+between them, so that those of the names are written otherwise."""
 
 
 def speaker_digests(manifest: Manifest) -> dict[str, str]:
-    """A digest of corpus and name for each speaker, with the name.
+    """A digest of corpus and name for each speaker, with the identity.
 
     Speakers of a corpus that the manifest does not name are left out: two corpora may both have a
     speaker 1.
@@ -32,8 +38,8 @@ def speaker_digests(manifest: Manifest) -> dict[str, str]:
     names = manifest.table.select("corpus", "speaker", identity=manifest.identities)
     known = names.drop_nulls().unique("identity", keep="first", maintain_order=True)
     return {
-        hashlib.blake2b(f"{corpus}\t{speaker}".encode(), digest_size=8).hexdigest(): speaker
-        for corpus, speaker in known.select(NAMES).iter_rows()
+        hashlib.blake2b(f"{corpus}\t{speaker}".encode(), digest_size=8).hexdigest(): identity
+        for corpus, speaker, identity in known.select(*NAMES, "identity").iter_rows()
     }
 
 

@@ -22,6 +22,32 @@ def test_recordings_without_digests_are_joined_every_time(tmp_path):
     assert abs(contents[0] - contents[1]).max() > 0.1
 
 
+def test_no_name_leads_to_another_folder_or_to_anothers_file(tmp_path):
+    people = [
+        ("../evil", ".."),
+        ("..", "x"),
+        ("a", "b/c"),
+        ("a/b", "c"),
+        ("a%2Fb", "c"),
+        ("%", "."),
+    ]
+    rows = []
+    for pitch, (speaker, session) in enumerate(people, start=1):
+        for number in range(2):
+            path = tmp_path / f"{pitch}-{number}.wav"
+            soundfile.write(path, tone(0.5, 100 * pitch), 16_000)
+            rows.append((path.stem, speaker, session, str(path), 0.0, 0.5, 16_000))
+    table = pl.DataFrame(rows, schema=COLUMNS, orient="row").with_columns(
+        digest=pl.col("utterance")
+    )
+    joined, _ = join_short(Manifest(table), tmp_path / "joined", seconds=5.0)
+    assert sorted(joined.table.select("speaker", "session").rows()) == sorted(people)
+    made = {str(path) for path in tmp_path.rglob("*.flac")}
+    assert {str(path) for path in (tmp_path / "joined").glob("*/*.flac")} == made
+    assert set(joined.table["path"]) == made
+    assert len(made) == len(people)
+
+
 def test_speakers_of_two_corpora_are_not_joined(tmp_path):
     rows = []
     for corpus, pitch in (("A", 100), ("B", 200)):

@@ -37,8 +37,9 @@ def join_short(
 ) -> tuple[Manifest, list[tuple[str, str]]]:
     """Join utterances under 2 s of one speaker and session, in their order, up to ``seconds``.
 
-    Writes ``folder/<speaker>/<session>-joined-001.flac``, 16 kHz and 16 bits; a file that was
-    joined of the same recordings before is kept. An utterance that fits to no other stays as it is.
+    Writes ``folder/<speaker>/<session>-joined-001.flac``, 16 kHz and 16 bits, with ``%2F`` for a
+    slash in a name and ``%2E`` for a dot at its start; a file that was joined of the same
+    recordings before is kept. An utterance that fits to no other stays as it is.
 
     progress: called with the numbers of files done and in all.
 
@@ -65,7 +66,9 @@ def join_short(
             pl.col("path").alias("paths"),
             pl.col("digest").str.join(" ", ignore_nulls=False).alias("made_of"),
         )
-        .with_columns(utterance=pl.format("{}/{}-joined-{}", speaker, "session", number))
+        .with_columns(
+            utterance=pl.format("{}/{}-joined-{}", _segment(speaker), _segment("session"), number)
+        )
         .with_columns(path=pl.format("{}/{}.flac", pl.lit(str(folder.resolve())), "utterance"))
     )
     joints = [Joint(*row) for row in rows.select("paths", "path", "made_of").iter_rows()]
@@ -76,6 +79,12 @@ def join_short(
     joined = scan_recordings(rows.drop("joint", "identity", "paths", "made_of")).manifest
     alone = manifest.table.join(short, on="utterance", how="anti")
     return Manifest.joined([Manifest(alone), joined]), unreadable
+
+
+def _segment(name: str) -> pl.Expr:
+    """The names in a column as one segment of a path each: none leads to another folder."""
+    marked = pl.col(name).str.replace_all("%", "%25", literal=True)
+    return marked.str.replace_all("/", "%2F", literal=True).str.replace(r"^\.", "%2E")
 
 
 def _joints(short: pl.DataFrame, seconds: float) -> pl.Series:
