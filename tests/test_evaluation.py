@@ -11,7 +11,6 @@ from contravox.evaluation import (
     TrainingEmbeddings,
     TrialEmbeddings,
     evaluate,
-    score_trials,
 )
 from contravox.manifest import Manifest
 from contravox.protocol import Protocol
@@ -20,6 +19,7 @@ from contravox.scoring.calibration import Calibration
 from contravox.trial_making import make_trials
 from contravox.trial_set import TrialSet
 from contravox.trials import Trials
+from contravox.validation import score_trials
 from test_manifest import manifest
 
 

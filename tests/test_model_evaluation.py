@@ -6,7 +6,7 @@ import torch
 from contravox.embedding import Crops, embed_manifest
 from contravox.encoders.ecapa_tdnn import EcapaTdnnSettings
 from contravox.errors import AudioError, OverlapError, ScoringError
-from contravox.evaluation import EvaluationSettings, score_trials
+from contravox.evaluation import EvaluationSettings
 from contravox.features import FeatureSettings
 from contravox.manifest import Manifest
 from contravox.model import Model, ModelSettings
@@ -15,6 +15,7 @@ from contravox.overlap import recording_digests, speaker_digests, write_recordin
 from contravox.preparation import prepare_corpus
 from contravox.scoring.calibration import Calibration
 from contravox.trial_set import TrialSet
+from contravox.validation import score_trials
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,6 @@ from contravox.data.sampling import SpeakersUtterancesSettings
 from contravox.embedding import embed_manifest
 from contravox.embeddings import Embeddings
 from contravox.errors import CheckpointError
-from contravox.evaluation import score_trials, validate
 from contravox.features import FeatureSettings, LogMelFilterbank
 from contravox.manifest import Manifest
 from contravox.measurement import measure, metrics_of
@@ -31,6 +30,7 @@ from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
 from contravox.training.trainer import MODEL, Trainer
 from contravox.trial_set import TrialSet
+from contravox.validation import score_trials, validate
 from contravox.verifier import Verifier
 from contravox.writing import write_text
 
@@ -152,7 +152,7 @@ def _train_and_evaluate(
             shutil.rmtree(run)
             trainer = Trainer(recipe, run, progress=report)
             model = trainer.fit()
-    rate, threshold = validate(model, validation)
+    rate, threshold, _ = validate(model, {validation.name: validation})
     model.annotate(threshold=threshold, threshold_source=validation.name)
     model.save(run / MODEL)
     with progress_bar("embedding the test part", "utterances") as report:
@@ -177,7 +177,7 @@ def _demo_recipe(system: DemoSystem, folder: Path, *, seed: int, epochs: int | N
     train = parts / "train" / "manifest.tsv"
     overrides = [f"data.manifest={train}", f"training.seed={seed}"]
     shipped = Recipe.read(f"small/{system.recipe}")
-    if shipped.data.validation_trials is not None:
+    if shipped.data.validation_trials:
         overrides.append(f"data.validation_trials={parts / 'validation' / 'trials.tsv'}")
     if system.initial is not None:
         overrides.append(f"training.initial_model={folder / system.initial / MODEL}")

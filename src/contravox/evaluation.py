@@ -7,19 +7,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from contravox.embedding import embed_manifest
 from contravox.embeddings import Embeddings
 from contravox.measurement import P_TARGETS, measure, metrics_of
 from contravox.metrics.conditions import conditions_of
 from contravox.metrics.embedding_map import map_embeddings
-from contravox.metrics.error_rates import equal_error_rate
 from contravox.metrics.system_result import SystemResult
-from contravox.model import Model
 from contravox.report import write_report
 from contravox.score_files import write_scores
 from contravox.scoring.calibration import Calibration
@@ -110,24 +106,6 @@ class Evaluation:
         notes = {name: str(value) for name, value in self.protocol.items() if value is not None}
         title = f"{result.name} on {trial_set.name}"
         write_report(folder / "report.html", title, [result], notes, trial_set)
-
-
-def score_trials(
-    embeddings: Embeddings, trial_set: TrialSet, comparison: Comparison = "cosine"
-) -> NDArray[np.float32]:
-    """Plain score of each trial, (k,). Raises TrialsError for an utterance without embedding."""
-    scorer = Scorer(ScoringSettings(), comparison=comparison)
-    return scorer.score(embeddings, trial_set.trials, trial_set.enrolments).scores
-
-
-def validate(model: Model, trial_set: TrialSet) -> tuple[float, float]:
-    """A model's equal error rate on a set of trials, and its threshold.
-
-    Raises AudioError, MetricError.
-    """
-    embeddings = embed_manifest(model, trial_set.manifest)
-    scores = score_trials(embeddings, trial_set, model.settings.comparison)
-    return equal_error_rate(scores, trial_set.trials.targets)
 
 
 def evaluate(

@@ -54,7 +54,8 @@ class Pace:
 
     def __init__(self, unit: str = "") -> None:
         self.unit = unit
-        self.total: int | None = None
+        self.total = self.done = self.first = -1
+        self.since = 0.0
 
     def told(self, done: int, total: int, now: float | None = None) -> str:
         """Such as ``12.5 steps/s, 0:03:20 left``; nothing before anything was done.

@@ -77,7 +77,7 @@ def test_full_size_recipes_say_how_large_their_corpus_is(name):
 def test_full_size_recipes_choose_no_epoch_by_a_test_list():
     for name in shipped_recipes():
         if "/" not in name:
-            assert Recipe.read(name).data.validation_trials is None
+            assert not Recipe.read(name).data.validation_trials
 
 
 def test_steps_without_the_corpus():

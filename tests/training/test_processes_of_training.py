@@ -149,7 +149,7 @@ def two_epochs(corpus):
         corpus, RANDOM, epochs=2, checkpoint_steps=1, optimiser={"learning_rate": 0.01}
     )
     trials = corpus / "validation" / "trials.tsv"
-    data = recipe.data.model_copy(update={"validation_trials": trials})
+    data = recipe.data.model_copy(update={"validation_trials": (trials,)})
     return recipe.model_copy(update={"data": data})
 
 

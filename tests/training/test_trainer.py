@@ -18,7 +18,6 @@ from contravox.errors import (
     RecipeError,
     TrainingError,
 )
-from contravox.evaluation import validate
 from contravox.manifest import Manifest
 from contravox.model import Model
 from contravox.overlap import recording_digests, recordings_trained_on, speaker_digests
@@ -27,6 +26,7 @@ from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
 from contravox.training.trainer import Trainer
 from contravox.trial_making import make_trials
+from contravox.validation import validate
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +114,30 @@ def test_training_lowers_the_loss_and_writes_what_it_says(make_recipe, tmp_path)
     # The model kept is that of the best validation, with the threshold set there.
     rates = [e["validation"]["equal_error_rate"] for e in read_log(tmp_path) if "validation" in e]
     assert trainer.progress.best_rate == min(rates)
-    rate, threshold = validate(model, trainer.validation)
+    rate, threshold, _ = validate(model, trainer.validation)
     assert rate == pytest.approx(min(rates))
     assert model.settings.threshold == pytest.approx(threshold, abs=1e-5)
+
+
+def test_several_lists_choose_the_epoch_by_their_mean(make_recipe, corpus, tmp_path):
+    lists = [corpus / part / "trials.tsv" for part in ("validation", "test")]
+    recipe = make_recipe(epochs=3)
+    data = recipe.data.model_copy(update={"validation_trials": tuple(lists)})
+    trainer = Trainer(recipe.model_copy(update={"data": data}), tmp_path)
+    model = trainer.fit()
+    logged = [entry for entry in read_log(tmp_path) if "validation" in entry]
+    assert all(list(entry["equal_error_rate"]) == [str(path) for path in lists] for entry in logged)
+    means = [sum(entry["equal_error_rate"].values()) / 2 for entry in logged]
+    assert [entry["validation"]["equal_error_rate"] for entry in logged] == pytest.approx(means)
+    assert trainer.progress.best_rate == pytest.approx(min(means))
+    alone = [validate(model, {"one": trainer.validation[str(path)]}).rate for path in lists]
+    best = logged[int(np.argmin(means))]["equal_error_rate"]
+    assert list(best.values()) == pytest.approx(alone)
+    assert model.settings.threshold_source == ", ".join(map(str, lists))
+    Trainer(trainer.recipe, tmp_path).fit(resume=True)
+    only_one = data.model_copy(update={"validation_trials": (lists[0],)})
+    with pytest.raises(CheckpointError, match=r"data\.validation_trials held something else"):
+        Trainer(recipe.model_copy(update={"data": only_one}), tmp_path).fit(resume=True)
 
 
 def test_margins_follow_their_schedule(make_recipe, tmp_path):
@@ -399,8 +420,8 @@ def test_nothing_is_validated_on_what_any_stage_was_trained_on(make_recipe, corp
         recipe = make_recipe(epochs=1, **training)
         update = {
             "manifest": manifests,
-            "validation_trials": tmp_path / "trials.tsv" if validate else None,
-            "validation_manifest": train,
+            "validation_trials": (tmp_path / "trials.tsv",) if validate else (),
+            "validation_manifest": (train,),
             "allow_overlap": allow_overlap,
         }
         data = recipe.data.model_copy(update=update)

@@ -111,10 +111,12 @@ def _without_absent(recipe: Recipe) -> tuple[Recipe, list[str]]:
     raw = recipe.model_dump()
     absent = []
     for group, key in LEFT_OUT:
-        path = (raw[group] or {}).get(key)
-        if path is not None and not Path(path).exists():
+        named = (raw[group] or {}).get(key)
+        paths = named if isinstance(named, tuple) else (named,)
+        gone = [str(path) for path in paths if path is not None and not Path(path).exists()]
+        if gone:
             raw[group][key] = None
-            absent.append(str(path))
+            absent += gone
     return Recipe.model_validate(raw), absent
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os.path
+from collections.abc import Iterable
 
 import polars as pl
 
@@ -12,18 +13,18 @@ from contravox.trial_set import TrialSet
 
 
 def input_digests(
-    recipe: Recipe, manifest: Manifest, identities: pl.Series, validation: TrialSet | None
+    recipe: Recipe, manifest: Manifest, identities: pl.Series, validation: Iterable[TrialSet]
 ) -> dict[str, str]:
     """A digest of what each file that a recipe names holds, by the recipe's key.
 
     It is the same where a corpus has moved to another folder. manifest, identities: of
-    ``TrainingCorpus``.
+    ``TrainingCorpus``. validation: every list of trials.
 
     Raises ManifestError or ModelError where a file cannot be read.
     """
     digests = {"data.manifest": digest_of(contents(manifest), identities.to_frame("identity"))}
-    if validation is not None:
-        digests["data.validation_trials"] = trial_set_digest(validation)
+    if lists := [trial_set_digest(each) for each in validation]:
+        digests["data.validation_trials"] = " ".join(lists)
     for key in ("noises", "rooms"):
         path = getattr(recipe.augmentation, key, None)
         if path is not None:

@@ -33,24 +33,29 @@ def _paths(value: Any) -> Iterator[Path]:
 
 
 def _several(value: Any) -> Any:
+    if value is None:
+        return ()
     return (value,) if isinstance(value, str | Path) else value
+
+
+Paths = Annotated[tuple[Path, ...], Field(max_length=1000), BeforeValidator(_several)]
+"""One path or a list of them; null for none."""
 
 
 class DataSettings(Settings):
     """manifest: the utterances to train on, from one manifest or a list of them.
 
-    validation_trials: a list, or the folder of one, by which the best epoch is chosen and the
-    threshold set. speakers, utterances: how many the manifests hold when whole.
+    validation_trials: a list or several, each a file or its folder, by which the best epoch is
+    chosen and the threshold set; of several each counts the same (see ``validation``).
+    speakers, utterances: how many the manifests hold when whole.
     """
 
-    manifest: Annotated[
-        tuple[Path, ...], Field(min_length=1, max_length=1000), BeforeValidator(_several)
-    ]
+    manifest: Annotated[Paths, Field(min_length=1)]
     speakers: Stated | None = Field(None, description="of the release, to compare and dry-run")
     utterances: Stated | None = Field(None, description="of the release, likewise")
-    validation_trials: Path | None = None
-    validation_manifest: Path | None = Field(
-        None, description="default: manifest.tsv in the folder of the trials"
+    validation_trials: Paths = ()
+    validation_manifest: Paths = Field(
+        (), description="of all lists, or of each; default: manifest.tsv in the folder of each"
     )
     allow_overlap: bool = Field(
         False, description="validate on speakers or recordings that are trained on"

@@ -12,7 +12,6 @@ from lightning_fabric.plugins import Precision
 from contravox.data.batch import Batch
 from contravox.data.unmixed_batch import UnmixedBatch
 from contravox.errors import CheckpointError, TrainingError
-from contravox.evaluation import validate
 from contravox.model import Model
 from contravox.objectives import positive_shares
 from contravox.objectives.gathering import gather
@@ -40,7 +39,7 @@ from contravox.training.step_clock import StepClock
 from contravox.training.supervision import check_supervision
 from contravox.training.trained_objectives import NAME as OBJECTIVES
 from contravox.training.trained_objectives import save_objectives
-from contravox.trial_set import TrialSet
+from contravox.validation import Validation, read_validation, validate
 from contravox.writing import write_text
 
 MODEL = "model.safetensors"
@@ -97,15 +96,14 @@ class Trainer:
                 labels_used=self.heritage.labels_used,
                 trained_on=tuple(sorted(self.heritage.speakers)),
             )
-            self.validation = None
-            if recipe.data.validation_trials is not None:
-                self.validation = TrialSet.read(
-                    recipe.data.validation_trials, recipe.data.validation_manifest
-                )
-                if not recipe.data.allow_overlap:
-                    self.heritage.refuse(self.validation)
+            self.validation = read_validation(
+                recipe.data.validation_trials, recipe.data.validation_manifest
+            )
+            if not recipe.data.allow_overlap:
+                for each in self.validation.values():
+                    self.heritage.refuse(each)
             self.inputs = input_digests(
-                recipe, self.corpus.manifest, self.corpus.identities, self.validation
+                recipe, self.corpus.manifest, self.corpus.identities, self.validation.values()
             )
         self.system, self.optimiser = self.fabric.setup(
             system, make_optimiser(system, settings.optimiser)
@@ -281,22 +279,25 @@ class Trainer:
         model: Model = self.system.model
         seconds = self.heritage.training_seconds + self.progress.seconds
         model.annotate(training_seconds=round(seconds, 1))
-        if self.validation is None:
+        if not self.validation:
             self._save(model)
             return False
-        step, result = self.progress.step, (0.0, 0.0)
+        step, result = self.progress.step, Validation(0.0, 0.0, {})
         with errors_of_any(self.fabric):
             if leads():
                 result = validate(model, self.validation)
-        rate, threshold = self.fabric.broadcast(result)
+        rate, threshold, rates = self.fabric.broadcast(result)
+        entry = {"validation": {"equal_error_rate": rate, "threshold": threshold}}
+        if len(rates) > 1:
+            entry["equal_error_rate"] = rates
         with errors_of_any(self.fabric):
-            log.write(step - 1, {"validation": {"equal_error_rate": rate, "threshold": threshold}})
+            log.write(step - 1, entry)
         if leads():
             self.report(step, self.total_steps, f"validation equal error rate {rate:.2%}")
         if self.progress.best_rate is None or rate < self.progress.best_rate:
             self.progress.best_rate = rate
             self.progress.unimproved = 0
-            model.annotate(threshold=threshold, threshold_source=self.validation.name)
+            model.annotate(threshold=threshold, threshold_source=", ".join(self.validation))
             self._save(model)
         else:
             self.progress.unimproved += 1
