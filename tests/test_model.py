@@ -1,6 +1,8 @@
 import contextlib
 import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -208,6 +210,18 @@ def test_what_is_no_file_is_no_model(tmp_path):
     for path in (tmp_path, tmp_path / "pipe"):
         with pytest.raises(ModelError, match="no such model"):
             Model.load(path)
+
+
+def test_loading_takes_no_compiler(tmp_path):
+    paths = [str(tmp_path / f"{encoder.name}.safetensors") for encoder in ENCODERS]
+    for encoder, path in zip(ENCODERS, paths, strict=True):
+        Model(ModelSettings(encoder=encoder)).save(path)
+    program = (
+        "import sys; from contravox.model import Model; "
+        f"[Model.load(path) for path in {paths}]; print('torch._dynamo' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.stdout.strip() == "False", run.stderr
 
 
 def test_only_finite_numbers_are_noted(tmp_path):

@@ -20,7 +20,7 @@ from contravox.features import FeatureSettings, LogMelFilterbank
 from contravox.scoring.calibration import Calibration
 from contravox.scoring.scorer import Comparison
 from contravox.settings import NotNegative, Settings, first_mistake, shown
-from contravox.weights import kind_of, read_weights
+from contravox.weights import kind_of, read_weights, without_numbers
 from contravox.writing import atomic_path
 
 FORMAT = 1
@@ -126,9 +126,10 @@ class Model(nn.Module):
             raise ModelError(f"{path}: no such model: `contravox train` writes one")
         metadata, weights = read_weights(path)
         settings = _read_settings(path, metadata)
-        # Without numbers at first, so that sizes are compared before they are believed.
-        with torch.device("meta"):
-            _check_shapes(path, cls(settings).state_dict(), weights)
+        # Sizes are compared before they are believed.
+        with without_numbers():
+            encoder = build_encoder(settings.encoder, settings.features.bins).state_dict()
+        _check_shapes(path, {f"encoder.{name}": each for name, each in encoder.items()}, weights)
         model = cls(settings)
         model.load_state_dict(weights)
         return model.eval().to(device)

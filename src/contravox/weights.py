@@ -1,9 +1,14 @@
 """Trained numbers in safetensors files, which anyone may have written."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from contravox.errors import ModelError, brief
 
@@ -46,6 +51,28 @@ def wrong_with(name: str, tensor: Tensor) -> str | None:
     if low < 0 and name.endswith("running_var"):
         return "holds variances below zero"
     return None
+
+
+@contextmanager
+def without_numbers() -> Iterator[None]:
+    """Within, modules get shapes but no numbers, so that any size can be looked at."""
+    with torch.device("meta"), _Undrawn():
+        yield
+
+
+class _Undrawn(TorchFunctionMode):
+    """Random numbers are not drawn: where there are none, PyTorch loads its compiler to do so."""
+
+    def __torch_function__(
+        self,
+        function: Any,
+        types: Sequence[type],
+        arguments: tuple[Any, ...] = (),
+        keywords: dict[str, Any] | None = None,
+    ) -> Any:
+        if function is torch.Tensor.normal_:
+            return arguments[0]
+        return function(*arguments, **(keywords or {}))
 
 
 def kind_of(tensor: Tensor | None) -> str:
