@@ -118,6 +118,46 @@ def test_a_list_that_contradicts_the_manifest_is_refused(row, kind, who):
     assert len(TrialSet.of(trials(*PAIRS[1:], row), Manifest(unknown), Protocol("l")).trials) == 2
 
 
+@pytest.mark.parametrize(
+    ("rows", "wrong", "pair"),
+    [
+        ([("a", "b", True), ("c", "d", True), ("a", "b", False)], 2, "'a' and 'b'"),
+        ([("c", "d", False), ("a", "b", False), ("b", "a", True)], 2, "'a' and 'b'"),
+        ([("a", "b", True), ("c", "c", False)], 1, "'c' and 'c'"),
+    ],
+)
+def test_a_list_that_contradicts_itself_is_refused_though_nobody_is_known(
+    tmp_path, rows, wrong, pair
+):
+    trials(*rows).write(tmp_path / "trials.tsv")
+    with pytest.raises(TrialsError, match=f"{wrong} of {len(rows)} trials .* such as {pair}, "):
+        TrialSet.read_alone(tmp_path)
+
+
+def test_an_enrolment_is_no_utterance_of_its_name(tmp_path):
+    """The trial of an enrolment with the recording it is called like says nothing of itself."""
+    rows = [("a", "b", True), ("b", "a", False), ("a", "a", False)]
+    trials(*rows).write(tmp_path / "trials.tsv")
+    enrolments(("a", "c"), ("b", "d")).write(tmp_path / "enrolments.tsv")
+    alone = TrialSet.read_alone(tmp_path)
+    assert (alone.heard_twice, alone.listed_twice) == (0, 0)
+    trials(*rows, ("a", "b", False)).write(tmp_path / "trials.tsv")
+    with pytest.raises(TrialsError, match="2 of 4 trials cannot be true together"):
+        TrialSet.read_alone(tmp_path)
+
+
+def test_pairs_listed_before_are_counted_in_either_order_and_by_any_name():
+    rows = [*PAIRS, *((test, enrolment, same) for enrolment, test, same in PAIRS), PAIRS[0]]
+    assert TrialSet.of(trials(*rows), manifest(), Protocol("l")).listed_twice == 3
+    copies = Manifest(manifest().table.with_columns(path=pl.col("speaker")))
+    rows = [("s0/u0", "s1/u0", False), ("s1/u1", "s0/u2", False)]
+    assert TrialSet.of(trials(*rows), manifest(), Protocol("l")).listed_twice == 0
+    assert TrialSet.of(trials(*rows), copies, Protocol("l")).listed_twice == 1
+    models = [*MODELS, MODELS[0]]
+    made = TrialSet.of(trials(*models), manifest(), Protocol("l"), enrolments(*BEHIND))
+    assert made.listed_twice == 1
+
+
 def test_an_enrolment_of_two_people_is_refused():
     two = enrolments(*BEHIND, ("n", "s2/u0"))
     with pytest.raises(TrialsError, match=r"enrolment 'n' is of several speakers, s1, s2: "):

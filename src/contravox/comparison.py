@@ -20,8 +20,8 @@ from contravox.trial_set import TrialSet
 class Comparison:
     """Two systems on the same trials.
 
-    first, second: where their scores are from. trials: how many; duplicates: how many of these are
-    in the list for the second time or more, all counted. speakers, replicates: of the bootstrap.
+    first, second: where their scores are from. trials: how many; duplicates: how many of these
+    compare what one before them does, all counted. speakers, replicates: of the bootstrap.
     differences: of each measure. unlike: what differs in the protocols they were scored by, as
     name, first and second.
     """
@@ -83,7 +83,7 @@ def compare(
         second=str(second),
         trial_list=trial_set.name,
         trials=len(table),
-        duplicates=len(table) - table.select("enrolment", "test").n_unique(),
+        duplicates=trial_set.listed_twice,
         speakers=pl.concat([pl.Series(enrolment), pl.Series(test)]).n_unique(),
         replicates=replicates,
         differences=differences,

@@ -194,7 +194,7 @@ def protocol_of(
         **{key.replace("_", " "): value for key, value in asdict(protocol).items()},
         "targets": int(trials.targets.sum()),
         "non-targets": int((~trials.targets).sum()),
-        "trials listed twice": len(trials) - trials.table.n_unique(),
+        "trials listed twice": trial_set.listed_twice,
         "trials of a recording with itself": trial_set.heard_twice,
         "speakers": len(trial_set.manifest.speakers),
         "enrolment": protocol.enrolment + (f": {several}" if several else ""),

@@ -175,10 +175,26 @@ class TrialSet:
         manifest has digests.
         """
         if self.enrolments is None:
-            return int((self._enrolled["recording"] == self._tested["recording"]).sum())
+            return int((self._enrolled["number"] == self._tested["number"]).sum())
         behind = self.enrolments.table.join(self._utterances, on="utterance")
-        tested = self.trials.table.select("enrolment", recording=self._tested["recording"])
-        return len(tested.join(behind, on=["enrolment", "recording"], how="semi"))
+        tested = self.trials.table.select("enrolment", number=self._tested["number"])
+        return len(tested.join(behind, on=["enrolment", "number"], how="semi"))
+
+    @cached_property
+    def listed_twice(self) -> int:
+        """How many trials compare what one before them does, in either order, by whatever names."""
+        return len(self.trials) - self._pairs.n_unique()
+
+    @cached_property
+    def _pairs(self) -> pl.Series:
+        """(k,) a number for what each trial compares: two recordings, the same in either order, or
+        an enrolment and a recording."""
+        one, other = self._enrolled["number"], self._tested["number"]
+        sides = pl.DataFrame({"one": one, "other": other}).cast(pl.UInt64)
+        if self.enrolments is None:
+            sides = sides.select(one=pl.min_horizontal("*"), other=pl.max_horizontal("*"))
+        # No number of a recording is above that of all.
+        return sides["one"] * (len(self.manifest) + 1) + sides["other"]
 
     @cached_property
     def _utterances(self) -> pl.DataFrame:
@@ -193,22 +209,23 @@ class TrialSet:
         )
         number = heard.select(pl.struct(pl.all()).rank("dense")).to_series()
         speaker = self.manifest.identities
-        return table.select("utterance", speaker=speaker, recording=number)
+        return table.select("utterance", speaker=speaker, number=number)
 
     @cached_property
     def _tested(self) -> pl.DataFrame:
-        """Speaker and recording of each trial's test."""
+        """Speaker of each trial's test, and the number of what is heard in it."""
         named = self.trials.table.select(utterance="test")
         return named.join(self._utterances, on="utterance", how="left", maintain_order="left")
 
     @cached_property
     def _enrolled(self) -> pl.DataFrame:
-        """Speaker of each trial's enrolment, and the recording where it is one."""
+        """Speaker and number of each trial's enrolment; or of the utterance that it is."""
         if self.enrolments is None:
             named = self.trials.table.select(utterance="enrolment")
             return named.join(self._utterances, on="utterance", how="left", maintain_order="left")
         speakers = self.enrolments.table.join(self._utterances, on="utterance")
         speakers = speakers.group_by("enrolment").agg(pl.col("speaker").drop_nulls().first())
+        speakers = speakers.with_row_index("number")
         named = self.trials.table.select("enrolment")
         return named.join(speakers, on="enrolment", how="left", maintain_order="left")
 
@@ -224,8 +241,8 @@ class TrialSet:
     def _check_speakers(self) -> None:
         """Refuse what contradicts the manifest's speakers, as far as it knows them.
 
-        Raises TrialsError for an enrolment of two people, a target trial of two, or a non-target
-        trial of one.
+        Raises TrialsError for an enrolment of two people, a target trial of two, a non-target
+        trial of one, or a pair that is both.
         """
         if self.enrolments is not None:
             behind = self.enrolments.table.join(self._utterances, on="utterance")
@@ -249,6 +266,25 @@ class TrialSet:
                 f"manifest, such as {brief(repr(trial['enrolment']))} and "
                 f"{brief(repr(trial['test']))}, a {kind} trial of speakers {who}: correct the "
                 "list, or the manifest's columns speaker and corpus"
+            )
+        if one.null_count() or other.null_count():
+            self._check_pairs()
+
+    def _check_pairs(self) -> None:
+        """Refuse what no speakers could agree with. Raises TrialsError."""
+        targets, pairs = self.trials.table["target"], self._pairs
+        itself = pl.repeat(False, len(pairs), eager=True)
+        if self.enrolments is None:
+            itself = self._enrolled["number"] == self._tested["number"]
+        if (2 * pairs + targets).n_unique() > pairs.n_unique() or (itself & ~targets).any():
+            both = pl.col("target").n_unique().over("pair") > 1
+            table = pl.DataFrame({"pair": pairs, "target": targets, "itself": itself})
+            wrong = table.select(both | (pl.col("itself") & ~pl.col("target"))).to_series()
+            row = self.trials.table.row(int(wrong.arg_true()[0]), named=True)
+            raise TrialsError(
+                f"{self.name}: {wrong.sum():,} of {len(targets):,} trials cannot be true together, "
+                f"such as {brief(repr(row['enrolment']))} and {brief(repr(row['test']))}, which "
+                "would be of one person and of two: correct the list"
             )
 
 
