@@ -16,7 +16,9 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A list of 6 speakers, and the scores of three systems: good, much worse, and the same."""
     names = [f"s{speaker}/{i}" for speaker in range(6) for i in range(5)]
     table = pl.DataFrame({"utterance": names}).with_columns(
-        speaker=pl.col("utterance").str.head(2), path=pl.lit("/x.wav"), duration=3.0
+        speaker=pl.col("utterance").str.head(2),
+        path=pl.format("/{}.wav", "utterance"),
+        duration=3.0,
     )
     table.write_csv(tmp_path / "manifest.tsv", separator="\t")
     left, right = np.triu_indices(30, k=1)
