@@ -19,6 +19,7 @@ from contravox.training.optimiser import make_optimiser
 from contravox.training.peak_memory import PeakMemory
 from contravox.training.processes import check_recipe_of_processes, join_processes, leads, share_of
 from contravox.training.recipe import Recipe
+from contravox.training.size import check_size
 from contravox.training.start import start_system
 from contravox.training.supervision import check_supervision
 
@@ -70,7 +71,9 @@ def dry_run(recipe: Recipe, *, progress: Callable[[int, int], None] = lambda *_:
     recipe, absent = _without_absent(recipe)
     there = all(path.is_file() for path in recipe.data.manifest)
     corpus = TrainingCorpus.read(recipe) if there else None
-    sampler = corpus.sampler if corpus else Sampler(recipe.sampler, _stated_labels(recipe))
+    rows, classes = (len(corpus.dataset), corpus.classes) if corpus else _stated_size(recipe)
+    check_size(recipe, rows, classes, fabric)
+    sampler = corpus.sampler if corpus else Sampler(recipe.sampler, _labels(recipe, rows, classes))
     absent += [str(path) for path in recipe.data.manifest if not path.is_file()]
     batches = sampler.batches(0)
     if leads():
@@ -120,8 +123,8 @@ def _without_absent(recipe: Recipe) -> tuple[Recipe, list[str]]:
     return Recipe.model_validate(raw), absent
 
 
-def _stated_labels(recipe: Recipe) -> NDArray[np.int64]:
-    """Labels of as many utterances as the recipe states, as many of each speaker."""
+def _stated_size(recipe: Recipe) -> tuple[int, int]:
+    """Utterances and classes that the recipe states, those of other speeds included."""
     data = recipe.data
     if data.utterances is None or (data.speakers is None and data.labels == "speaker"):
         raise RecipeError(
@@ -130,8 +133,15 @@ def _stated_labels(recipe: Recipe) -> NDArray[np.int64]:
         )
     classes = data.utterances if data.labels == "utterance" else data.speakers
     assert classes is not None
-    labels = np.arange(data.utterances) % classes
-    return np.concatenate([labels + classes * copy for copy in range(1 + len(data.speeds))])
+    copies = 1 + len(data.speeds)
+    return copies * data.utterances, copies * classes
+
+
+def _labels(recipe: Recipe, rows: int, classes: int) -> NDArray[np.int64]:
+    """Labels (rows,) of as many utterances of each class of a speed."""
+    copies = 1 + len(recipe.data.speeds)
+    labels = np.arange(rows // copies) % (classes // copies)
+    return np.concatenate([labels + classes // copies * copy for copy in range(copies)])
 
 
 def _generated(

@@ -34,6 +34,7 @@ from contravox.training.processes import (
 )
 from contravox.training.reading import read_batches
 from contravox.training.recipe import Recipe
+from contravox.training.size import check_size
 from contravox.training.start import start_system
 from contravox.training.step_clock import StepClock
 from contravox.training.supervision import check_supervision
@@ -83,6 +84,7 @@ class Trainer:
         with errors_of_any(self.fabric):
             check_recipe_of_processes(recipe, self.fabric)
             self.corpus = TrainingCorpus.read(recipe)
+            check_size(recipe, len(self.corpus.dataset), self.corpus.classes, self.fabric)
             batches = self.corpus.sampler.batches(0)
             if leads():
                 check_supervision(recipe, batches, self.corpus.sampler.labels)
