@@ -32,6 +32,10 @@ def test_scores_of_any_names_come_back_in_the_order_of_the_list(tmp_path):
         ("enrolment\ttest\ttarget\tscore\na\tb\t1\t1e999\n", "row 2: a b 1 1e999 is not"),
         ("enrolment\ttest\ttarget\tscore\na\tb\t1\t-1e308\n", "row 2: a b 1 -1e308 is not"),
         ("enrolment\ttest\ttarget\tscore\na\tb\t2\t1\n", "row 2: a b 2 1 is not"),
+        (
+            'enrolment\ttest\ttarget\tscore\na\tb\t0\t1\na\t"c ""d"\t0\t1\n',
+            "contradicts list in 1 trials, such as 'a' and 'b', a non-target trial here",
+        ),
         ("enrolment\ttest\ttarget\tscore\na\tb\t1\t1\n", "has no score for 1 of the 2 trials"),
     ],
 )

@@ -55,11 +55,27 @@ def aligned_scores(path: Path, trials: pl.DataFrame, name: str) -> NDArray[np.fl
     missing = joined["score"].null_count()
     extra = len(scored) - (len(listed) - missing)
     if missing or extra:
+        _refuse_contradictions(scores, trials, path, name)
         raise TrialsError(
             f"{path}: has no score for {missing:,} of the {len(listed):,} trials of {name}, and "
             f"{extra:,} scores of trials that are not in it: score the same list with both systems"
         )
     return joined["score"].to_numpy()
+
+
+def _refuse_contradictions(
+    scores: pl.DataFrame, trials: pl.DataFrame, path: Path, name: str
+) -> None:
+    """Raises TrialsError where scores are of the very pairs, but call them otherwise."""
+    otherwise = scores.join(trials, on=TRIAL, how="anti").join(trials, on=TRIAL[:2], how="semi")
+    if len(otherwise):
+        enrolment, test, target = otherwise.select(TRIAL).row(0)
+        here, there = ("target", "non-target") if target else ("non-target", "target")
+        raise TrialsError(
+            f"{path}: contradicts {name} in {len(otherwise):,} trials, such as "
+            f"{brief(repr(enrolment))} and {brief(repr(test))}, a {here} trial here and a {there} "
+            "trial there: score the list as it is now"
+        )
 
 
 def _read_scores(path: Path) -> pl.DataFrame:
