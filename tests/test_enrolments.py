@@ -23,6 +23,7 @@ def test_written_and_read_again(tmp_path):
         ("enrolment\tutterance\n", "holds no enrolment"),
         ("a\tb\n1\t2\n", "has no column 'enrolment', only a, b"),
         ("enrolment\tutterance\na\tb\na\t\n", "row 3: has no utterance"),
+        ("enrolment\tutterance\na\tb\na\tc\nb\tb\na\tb\n", "row 5: utterance 'b' is behind"),
         ("enrolment\tutterance\n \tb\n", "row 2: has no enrolment"),
     ],
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from contravox.errors import TrialsError
+from contravox.errors import TrialsError, brief
 from contravox.tables import read_table, write_table
 
 COLUMNS = ["enrolment", "utterance"]
@@ -34,6 +34,13 @@ class Enrolments:
             blank = (table[name].fill_null("").str.strip_chars() == "").arg_true()
             if len(blank):
                 raise TrialsError(f"{path}: row {blank[0] + 2}: has no {name}: fill it in")
+        again = table.select(~pl.struct(COLUMNS).is_first_distinct()).to_series().arg_true()
+        if len(again):
+            enrolment, utterance = map(brief, map(repr, table.row(int(again[0]))))
+            raise TrialsError(
+                f"{path}: row {again[0] + 2}: utterance {utterance} is behind enrolment "
+                f"{enrolment} already, and would weigh double: remove one of the rows"
+            )
         return cls(table)
 
     def write(self, path: Path) -> None:

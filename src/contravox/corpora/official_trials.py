@@ -56,7 +56,7 @@ def official_trials(
         )
         if enrolments:
             used = enrolments.table.join(there.table, on="enrolment", how="semi")
-            enrolments = Enrolments(used)
+            enrolments = Enrolments(used.unique(maintain_order=True))
         yield TrialSet.of(there, manifest, protocol, enrolments)
     if absent:
         note(f"{folder}: looked for these trial lists, which are not there: {', '.join(absent)}")
