@@ -104,6 +104,24 @@ def test_where_the_corpus_is_its_sizes_count(tone_corpus, tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "corpus"]
 
 
+def test_what_an_epoch_holds_is_said(tone_corpus, tmp_path, monkeypatch, capsys):
+    prepare_corpus("folder", tone_corpus, tmp_path / "corpus", split=True)
+    command = ["contravox", "train", "small/mfcon_ecapa", *TINY, "sampler.speakers=8"]
+    cap = ["sampler.utterances_per_speaker=2", "--dry-run"]
+    monkeypatch.setattr("sys.argv", [*command, *cap])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    assert (
+        "an epoch has of tones: 16 segments (100.0%) of 16 utterances, 8 speakers, at most 12.50% "
+        "of one speaker\n"
+    ) in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", [*command, *cap, "--json"])
+    with pytest.raises(SystemExit):
+        main()
+    assert json.loads(capsys.readouterr().out)["corpora"]["tones"]["utterances"] == 16
+
+
 def test_a_corpus_of_unknown_size_is_asked_for():
     with pytest.raises(RecipeError, match=r"manifest\.tsv: not there, .* set data\.speakers and"):
         dry_run(Recipe.read("small/mfcon", TINY))

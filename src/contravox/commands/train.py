@@ -108,15 +108,23 @@ def _dry_run(recipe: "Recipe", as_json: bool) -> None:
     if not leads():
         return
     if as_json:
-        print_json(asdict(run))
+        corpora = {name: part._asdict() for name, part in run.corpora.items()}
+        print_json(asdict(run) | {"corpora": corpora})
         return
     for path in run.absent:
         note(f"not there, left out: {path}")
     memory = "unknown" if run.peak_memory is None else f"{run.peak_memory / 1e9:.2f} GB"
+    label = "speaker" if recipe.data.labels == "speaker" else "utterance"
+    epoch = "".join(
+        f"an epoch has of {name or 'no named corpus'}: {part.segments:,} segments "
+        f"({part.share:.1%}) of {part.utterances:,} utterances, {part.identities:,} {label}s, at "
+        f"most {part.largest:.2%} of one {label}\n"
+        for name, part in run.corpora.items()
+    )
     print(
         f"parameters: {run.encoder_parameters:,} in the encoder, {run.training_parameters:,} more "
         f"in training\n"
         f"batch: {run.batch:,} segments of {run.segment_seconds:g} s\n"
-        f"steps: {run.steps_per_epoch:,} an epoch, {run.steps:,} in all\n"
+        f"steps: {run.steps_per_epoch:,} an epoch, {run.steps:,} in all\n{epoch}"
         f"one step on {run.device}: {run.seconds:.1f} s, peak memory {memory}"
     )

@@ -1,15 +1,17 @@
 """Which segments make a batch."""
 
+import itertools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from contravox.data.shares import CorpusShares, ShareSettings, UtteranceCap
 from contravox.errors import RecipeError
-from contravox.settings import Count, Settings
+from contravox.settings import Count
 
 
 class SegmentRequest(NamedTuple):
@@ -26,8 +28,11 @@ class SegmentRequest(NamedTuple):
     seed: int
 
 
-class RandomUtterancesSettings(Settings):
-    """Utterances drawn at random, each once an epoch; ``segments`` from each."""
+class RandomUtterancesSettings(ShareSettings):
+    """Utterances drawn at random, each once an epoch; ``segments`` from each.
+
+    With shares of corpora some come more often in an epoch, never twice in a batch.
+    """
 
     name: Literal["random_utterances"] = "random_utterances"
     utterances: Count = Field(200, description="utterances in a batch")
@@ -38,7 +43,7 @@ class RandomUtterancesSettings(Settings):
         return self.utterances * self.segments
 
 
-class SpeakersUtterancesSettings(Settings):
+class SpeakersUtterancesSettings(ShareSettings):
     """``speakers`` different speakers, ``utterances`` of each, ``segments`` from each of those.
 
     Every utterance is drawn about once an epoch. A speaker with too few utterances for a group
@@ -63,9 +68,10 @@ SamplerSettings = Annotated[
 class Sampler:
     """Batches of segment requests, the same for the same seed and epoch.
 
-    labels: (n,) int, label of each utterance of the manifest.
+    labels: (n,) int, label of each utterance of the manifest. corpora: (n,) names of their corpora;
+    None where they are not known, as in a dry run without the corpus, and shares then not kept.
 
-    Raises RecipeError where the manifest is too small for one batch.
+    Raises RecipeError where the manifest is too small for one batch, or has no corpus of a name.
     """
 
     def __init__(
@@ -73,22 +79,29 @@ class Sampler:
         settings: RandomUtterancesSettings | SpeakersUtterancesSettings,
         labels: NDArray[np.int64],
         *,
+        corpora: NDArray[np.str_] | None = None,
         seed: int = 0,
     ) -> None:
         self.settings = settings
         self.labels = labels
         self.seed = seed
+        self.cap = self.shares = None
+        if settings.utterances_per_speaker is not None:
+            self.cap = UtteranceCap(labels, settings.utterances_per_speaker, seed)
+        if settings.corpus_shares and corpora is not None:
+            self.shares = CorpusShares(corpora, settings.corpus_shares)
+        groups = self._groups(0, np.random.default_rng(0))
         if isinstance(settings, SpeakersUtterancesSettings):
-            self._check("speakers", settings.speakers, len(np.unique(labels)))
+            self._check("speakers", settings.speakers, len(np.unique(labels[groups])))
         else:
-            self._check("utterances", settings.utterances, len(labels))
+            self._check("utterances", settings.utterances, len(np.unique(groups)))
 
     @staticmethod
     def _check(key: str, wanted: int, held: int) -> None:
         if wanted > held:
             raise RecipeError(
-                f"sampler.{key} is {wanted} but the training manifest holds only {held}: "
-                f"set sampler.{key}={held} or less, or train on more"
+                f"sampler.{key} is {wanted} but an epoch of the training manifest holds only "
+                f"{held}: set sampler.{key}={held} or less, or train on more"
             )
 
     def batches(self, epoch: int) -> list[list[SegmentRequest]]:
@@ -100,10 +113,14 @@ class Sampler:
         section 3.3) shuffle for that reason.
         """
         generator = np.random.default_rng([self.seed, epoch])
+        groups = self._groups(epoch, generator)
+        rows: Iterable[NDArray[np.int64]]
         if isinstance(self.settings, SpeakersUtterancesSettings):
-            rows = list(self._speaker_batches(generator, self.settings))
+            rows = _dealt(groups, self.labels[groups[:, 0]], self.settings.speakers, generator)
+        elif self.shares is not None:
+            rows = _dealt(groups, groups[:, 0], self.settings.utterances, generator)
         else:
-            order = generator.permutation(len(self.labels))
+            order = generator.permutation(groups[:, 0])
             size = self.settings.utterances
             rows = [order[low : low + size] for low in range(0, len(order) - size + 1, size)]
         batches = [self._requests(batch, generator) for batch in rows]
@@ -111,33 +128,16 @@ class Sampler:
         orders = np.random.default_rng([self.seed, epoch, 1])
         return [[batch[row] for row in orders.permutation(len(batch))] for batch in batches]
 
-    def _speaker_batches(
-        self, generator: np.random.Generator, settings: SpeakersUtterancesSettings
-    ) -> Iterator[NDArray[np.int64]]:
-        """Rows of each batch: groups of one speaker's utterances, no speaker twice in a batch."""
-        order = np.lexsort((generator.random(len(self.labels)), self.labels))
-        edges = np.flatnonzero(np.diff(self.labels[order])) + 1
-        groups: list[NDArray[np.int64]] = []
-        for rows in np.split(order, edges):
-            # Fill the last group, and the only one of a short speaker, from the start again.
-            filled = np.resize(rows, -(-len(rows) // settings.utterances) * settings.utterances)
-            groups.extend(filled.reshape(-1, settings.utterances))
-        waiting: deque[NDArray[np.int64]] = deque()
-        for _ in range(len(groups) // settings.speakers):
-            batch: dict[int, NDArray[np.int64]] = {}
-            deferred = []
-            while len(batch) < settings.speakers:
-                if not waiting:
-                    # At first; and when only speakers already in the batch are left.
-                    waiting.extend(groups[index] for index in generator.permutation(len(groups)))
-                group = waiting.popleft()
-                label = int(self.labels[group[0]])
-                if label in batch:
-                    deferred.append(group)
-                else:
-                    batch[label] = group
-            waiting.extendleft(reversed(deferred))
-            yield np.concatenate(list(batch.values()))
+    def _groups(self, epoch: int, generator: np.random.Generator) -> NDArray[np.int64]:
+        """(g, k) rows of an epoch's groups of one speaker's utterances, as many in every epoch."""
+        rows = np.arange(len(self.labels)) if self.cap is None else self.cap.rows(epoch)
+        if isinstance(self.settings, SpeakersUtterancesSettings):
+            groups = _grouped(rows, self.labels[rows], self.settings.utterances, generator)
+        else:
+            groups = rows[:, None]
+        if self.shares is None:
+            return groups
+        return self.shares.draw(groups, self.labels[groups[:, 0]], generator)
 
     def _requests(
         self, rows: NDArray[np.int64], generator: np.random.Generator
@@ -152,3 +152,43 @@ class Sampler:
                 views[label] = view + 1
                 requests.append(SegmentRequest(row, segment, view, seed))
         return requests
+
+
+def _grouped(
+    rows: NDArray[np.int64], labels: NDArray[np.int64], size: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """Rows (n,) in groups (g, size) of one label (n,), drawn anew."""
+    order = np.lexsort((generator.random(len(rows)), labels))
+    edges = np.flatnonzero(np.diff(labels[order])) + 1
+    groups = []
+    for own in np.split(rows[order], edges):
+        # Fill the last group, and the only one of a short speaker, from the start again.
+        filled = np.resize(own, -(-len(own) // size) * size)
+        groups.append(filled.reshape(-1, size))
+    return np.concatenate(groups)
+
+
+def _dealt(
+    groups: NDArray[np.int64], keys: NDArray[np.int64], size: int, generator: np.random.Generator
+) -> Iterator[NDArray[np.int64]]:
+    """Rows of each batch: ``size`` of the groups (g, k), no key (g,) twice in a batch."""
+    waiting: deque[int] = deque()
+    # Groups that came up while their key was in the batch, by key, each with its turn. Of a key
+    # with many there are thousands, which no batch looks through.
+    deferred: dict[int, deque[tuple[int, int]]] = {}
+    turns = itertools.count()
+    for _ in range(len(groups) // size):
+        first = sorted(deferred, key=lambda key: deferred[key][0])[:size]
+        batch = {key: deferred[key].popleft()[1] for key in first}
+        deferred = {key: others for key, others in deferred.items() if others}
+        while len(batch) < size:
+            if not waiting:
+                # At first; and when only keys already in the batch are left.
+                waiting.extend(generator.permutation(len(groups)).tolist())
+            group = waiting.popleft()
+            key = int(keys[group])
+            if key in batch:
+                deferred.setdefault(key, deque()).append((next(turns), group))
+            else:
+                batch[key] = group
+        yield groups[list(batch.values())].ravel()

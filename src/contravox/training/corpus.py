@@ -48,7 +48,14 @@ class TrainingCorpus:
             speeds=recipe.data.speeds,
             augmentation=recipe.augmentation,
         )
-        sampler = Sampler(recipe.sampler, dataset.labels, seed=recipe.training.seed)
+        # A corpus at another speed is the same corpus.
+        speeds = 1 + len(recipe.data.speeds)
+        sampler = Sampler(
+            recipe.sampler,
+            dataset.labels,
+            corpora=np.tile(corpus_names(manifest).to_numpy(), speeds),
+            seed=recipe.training.seed,
+        )
         return cls(manifest, identities, dataset, sampler)
 
     @property
@@ -85,6 +92,13 @@ class TrainingCorpus:
             if (expected := getattr(release, what)) not in (None, count)
         ]
         return ", ".join(different) or None
+
+
+def corpus_names(manifest: Manifest) -> pl.Series:
+    """(n,) name of the corpus of each utterance, empty where there is none."""
+    if "corpus" not in manifest.table.columns:
+        return pl.Series([""]).new_from_index(0, len(manifest))
+    return manifest.table["corpus"].cast(pl.String).fill_null("")
 
 
 def _identities(manifest: Manifest, data: DataSettings) -> pl.Series:

@@ -15,6 +15,7 @@ from contravox.data.batch import Batch
 from contravox.data.sampling import Sampler, SegmentRequest
 from contravox.errors import RecipeError
 from contravox.training.corpus import TrainingCorpus
+from contravox.training.epoch import CorpusInEpoch, corpora_in_epoch
 from contravox.training.optimiser import make_optimiser
 from contravox.training.peak_memory import PeakMemory
 from contravox.training.processes import check_recipe_of_processes, join_processes, leads, share_of
@@ -41,7 +42,7 @@ class DryRun:
     needs. batch: segments in a step, of all processes. peak_memory: bytes of this process, in
     training from the weights up, or None where the system does not say. seconds: of this step,
     the first, which on a GPU is slower than those after it. absent: files that are not there and
-    were left out.
+    were left out. corpora: what an epoch holds of each; empty where the manifests are not there.
     """
 
     device: str
@@ -54,6 +55,7 @@ class DryRun:
     peak_memory: int | None
     seconds: float
     absent: tuple[str, ...]
+    corpora: dict[str, CorpusInEpoch]
 
 
 def dry_run(recipe: Recipe, *, progress: Callable[[int, int], None] = lambda *_: None) -> DryRun:
@@ -80,6 +82,7 @@ def dry_run(recipe: Recipe, *, progress: Callable[[int, int], None] = lambda *_:
         check_supervision(recipe, batches, sampler.labels)
     batch = _generated(share_of(batches[0], fabric), sampler.labels, recipe.data.segment_seconds)
     steps_per_epoch = len(batches)
+    corpora = corpora_in_epoch(corpus, batches) if corpus else {}
     del batches
 
     memory = PeakMemory(fabric.device)
@@ -106,6 +109,7 @@ def dry_run(recipe: Recipe, *, progress: Callable[[int, int], None] = lambda *_:
         seconds=time.perf_counter() - started,
         peak_memory=memory.bytes(),
         absent=tuple(absent),
+        corpora=corpora,
     )
 
 

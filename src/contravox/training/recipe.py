@@ -138,6 +138,11 @@ class Recipe(Settings):
             raise ValueError(
                 "objectives: every weight is 0: set one above it, or nothing is learned"
             )
+        if self.data.labels == "utterance" and self.sampler.utterances_per_speaker is not None:
+            raise ValueError(
+                "sampler.utterances_per_speaker: no speaker is known with data.labels=utterance: "
+                "leave it out, or set sampler.corpus_shares"
+            )
         if self.augmentation is not None:
             self.augmentation.check_views(self.sampler.segments)
         return self
