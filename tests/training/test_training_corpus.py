@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from contravox.errors import ManifestError, RecipeError
+from contravox.errors import ManifestError, RecipeError, TrainingWarning
 from contravox.training.corpus import TrainingCorpus
 from contravox.training.recipe import DataSettings, Recipe
 
@@ -51,8 +51,19 @@ def test_speakers_of_two_corpora_are_two_whatever_their_names(read):
     others = {"e": "ann", "f": "dan"}
     corpus = read((ROWS, {"corpus": "one"}), (others, {"corpus": "two"}))
     assert corpus.dataset.labels.tolist() == [0, 1, 0, 2, 3, 4]
-    same = read((ROWS, {"corpus": "one"}), (others, {"corpus": "one"}))
+    with pytest.warns(
+        TrainingWarning, match="data.manifest: .* share 1 speakers, such as one/ann, "
+    ):
+        same = read((ROWS, {"corpus": "one"}), (others, {"corpus": "one"}))
     assert same.dataset.labels.tolist() == [0, 1, 0, 2, 0, 3]
+
+
+def test_manifests_that_name_no_corpus_and_share_speakers_are_told(read, recwarn):
+    read((ROWS, {}), ({"e": "ann", "f": "cat"}, {}), labels="utterance")
+    read((ROWS, {}), ({"e": "ann", "f": "cat"}, NAMED), ({"g": "dan"}, {}))
+    assert not recwarn
+    with pytest.warns(TrainingWarning, match="share 2 speakers, such as ann, who are taken for"):
+        read((ROWS, {}), ({"e": "ann", "f": "cat"}, {}))
 
 
 def test_each_speed_has_rows_and_speakers_of_its_own(read):

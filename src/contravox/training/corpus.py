@@ -1,5 +1,7 @@
 """The utterances that a recipe trains on, and how they become batches."""
 
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,9 +11,10 @@ from numpy.typing import NDArray
 
 from contravox.data.dataset import SegmentDataset
 from contravox.data.sampling import Sampler
-from contravox.errors import ManifestError, RecipeError
+from contravox.errors import ManifestError, RecipeError, TrainingWarning, brief
 from contravox.manifest import Manifest
 from contravox.training.inputs import contents, digest_of
+from contravox.training.processes import leads
 from contravox.training.recipe import DataSettings, Recipe
 
 
@@ -35,10 +38,13 @@ class TrainingCorpus:
         """Read the manifests of a recipe.
 
         Raises ManifestError where one is missing or malformed, or a speaker is; RecipeError where
-        there are too few of them.
+        there are too few of them. Warns with TrainingWarning where manifests share speakers.
         """
-        manifest = Manifest.joined([Manifest.read(path) for path in recipe.data.manifest])
+        manifests = [Manifest.read(path) for path in recipe.data.manifest]
+        manifest = Manifest.joined(manifests)
         identities = _identities(manifest, recipe.data)
+        if leads() and recipe.data.labels == "speaker":
+            _tell_shared_speakers(manifests)
         dataset = SegmentDataset(
             manifest,
             _labels(identities),
@@ -116,6 +122,20 @@ def _identities(manifest: Manifest, data: DataSettings) -> pl.Series:
     if manifest.identities.n_unique() < 2:
         raise RecipeError(f"{files}: holds one speaker only: training needs at least two")
     return manifest.identities
+
+
+def _tell_shared_speakers(manifests: Sequence[Manifest]) -> None:
+    """Two folders of one name, or manifests that name no corpus, may hold other people."""
+    speakers = pl.concat([each.identities.unique() for each in manifests])
+    shared = speakers.filter(speakers.is_duplicated()).unique().sort()
+    if len(shared):
+        warnings.warn(
+            f"data.manifest: its files share {len(shared):,} speakers, such as {brief(shared[0])}, "
+            "who are taken for the same people: if they are not, give the column corpus of each "
+            "manifest another name",
+            TrainingWarning,
+            stacklevel=3,
+        )
 
 
 def _labels(identities: pl.Series) -> NDArray[np.int64]:
