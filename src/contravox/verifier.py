@@ -1,5 +1,6 @@
 """Are two recordings of the same speaker?"""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,7 @@ class Prior:
     def __post_init__(self) -> None:
         if not 0 < self.p_target < 1:
             raise ScoringError(f"prior {self.p_target}: give a probability between 0 and 1")
-        if min(self.c_miss, self.c_false_alarm) <= 0:
+        if not all(0 < cost < math.inf for cost in (self.c_miss, self.c_false_alarm)):
             raise ScoringError(
                 f"costs {self.c_miss:g} and {self.c_false_alarm:g}: give costs above 0"
             )
@@ -101,8 +102,11 @@ class Verifier:
         threshold: decides in the model's stead. prior: even, and errors cost alike, by default.
 
         Raises AudioError for a recording that is missing, not audio, silent or too short;
-        ScoringError for a prior given to a model without calibration.
+        ScoringError for a threshold that is not finite, or a prior given to a model without
+        calibration.
         """
+        if threshold is not None and not math.isfinite(threshold):
+            raise ScoringError(f"threshold {threshold}: give a finite one")
         waveforms = [read_audio(first), read_audio(second)]
         for waveform, path in zip(waveforms, (first, second), strict=True):
             check_speech(waveform, path)

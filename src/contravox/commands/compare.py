@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contravox.commands.console import Json, note, print_json
+from contravox.commands.numbers import finite
 from contravox.commands.scoring_options import TargetColumn
 
 if TYPE_CHECKING:
@@ -28,9 +29,12 @@ def compare(
     ] = None,
     p_target: Annotated[
         list[float] | None,
-        typer.Option(help="Prior of the detection cost; more than once. Default: 0.01 and 0.05."),
+        typer.Option(
+            callback=finite,
+            help="Prior of the detection cost; more than once. Default: 0.01 and 0.05.",
+        ),
     ] = None,
-    replicates: Annotated[int, typer.Option(min=1, help="Draws of speakers.")] = 1000,
+    replicates: Annotated[int, typer.Option(min=1, max=100_000, help="Draws of speakers.")] = 1000,
     target_column: TargetColumn = None,
     as_json: Json = False,
 ) -> None:

@@ -12,7 +12,8 @@ def convert(
     folder: Annotated[Path, typer.Argument(help="A tree of .m4a, .mp4, .aac … files.")],
     output: Annotated[Path, Output],
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Conversions at a time. Default: one a core.")
+        int | None,
+        typer.Option(min=1, max=1000, help="Conversions at a time. Default: one a core."),
     ] = None,
     force: Force = False,
     as_json: Json = False,

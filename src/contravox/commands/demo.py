@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from contravox.commands.console import Force, Json, Output, note, print_json
+from contravox.commands.numbers import HIGHEST_SEED
 
 
 def demo(
@@ -15,9 +16,12 @@ def demo(
         Path | None, typer.Option(help="A folder per speaker. Default: synthetic voices.")
     ] = None,
     output: Annotated[Path, Output] = Path("runs/demo"),
-    seed: Annotated[int, typer.Option(help="Of the split and the training.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=HIGHEST_SEED, help="Of the split and the training.")
+    ] = 0,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Train each system so long; for a quick look.")
+        int | None,
+        typer.Option(min=1, max=1_000_000, help="Train each system so long; for a quick look."),
     ] = None,
     force: Force = False,
     as_json: Json = False,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from contravox.commands.console import Force, Json
+from contravox.commands.numbers import finite
 from contravox.commands.scoring_options import (
     AllowOverlap,
     CalibrateOn,
@@ -45,9 +46,12 @@ def evaluate(
     ] = None,
     enrolment: EnrolmentOption = Enrolment.unit,
     crops: Annotated[
-        int | None, typer.Option(min=1, help="Embed so many crops, not the whole utterance.")
+        int | None,
+        typer.Option(min=1, max=1000, help="Embed so many crops, not the whole utterance."),
     ] = None,
-    crop_seconds: Annotated[float, typer.Option(min=0.1, help="Length of each.")] = 4.0,
+    crop_seconds: Annotated[
+        float, typer.Option(min=0.1, max=600.0, callback=finite, help="Length of each.")
+    ] = 4.0,
     crops_and_whole: Annotated[
         bool, typer.Option("--crops-and-whole", help="Beside the whole utterance, half the score.")
     ] = False,

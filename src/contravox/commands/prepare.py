@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from contravox.commands.console import Force, Json, Output, note, print_json
+from contravox.commands.numbers import HIGHEST_SEED, finite
 
 IN_RELEASE = " in release"
 
@@ -36,16 +37,24 @@ def prepare(
         bool, typer.Option("--split", help="Also make train, validation and test: 65, 15, 20 %.")
     ] = False,
     hold_out: Annotated[
-        int, typer.Option(min=0, help="Move so many speakers from train to validation.")
+        int,
+        typer.Option(min=0, max=1_000_000, help="Move so many speakers from train to validation."),
     ] = 0,
     join_shorter: Annotated[
         float | None,
-        typer.Option(min=2.0, help="Join utterances for training under 2 s up to so many s."),
+        typer.Option(
+            min=2.0,
+            max=600.0,
+            callback=finite,
+            help="Join utterances for training under 2 s up to so many s.",
+        ),
     ] = None,
     drop_missing: Annotated[
         bool, typer.Option("--drop-missing", help="Leave out trials whose utterances are not here.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of what is drawn: speakers and trials.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=HIGHEST_SEED, help="Of what is drawn: speakers and trials.")
+    ] = 0,
     force: Force = False,
     as_json: Json = False,
 ) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from contravox.commands.console import print_json
+from contravox.commands.numbers import finite
 
 if TYPE_CHECKING:
     from contravox.evaluation import Evaluation, EvaluationSettings
@@ -74,7 +75,9 @@ Normalise = Annotated[
     Normalisation | None,
     typer.Option(help="S-norm, or adaptive: AS-norm1, or cross-selected AS-norm2."),
 ]
-Top = Annotated[int, typer.Option(min=2, help="Members of the cohort that adaptive ones take.")]
+Top = Annotated[
+    int, typer.Option(min=2, max=10_000_000, help="Members of the cohort that adaptive ones take.")
+]
 Whiten = Annotated[
     WhiteningOption | None,
     typer.Option(help="Take the mean out; also whiten; or whiten within speakers."),
@@ -90,7 +93,9 @@ QualityOption = Annotated[
 ]
 Prior = Annotated[
     list[float] | None,
-    typer.Option(min=0.0, max=1.0, help="Of the detection costs; may be given again."),
+    typer.Option(
+        min=0.0, max=1.0, callback=finite, help="Of the detection costs; may be given again."
+    ),
 ]
 Conditions = Annotated[
     list[str] | None,

@@ -15,7 +15,10 @@ def shard(
         str | None, typer.Option(help="Move the shards there, such as s3://bucket/voxceleb2.")
     ] = None,
     megabytes: Annotated[
-        int, typer.Option(min=1, help="Of 16-bit samples in a shard; about half as FLAC.")
+        int,
+        typer.Option(
+            min=1, max=1_000_000, help="Of 16-bit samples in a shard; about half as FLAC."
+        ),
     ] = 512,
     force: Force = False,
     as_json: Json = False,

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from contravox.commands.console import Json, print_json
+from contravox.commands.numbers import finite
 
 
 def verify(
@@ -13,14 +14,21 @@ def verify(
     first: Annotated[str, typer.Argument(help="A recording: a file or a URL.")],
     second: Annotated[str, typer.Argument(help="Another.")],
     threshold: Annotated[
-        float | None, typer.Option(help="Decide at this score, not at the model's threshold.")
+        float | None,
+        typer.Option(callback=finite, help="Decide at this score, not at the model's threshold."),
     ] = None,
     prior: Annotated[
         float | None,
-        typer.Option(help="How likely they are one speaker. A calibrated model's: 0.5."),
+        typer.Option(
+            callback=finite, help="How likely they are one speaker. A calibrated model's: 0.5."
+        ),
     ] = None,
-    miss_cost: Annotated[float, typer.Option(help="Of not knowing the speaker again.")] = 1.0,
-    false_alarm_cost: Annotated[float, typer.Option(help="Of taking another for them.")] = 1.0,
+    miss_cost: Annotated[
+        float, typer.Option(callback=finite, help="Of not knowing the speaker again.")
+    ] = 1.0,
+    false_alarm_cost: Annotated[
+        float, typer.Option(callback=finite, help="Of taking another for them.")
+    ] = 1.0,
     as_json: Json = False,
 ) -> None:
     """Say whether two recordings are of the same speaker."""

@@ -24,9 +24,9 @@ def bayes_threshold(p_target: float, c_miss: float = 1.0, c_false_alarm: float =
 
     Raises ValueError where ``p_target`` is not between 0 and 1 or a cost is not positive.
     """
-    if c_miss <= 0 or c_false_alarm <= 0:
+    if not (0 < c_miss < math.inf and 0 < c_false_alarm < math.inf):
         raise ValueError(f"costs must be positive, got {c_miss=} and {c_false_alarm=}")
-    return math.log(c_false_alarm / c_miss) - float(special.logit(check_prior(p_target)))
+    return math.log(c_false_alarm) - math.log(c_miss) - float(special.logit(check_prior(p_target)))
 
 
 def check_prior(p_target: float) -> float:

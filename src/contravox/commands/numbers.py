@@ -1,0 +1,19 @@
+"""What numbers of options have in common."""
+
+import math
+from collections.abc import Sequence
+from typing import TypeVar
+
+import typer
+
+Given = TypeVar("Given", float | None, float, Sequence[float] | None)
+
+HIGHEST_SEED = 2**32 - 1
+
+
+def finite(value: Given) -> Given:
+    """Refuse NaN and infinity, which are between any two limits to whoever compares."""
+    numbers = value if isinstance(value, Sequence) else [value]
+    if not all(number is None or math.isfinite(number) for number in numbers):
+        raise typer.BadParameter("not a finite number")
+    return value
