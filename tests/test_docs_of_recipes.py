@@ -9,6 +9,7 @@ import typer
 from ruamel.yaml import YAML
 
 from contravox.cli import app
+from contravox.data.sampling import SpeakersUtterancesSettings
 from contravox.preparation import CORPORA
 from contravox.sweep import Sweep, plan_runs
 from contravox.training.recipe import Recipe
@@ -109,9 +110,17 @@ def test_every_variant_of_a_full_size_sweep_is_a_row_and_every_row_is_one():
 
 
 def test_the_sweep_that_is_shown_can_be_run():
-    [block] = blocks("yaml")
+    [block] = [block for block in blocks("yaml") if block.startswith("recipe:")]
     shown = validate_settings(Sweep, YAML(typ="safe", pure=True).load(block), "docs/recipes.md")
     assert len(plan_runs(shown, Path("out"))) == 9
+
+
+def test_the_sampler_that_is_shown_is_one():
+    [block] = [block for block in blocks("yaml") if block.startswith("sampler:")]
+    shown = YAML(typ="safe", pure=True).load(block)["sampler"]
+    sampler = SpeakersUtterancesSettings.model_validate(shown)
+    assert sampler.utterances_per_speaker == 40
+    assert set(sampler.corpus_shares) <= set(CORPORA)
 
 
 def test_the_sum_of_the_batch():
