@@ -20,6 +20,7 @@ EXPECTED = [("a/1.wav", "a/2.wav", True), ("a/1.wav", "b/1.wav", False)]
         "a/1.wav a/2.wav target\na/1.wav b/1.wav nontarget\n",
         "a/1.wav   a/2.wav tgt  \n\na/1.wav b/1.wav imp",
         "enrolment\ttest\ttarget\na/1.wav\ta/2.wav\t1\na/1.wav\tb/1.wav\t0\n",
+        '"enrolment"\t"test"\t"target"\n"a/1.wav"\t"a/2.wav"\t1\n"a/1.wav"\t"b/1.wav"\t0\n',
     ],
 )
 def test_every_public_style_is_recognised(tmp_path, text):
@@ -123,6 +124,22 @@ def test_any_bytes_are_trials_or_one_line_of_error(tmp_path_factory, data):
     assert sum(table.null_count().row(0)) == 0
     text = data.decode("utf-8-sig")
     assert len(table) == sum(bool(line.strip()) for line in text.split("\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("1 a b\n0 a c\n1 a 0\nx a 1\n", r"line 4: 'x a 1' .* write `1 enrolment test` or"),
+        ("a b 1\na c 0\n1 b 0\n1 b x\n", r"line 4: '1 b x' .* write `enrolment test 1` or"),
+        ("test target enrolment\na x b\n", r"line 2: .* write `test 1 enrolment` or"),
+        ("a\tb\t1\nc d 0\n", r"line 2: 'c d 0' .* or with tabs in every line"),
+    ],
+)
+def test_a_mistake_is_told_in_the_style_of_the_other_lines(tmp_path, text, reason):
+    path = tmp_path / "trials"
+    path.write_text(text)
+    with pytest.raises(TrialsError, match=reason):
+        Trials.read(path)
 
 
 ZERO_ONE = [("0", "0", True), ("0", "1", False), ("1", "1", True)]

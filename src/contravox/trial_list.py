@@ -1,5 +1,6 @@
 """Trial lists as the public corpora write them."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -33,7 +34,7 @@ def read_trial_list(path: Path, target: TargetPlace | None = None) -> pl.DataFra
         raise TrialsError(f"{path}: no such trial list: `contravox prepare` writes one")
     data = read_text(path, TrialsError)
     first = data[: data.index(b"\n")].decode()
-    if set(HEADER) <= set(first.split("\t")):
+    if set(HEADER) <= {name.strip('"') for name in first.split("\t")}:
         return _with_header(path)
     lines = _regular_lines(data)
     if lines is None:
@@ -41,9 +42,9 @@ def read_trial_list(path: Path, target: TargetPlace | None = None) -> pl.DataFra
     names = lines.select(FIELDS).row(0) if len(lines) else ()
     if set(names) == set(HEADER):
         lines = lines.slice(1)
-        order = dict(zip(names, FIELDS, strict=True))
     else:
-        order = dict(zip(ORDERS[target or _place_of_target(lines, path)], FIELDS, strict=True))
+        names = ORDERS[target or _place_of_target(lines, path)]
+    order = dict(zip(names, FIELDS, strict=True))
     if lines.is_empty():
         raise TrialsError(f"{path}: holds no trial")
     trials = lines.select(
@@ -53,7 +54,7 @@ def read_trial_list(path: Path, target: TargetPlace | None = None) -> pl.DataFra
     )
     if sum(trials.null_count().row(0)):
         bad = trials.select(pl.any_horizontal(pl.all().is_null())).to_series().arg_true()
-        raise _no_trial(path, lines.row(int(bad[0]), named=True))
+        raise _no_trial(path, lines.row(int(bad[0]), named=True), names)
     return trials
 
 
@@ -82,11 +83,13 @@ def _is_target(field: str) -> pl.Expr:
     return pl.col(field).replace_strict(TARGET_WORDS, default=None, return_dtype=pl.Boolean)
 
 
-def _no_trial(path: Path, line: dict[str, Any]) -> TrialsError:
+def _no_trial(path: Path, line: dict[str, Any], names: Sequence[str]) -> TrialsError:
+    """What to say of a line that is not one of the fields ``names``."""
     text = line.get("text") or " ".join(line[field] for field in FIELDS)
+    target, other = (" ".join(names).replace("target", digit) for digit in "10")
     return TrialsError(
-        f"{path}: line {line['line']}: {brief(text)!r} is not a trial: "
-        "write `enrolment test 1` or `enrolment test 0`"
+        f"{path}: line {line['line']}: {brief(text)!r} is not a trial: write `{target}` or "
+        f"`{other}`, with spaces between, or with tabs in every line"
     )
 
 
