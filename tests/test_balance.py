@@ -4,8 +4,10 @@ import pytest
 import torch
 from torchjd import aggregation
 
-from contravox.balance import WEIGHTINGS, Balance, BalanceSettings, mgda_of_two
+from contravox.balance import Balance, BalanceSettings
 from contravox.errors import MissingExtraError, RecipeError, TrainingError
+from contravox.objectives.gradient_gate import GradientGate
+from contravox.objectives.gradient_weights import WEIGHTINGS, CagradWeighting, mgda_of_two, weigh
 from processes import run_processes
 
 NEEDED_OPTIONS = {"cagrad": {"c": 0.5}, "fairgrad": {"alpha": 1.0}}
@@ -22,9 +24,18 @@ def losses_with_gradients(*gradients, dtype=torch.float64):
     return losses, [shared]
 
 
-def balance(name, losses, **weights):
-    settings = BalanceSettings(name=name, options=NEEDED_OPTIONS.get(name, {}))
+def balance(name, losses, *, normalise="none", own_parameters="full", **weights):
+    settings = BalanceSettings(
+        name=name,
+        options=NEEDED_OPTIONS.get(name, {}),
+        normalise=normalise,
+        own_parameters=own_parameters,
+    )
     return Balance(settings, dict.fromkeys(losses, 1.0) | weights)
+
+
+def numbers(by_name):
+    return [each.item() for each in by_name.values()]
 
 
 def balance_or_skip(name, losses):
@@ -143,8 +154,8 @@ def test_exactly_opposed_gradients_leave_what_is_shared_where_it_is():
     shared = torch.ones(2, 3, dtype=torch.float64, requires_grad=True)
     of_one_objective = torch.ones(2, 3, dtype=torch.float64, requires_grad=True)
     losses = {"one": 3 * shared.sum(), "other": -(shared * of_one_objective).sum()}
-    balanced = balance("mgda", losses)(losses, [shared])
-    assert [weight.item() for weight in balanced.weights.values()] == pytest.approx([0.25, 0.75])
+    balanced = balance("mgda", losses, own_parameters="weighted")(losses, [shared])
+    assert numbers(balanced.weights) == pytest.approx([0.25, 0.75])
     balanced.loss.backward()
     torch.testing.assert_close(shared.grad, torch.zeros(2, 3, dtype=torch.float64))
     torch.testing.assert_close(of_one_objective.grad, torch.full_like(of_one_objective, -0.75))
@@ -208,9 +219,13 @@ def test_every_weighting_gives_the_direction_of_torchjd_s_aggregator(name, count
     torch.manual_seed(0)
     given = shares(name, *gradients.tolist()) @ gradients
     aggregator = getattr(aggregation, WEIGHTINGS[name].removesuffix("Weighting"))
+    try:
+        aggregate = aggregator(**NEEDED_OPTIONS.get(name, {}))
+    except ImportError as error:
+        pytest.skip(str(error))
     torch.manual_seed(0)
-    expected = aggregator(**NEEDED_OPTIONS.get(name, {}))(gradients)
-    torch.testing.assert_close(given, expected, rtol=1e-6, atol=1e-6)
+    expected = aggregate(gradients)
+    torch.testing.assert_close(given, expected, rtol=1e-6, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["aligned_mtl", "imtl_g", "mean", "mgda", "sum"])
@@ -221,6 +236,29 @@ def test_other_weightings_are_torchjd_s(name, size):
     # Those that depend on the size of the gradients see the largest as one.
     expected = getattr(aggregation, WEIGHTINGS[name])()(gramian / gramian.diagonal().max())
     torch.testing.assert_close(shares(name, *(size * gradients).tolist()), expected)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("c", [0.0, 0.4, 0.9])
+def test_cagrad_finds_the_best_of_a_grid(c, seed):
+    gradients = torch.tensor(random_gradients(3, seed), dtype=torch.float64)
+    gramian = gradients @ gradients.T
+    weights = CagradWeighting(c=c)(gramian)
+    mean = gradients.mean(dim=0)
+    # The step stays within c‖g_0‖ of the mean gradient, and no other there is better for the
+    # objective that it serves worst.
+    distance = (weights @ gradients - mean).norm()
+    assert distance.item() == pytest.approx(c * mean.norm().item(), rel=1e-6, abs=1e-12)
+    generator = torch.Generator().manual_seed(seed)
+    others = torch.randn(20_000, 4, generator=generator, dtype=torch.float64)
+    others = mean + c * mean.norm() * others / others.norm(dim=1, keepdim=True)
+    worst = (gradients @ (weights @ gradients)).min()
+    assert worst >= (others @ gradients.T).min(dim=1).values.max() - 1e-6
+
+
+def test_cagrad_refuses_a_negative_radius():
+    with pytest.raises(RecipeError, match=r"balance\.options: not those of cagrad: c must be"):
+        Balance(BalanceSettings(name="cagrad", options={"c": -1}), {})
 
 
 @pytest.mark.parametrize("size", [1.0, 1e-8])
@@ -265,8 +303,10 @@ def test_gradients_of_several_shared_tensors_add_and_unused_ones_are_zero():
 
 def test_the_weighted_sum_is_what_is_differentiated():
     losses, shared = losses_with_gradients([1.0, 0.0], [0.0, 2.0])
-    balanced = balance("mgda", losses, loss1=0.5)(losses, shared)
+    weighed = balance("mgda", losses, own_parameters="weighted", loss1=0.5)
+    balanced = weighed(losses, shared)
     # The second counts half: two orthogonal gradients of length one.
+    assert numbers(balanced.gates) == [1, 1]
     assert balanced.loss.item() == pytest.approx(0.5 * 1 + 0.5 * 0.5 * 2)
     assert shared[0].grad is None
     balanced.loss.backward()
@@ -302,8 +342,19 @@ def objectives_of(embeddings):
     return {
         "square": (embeddings - targets).square().sum(1).mean(),
         "exponential": (3 * embeddings).exp().sum(1).mean(),
-        "cosine": -torch.nn.functional.cosine_similarity(embeddings, targets[None]).mean(),
+        "cosine": 1 - torch.nn.functional.cosine_similarity(embeddings, targets[None]).mean(),
     }
+
+
+KINDS = {
+    "mgda": {},
+    "aligned_mtl": {},
+    "random": {},
+    "mgda by norm": {"normalise": "norm"},
+    "mgda by loss": {"normalise": "loss"},
+    "mgda by loss+norm": {"normalise": "loss+norm"},
+    "mgda by initial loss": {"normalise": "initial_loss"},
+}
 
 
 def weights_of_a_share(rank, count, batch):
@@ -312,8 +363,10 @@ def weights_of_a_share(rank, count, batch):
     embeddings = batch.chunk(count)[rank].clone().requires_grad_()
     losses = objectives_of(embeddings)
     return {
-        name: torch.stack(list(balance(name, losses)(losses, [embeddings]).weights.values()))
-        for name in ("mgda", "aligned_mtl", "random")
+        name: torch.stack(
+            list(balance(name.split()[0], losses, **kind)(losses, [embeddings]).weights.values())
+        )
+        for name, kind in KINDS.items()
     }
 
 
@@ -330,7 +383,7 @@ def test_processes_weigh_as_one_with_the_whole_batch(tmp_path):
     batch = torch.randn(12, 4, generator=generator, dtype=torch.float64)
     whole = weights_of_a_share(0, 1, batch)
     shares = run_processes(weights_of_a_share, 2, tmp_path, batch)
-    for name in ("mgda", "aligned_mtl"):
+    for name in set(KINDS) - {"random"}:
         assert len(whole[name].unique()) == 3
         for weights in shares:
             torch.testing.assert_close(weights[name], whole[name], rtol=1e-6, atol=1e-9)
@@ -368,6 +421,170 @@ def test_learned_weights_are_reported_and_saved():
     assert [weight.item() for weight in weights.values()] == pytest.approx([0.25, 6])
 
 
+def with_losses(gradients, losses):
+    """Losses of these values and gradients."""
+    linear, shared = losses_with_gradients(*gradients)
+    return {
+        name: loss - loss.detach() + value
+        for (name, loss), value in zip(linear.items(), losses, strict=True)
+    }, shared
+
+
+@pytest.mark.parametrize(
+    ("normalise", "expected"),
+    [
+        # Orthogonal gradients of lengths 1 and 2, losses 4 and 1.
+        ("none", [4 / 5, 1 / 5]),
+        # Both of length 1: α = 1/2, 1/2, which divided by 1 and 2 are as 2 to 1.
+        ("norm", [2 / 3, 1 / 3]),
+        # Of lengths 1/4 and 2: α = 64/65, 1/65, divided by 4 and 1.
+        ("loss", [16 / 17, 1 / 17]),
+        ("initial_loss", [16 / 17, 1 / 17]),
+        # Of lengths 1/4 and 1: α = 16/17, 1/17, divided by 4·1 and 1·2.
+        ("loss+norm", [8 / 9, 1 / 9]),
+    ],
+)
+def test_normalised_mgda_by_hand(normalise, expected):
+    losses, shared = with_losses([[1.0, 0.0], [0.0, 2.0]], [4.0, 1.0])
+    balanced = balance("mgda", losses, normalise=normalise)(losses, shared)
+    assert numbers(balanced.weights) == pytest.approx(expected)
+
+
+def test_a_fixed_weight_still_counts_beside_a_norm():
+    # Of lengths 1 and 3 after normalising: α = 9/10, 1/10; divided by 1 and 2 as 18 to 1.
+    losses, shared = losses_with_gradients([1.0, 0.0], [0.0, 2.0])
+    balanced = balance("mgda", losses, normalise="norm", loss1=3.0)(losses, shared)
+    assert numbers(balanced.weights) == pytest.approx([18 / 19, 3 / 19])
+    # Under "sum" the shares are as the weights.
+    balanced = balance("sum", losses, normalise="norm", loss1=3.0)(losses, shared)
+    assert numbers(balanced.shares) == pytest.approx([1 / 4, 3 / 4])
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+@pytest.mark.parametrize("normalise", ["norm", "loss", "loss+norm", "initial_loss"])
+@pytest.mark.parametrize("name", WEIGHTINGS)
+def test_normalised_weights_are_those_of_divided_gradients(name, normalise, count):
+    gradients = torch.tensor(random_gradients(count, seed=count, size=8), dtype=torch.float64)
+    losses, shared = with_losses(gradients.tolist(), [1.0 + 2 * i for i in range(count)])
+    divisors = torch.ones(count, dtype=torch.float64)
+    if "norm" in normalise:
+        divisors = divisors * gradients.norm(dim=1)
+    if "loss" in normalise:
+        divisors = divisors * torch.stack(list(losses.values())).detach()
+    torch.manual_seed(0)
+    found = shares(name, *(gradients / divisors[:, None]).tolist())
+    torch.manual_seed(0)
+    weights = balance(name, losses, normalise=normalise)(losses, shared).weights
+    weights = torch.stack(list(weights.values()))
+    assert weights.sum().item() == pytest.approx(found.sum().item(), rel=1e-5)
+    direction, expected = weights @ gradients, (found / divisors) @ gradients
+    torch.testing.assert_close(
+        direction / direction.norm(), expected / expected.norm(), rtol=1e-4, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_of_two_gradients_by_their_norms_mgda_gives_each_half(seed):
+    gradients = (random_lengths(2, seed) * torch.tensor(random_gradients(2, seed))).tolist()
+    losses, shared = losses_with_gradients(*gradients)
+    balanced = balance("mgda", losses, normalise="norm")(losses, shared)
+    assert numbers(balanced.shares) == pytest.approx([0.5, 0.5])
+
+
+def test_imtl_g_does_not_see_norms():
+    losses, shared = losses_with_gradients(*random_gradients(3, seed=3))
+    plain, normalised = (
+        numbers(balance("imtl_g", losses, normalise=normalise)(losses, shared).weights)
+        for normalise in ("none", "norm")
+    )
+    assert normalised == pytest.approx(plain)
+
+
+def test_weights_of_both_signs_that_cancel_are_no_step():
+    gradients = torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
+    divisors = torch.tensor([1.0, 2.0], dtype=torch.float64)
+    found = torch.tensor([1.0, -2.0], dtype=torch.float64)
+    given = weigh(lambda gramian: found, gradients @ gradients.T, divisors)
+    assert given.tolist() == [0, 0]
+
+
+def test_the_first_loss_stays_the_divisor_and_is_saved():
+    first = with_losses([[1.0, 0.0], [0.0, 2.0]], [4.0, 0.0])
+    later = with_losses([[1.0, 0.0], [0.0, 2.0]], [1.0, 1.0])
+    last = with_losses([[1.0, 0.0], [0.0, 2.0]], [9.0, 9.0])
+    weighed = balance("mgda", first[0], normalise="initial_loss")
+    weighed(*first)
+    # Only the second step tells the second loss.
+    assert numbers(weighed(*later).weights) == pytest.approx([16 / 17, 1 / 17])
+    resumed = balance("mgda", first[0], normalise="initial_loss")
+    resumed.load_state_dict(weighed.state_dict())
+    for each in (weighed, resumed):
+        assert numbers(each(*last).weights) == pytest.approx([16 / 17, 1 / 17])
+
+
+@pytest.mark.parametrize("normalise", ["loss", "loss+norm", "initial_loss"])
+def test_nothing_is_divided_by_a_negative_loss(normalise):
+    losses, shared = with_losses([[1.0, 0.0], [0.0, 2.0]], [4.0, -1.0])
+    with pytest.raises(RecipeError, match=r"balance\.normalise: .*objectives\.loss1 is -1: choose"):
+        balance("mgda", losses, normalise=normalise)(losses, shared)
+
+
+@pytest.mark.parametrize("name", ["fixed", "uncertainty"])
+def test_only_gradients_are_normalised(name):
+    for key, value in (("normalise", "norm"), ("own_parameters", "weighted")):
+        with pytest.raises(RecipeError, match=rf"balance\.{key}: {name} weighs no gradients"):
+            BalanceSettings(name=name, **{key: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        # Lengths 1 and 2, the second weighed 3.
+        ("fixed", [1 / 7, 6 / 7]),
+        ("uncertainty", [1 / 7, 6 / 7]),
+        # α = 36/37, 1/37 of lengths 1 and 6.
+        ("mgda", [36 / 42, 6 / 42]),
+        ("upgrad", [1 / 7, 6 / 7]),
+    ],
+)
+def test_shares_are_of_the_gradients_as_weighed(name, expected):
+    losses, shared = losses_with_gradients([1.0, 0.0], [0.0, 2.0])
+    balanced = balance(name, losses, loss1=3.0)(losses, shared)
+    assert numbers(balanced.shares) == pytest.approx(expected)
+    assert not any(share.requires_grad for share in balanced.shares.values())
+
+
+def test_shares_without_a_gradient_an_objective_or_a_measurement():
+    losses, shared = losses_with_gradients([1.0, 0.0], [0.0, 0.0])
+    assert numbers(balance("fixed", losses)(losses, shared).shares) == [1, 0]
+    assert balance("fixed", losses)(losses, shared, measure=False).shares == {}
+    assert numbers(balance("mgda", losses)(losses, shared, measure=False).shares) == [1, 0]
+    nothing, shared = losses_with_gradients([0.0, 0.0], [0.0, 0.0])
+    assert numbers(balance("fixed", nothing)(nothing, shared).shares) == [0, 0]
+    alone, shared = losses_with_gradients([1.0, 0.0])
+    assert balance("fixed", alone)(alone, shared).shares == {}
+    overflown, shared = losses_with_gradients([1.0, 0.0], [0.0, float("inf")])
+    assert balance("fixed", overflown)(overflown, shared).shares == {}
+
+
+@pytest.mark.parametrize("own_parameters", ["full", "weighted"])
+def test_own_parameters_take_their_loss_s_gradient_and_shared_ones_the_weighted(own_parameters):
+    encoder = torch.ones(2, dtype=torch.float64, requires_grad=True)
+    own = torch.ones(2, dtype=torch.float64, requires_grad=True)
+    shared, gates = 2 * encoder, {"one": GradientGate(), "other": GradientGate()}
+    seen = {name: gate(shared) for name, gate in gates.items()}
+    losses = {"one": own[0] * seen["one"][0], "other": 2 * own[1] * seen["other"][1]}
+    balanced = balance("mgda", losses, own_parameters=own_parameters)(losses, [shared])
+    # Orthogonal gradients of lengths 1 and 2.
+    assert numbers(balanced.weights) == pytest.approx([0.8, 0.2])
+    for name, gate in gates.items():
+        gate.weight = balanced.gates[name]
+    balanced.loss.backward()
+    assert encoder.grad.tolist() == pytest.approx([2 * 0.8, 2 * 0.2 * 2])
+    weights = [1, 1] if own_parameters == "full" else [0.8, 0.2]
+    assert own.grad.tolist() == pytest.approx([weights[0] * 2, weights[1] * 4])
+
+
 @pytest.mark.parametrize("name", ["fixed", "mgda"])
 def test_only_uncertainty_has_something_to_learn(name):
     assert not balance(name, {"one": None, "two": None}).state_dict()
@@ -386,7 +603,7 @@ def test_settings_name_the_near_miss():
         BalanceSettings(name="zzzz")
     with pytest.raises(RecipeError, match=r"balance\.options"):
         BalanceSettings(options={"c": 0.5})
-    with pytest.raises(RecipeError, match=r"balance\.options: uncertainty takes none"):
+    with pytest.raises(RecipeError, match=r"balance\.options: uncertainty weighs no .*none"):
         BalanceSettings(name="uncertainty", options={"c": 0.5})
 
 

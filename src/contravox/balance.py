@@ -1,35 +1,20 @@
 """How much each objective counts in the loss of a step: fixed, learned, or from gradients."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, distributed, nn
 
-from contravox.errors import MissingExtraError, RecipeError, TrainingError
+from contravox.errors import RecipeError, TrainingError
+from contravox.objectives.gradient_weights import WEIGHTINGS, make_weighting, weigh
 from contravox.settings import Settings
-from contravox.uncertainty import Uncertainty
+from contravox.uncertainty import ROUNDING, Uncertainty
 
-WEIGHTINGS = {
-    "aligned_mtl": "AlignedMTLWeighting",
-    "cagrad": "CAGradWeighting",
-    "dualproj": "DualProjWeighting",
-    "fairgrad": "FairGradWeighting",
-    "imtl_g": "IMTLGWeighting",
-    "mean": "MeanWeighting",
-    "mgda": "MGDAWeighting",
-    "pcgrad": "PCGradWeighting",
-    "random": "RandomWeighting",
-    "sum": "SumWeighting",
-    "upgrad": "UPGradWeighting",
-}
-"""Name in a recipe to the class of torchjd.aggregation.
-
-Those that see only one step's Gram matrix; others remember earlier steps, and a resumed run would
-weigh otherwise than one that was never stopped.
-"""
+Normalise = Literal["none", "norm", "loss", "loss+norm", "initial_loss"]
 
 
 class BalanceSettings(Settings):
@@ -37,10 +22,19 @@ class BalanceSettings(Settings):
     the options, by name.
 
     "mgda" on two objectives is solved exactly, and its options, those of a search, change nothing.
+
+    normalise: what the gradient of each loss, before its fixed weight, is divided by before it is
+    weighed: its norm, its loss, both (l2, loss and loss+ in the code of Sener and Koltun 2018), or
+    the loss of the first step that had one.
+    own_parameters: whether what belongs to one objective alone, such as class vectors, heads and
+    scales, takes the full gradient of the loss times its fixed weight (Sener and Koltun 2018,
+    algorithm 2), or the weighted one that the encoder takes.
     """
 
     name: str = Field("fixed", max_length=100)
     options: dict[str, int | float | str] = Field(default_factory=dict, max_length=20)
+    normalise: Normalise = "none"
+    own_parameters: Literal["full", "weighted"] = "full"
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -49,17 +43,29 @@ class BalanceSettings(Settings):
             near = get_close_matches(self.name, names, n=1)
             hint = f"did you mean {near[0]}?" if near else "choose one of them"
             raise RecipeError(f"balance.name: {self.name} is none of {', '.join(names)}: {hint}")
-        if self.name not in WEIGHTINGS and self.options:
-            raise RecipeError(f"balance.options: {self.name} takes none: remove them")
+        plain = {"options": {}, "normalise": "none", "own_parameters": "full"}
+        for key, value in plain.items():
+            if self.name not in WEIGHTINGS and getattr(self, key) != value:
+                raise RecipeError(
+                    f"balance.{key}: {self.name} weighs no gradients and takes none: remove it"
+                )
         return self
 
 
 class Balanced(NamedTuple):
-    """loss: the scalar to differentiate; weights: what each loss counts in it, by the objective's
-    name, scalars that carry no gradient."""
+    """loss: the scalar to differentiate. The rest is by the objective's name, scalars that carry no
+    gradient.
+
+    weights: what each loss counts in what the objectives share.
+    gates: what its gradient must count for that behind its ``GradientGate``.
+    shares: its share of the gradient of what is shared, its part Σ_k w_k‖g_k‖ of them all; 0 of
+    all where there is no gradient. Empty where it was not measured, or for one objective.
+    """
 
     loss: Tensor
     weights: dict[str, Tensor]
+    gates: dict[str, Tensor]
+    shares: dict[str, Tensor]
 
 
 class Balance(nn.Module):
@@ -73,21 +79,35 @@ class Balance(nn.Module):
     it, and MissingExtraError if torchjd itself is missing.
     """
 
+    initial_losses: Tensor
+
     def __init__(self, settings: BalanceSettings, weights: Mapping[str, float]) -> None:
         super().__init__()
         self.fixed = dict(weights)
-        self.is_mgda = settings.name == "mgda"
-        self.weighting = _torchjd_weighting(settings) if settings.name in WEIGHTINGS else None
+        self.normalise = settings.normalise
+        self.own_parameters = settings.own_parameters
+        self.weighting = None
+        if settings.name in WEIGHTINGS:
+            self.weighting = make_weighting(settings.name, settings.options)
         self.uncertainty = Uncertainty(list(self.fixed)) if settings.name == "uncertainty" else None
+        if self.normalise == "initial_loss":
+            self.register_buffer("initial_losses", torch.zeros(len(self.fixed)))
 
-    def forward(self, losses: Mapping[str, Tensor], shared: Sequence[Tensor]) -> Balanced:
+    @property
+    def weighs_gradients(self) -> bool:
+        """Whether no step can do without the gradients of what is shared."""
+        return self.weighting is not None
+
+    def forward(
+        self, losses: Mapping[str, Tensor], shared: Sequence[Tensor], *, measure: bool = True
+    ) -> Balanced:
         """The weighted sum of the losses, scalars by the objective's name.
 
         shared: what the encoder hands to the objectives, such as the batch's embeddings (N, d),
         whole or in chunks of segments; the gradients of the losses with respect to it stand for
         those with respect to the encoder's weights (the upper bound of Sener and Koltun 2018,
         arXiv 1810.04650, section 3.3). Across processes, each with its equal share of the batch,
-        all get the same weights.
+        all get the same weights. measure: whether to take gradients for the shares alone.
 
         An objective whose gradient is zero, as that of a contrastive loss without a positive pair,
         gets 0 and the others are weighed without it: MGDA would give it everything and the step
@@ -98,60 +118,84 @@ class Balance(nn.Module):
         such as class vectors, moves on. "imtl_g" and "cagrad" may give every objective 0.
 
         Raises TrainingError for a gradient that is not finite, RecipeError for a negative loss
-        with "uncertainty", ValueError for losses of other objectives than the weights'.
+        with "uncertainty" or in a division by losses, ValueError for losses of other objectives
+        than the weights'.
         """
         if losses.keys() != self.fixed.keys():
             raise ValueError(f"losses: {list(self.fixed)} expected, got {list(losses)}")
         values = torch.stack([losses[name] for name in self.fixed])
         fixed = values.new_tensor(list(self.fixed.values()))
-        shares, penalties = torch.ones_like(fixed), torch.zeros_like(fixed)
+        gramian = None
+        if self.weighs_gradients or (measure and len(self.fixed) > 1):
+            weighted = [weight * losses[name] for name, weight in self.fixed.items()]
+            gramian = _gramian(weighted, shared)
+        # What a loss counts beside its fixed weight: for the encoder, and of it behind its gate.
+        counts, gates, penalties = torch.ones_like(fixed), torch.ones_like(fixed), 0 * fixed
         if self.uncertainty is not None:
-            shares, penalties = self.uncertainty(values)
-        elif self.weighting is not None:
-            weighted = {name: weight * losses[name] for name, weight in self.fixed.items()}
-            shares = self._weigh(self.weighting, _gramian(weighted, shared)).to(fixed)
-        loss = (fixed * (shares * values + penalties)).sum()
-        return Balanced(loss, dict(zip(self.fixed, (fixed * shares).detach(), strict=True)))
+            counts, penalties = self.uncertainty(values)
+        elif self.weighting is not None and gramian is not None:
+            self._check_finite(gramian)
+            counts = weigh(self.weighting, gramian, self._divisors(gramian, values)).to(fixed)
+            gates = counts if self.own_parameters == "full" else gates
+        before_gates = torch.ones_like(counts) if gates is counts else counts
+        loss = (fixed * (before_gates * values + penalties)).sum()
+        counts = counts.detach()
+        shares = {} if gramian is None or len(self.fixed) == 1 else self._shares(gramian, counts)
+        return Balanced(loss, self._by_name(fixed * counts), self._by_name(gates), shares)
 
-    def _weigh(self, weighting: Callable[[Tensor], Tensor], gramian: Tensor) -> Tensor:
-        """Weights (K,) of gradients with Gram matrix (K, K): 0 for a zero gradient."""
-        squares = gramian.diagonal()
-        active = squares.nonzero().squeeze(1)
-        if len(active) == 0:
-            return torch.ones_like(squares)
-        gramian = gramian[active][:, active]
-        if len(active) == 1:
-            weights = torch.ones_like(gramian[0])
-        elif len(active) == 2 and self.is_mgda:
-            weights = mgda_of_two(gramian)
-        else:
-            # Gradients of a batch mean are small, and FairGrad's solver gives up on small numbers.
-            weights = weighting(gramian / gramian.diagonal().max()).detach()
-            if distributed.is_initialized():
-                # PCGrad draws an order, and each process would draw its own.
-                distributed.broadcast(weights, src=0)
-        return torch.zeros_like(squares).index_put((active,), weights)
+    def _by_name(self, values: Tensor) -> dict[str, Tensor]:
+        return dict(zip(self.fixed, values, strict=True))
+
+    def _shares(self, gramian: Tensor, counts: Tensor) -> dict[str, Tensor]:
+        lengths = counts.abs() * gramian.diagonal().sqrt()
+        total = lengths.sum()
+        # Half precision may overflow in a step that is then left out: nothing was measured.
+        if not total.isfinite():
+            return {}
+        return self._by_name(lengths / total.clamp(min=torch.finfo(lengths.dtype).tiny))
+
+    def _check_finite(self, gramian: Tensor) -> None:
+        # Only after the sum over processes, so that every one stops and none waits for another.
+        for name, square in zip(self.fixed, gramian.diagonal().tolist(), strict=True):
+            if not math.isfinite(square):
+                raise TrainingError(f"the gradient of the objective {name} is not finite")
+
+    def _divisors(self, gramian: Tensor, values: Tensor) -> Tensor | None:
+        """What the gradient of each loss times its fixed weight is divided by: (K,), positive."""
+        if self.normalise == "none":
+            return None
+        divisors = torch.ones_like(gramian.diagonal())
+        if self.normalise in ("norm", "loss+norm"):
+            fixed = gramian.new_tensor(list(self.fixed.values()))
+            divisors = gramian.diagonal().sqrt() / fixed
+        if self.normalise != "norm":
+            divisors = divisors * self._positive_losses(values.detach().double())
+        return divisors
+
+    def _positive_losses(self, values: Tensor) -> Tensor:
+        """The losses (K,) over all processes, of this step or of the first that had them."""
+        if distributed.is_initialized():
+            # A classifier's loss is that of a process's own segments.
+            values = values / distributed.get_world_size()
+            distributed.all_reduce(values)
+        for name, value in zip(self.fixed, values.tolist(), strict=True):
+            if value < -ROUNDING:
+                raise RecipeError(
+                    f"balance.normalise: {self.normalise} divides by no negative loss, and "
+                    f"objectives.{name} is {value:.4g}: choose norm"
+                )
+        if self.normalise == "initial_loss":
+            # A contrastive loss without a positive pair is zero.
+            first = torch.where(self.initial_losses > 0, self.initial_losses, values)
+            self.initial_losses.copy_(first)
+            values = self.initial_losses.to(values)
+        return values.clamp(min=torch.finfo(torch.float32).tiny)
 
 
-def mgda_of_two(gramian: Tensor) -> Tensor:
-    """Weights (2,) of the shortest convex combination of two gradients with Gram matrix (2, 2).
-
-    α = clip((g_2 − g_1)·g_2 / ‖g_1 − g_2‖², 0, 1) and 1 − α: Sener and Koltun 2018 (arXiv
-    1810.04650, section 3.2, the case of two tasks). Equal gradients get a half each.
-    """
-    (first, product), (_, second) = gramian
-    squared_distance = first + second - 2 * product
-    # Between equal gradients nothing but rounding is left.
-    equal = squared_distance <= torch.finfo(gramian.dtype).eps * (first + second)
-    share = ((second - product) / squared_distance.masked_fill(equal, 1)).clamp(0, 1)
-    share = share.masked_fill(equal, 0.5)
-    return torch.stack([share, 1 - share])
-
-
-def _gramian(losses: Mapping[str, Tensor], shared: Sequence[Tensor]) -> Tensor:
+def _gramian(losses: Sequence[Tensor], shared: Sequence[Tensor]) -> Tensor:
     """The inner products (K, K) of the gradients of K losses, up to a common factor.
 
-    In float64, where squares fit. Raises TrainingError for a gradient that is not finite.
+    In float64, where squares fit.
     """
     # The gradient of a batch mean gets lost in float16: that of a sum over segments does not.
     segments = sum(map(len, shared))
@@ -159,7 +203,7 @@ def _gramian(losses: Mapping[str, Tensor], shared: Sequence[Tensor]) -> Tensor:
         torch.autograd.grad(
             segments * loss, shared, retain_graph=True, allow_unused=True, materialize_grads=True
         )
-        for loss in losses.values()
+        for loss in losses
     ]
     gramian = torch.zeros(len(losses), len(losses), dtype=torch.float64, device=shared[0].device)
     for of_one_tensor in zip(*gradients, strict=True):
@@ -167,33 +211,4 @@ def _gramian(losses: Mapping[str, Tensor], shared: Sequence[Tensor]) -> Tensor:
         gramian += rows @ rows.T
     if distributed.is_initialized():
         distributed.all_reduce(gramian)
-    # Only after the sum, so that every process stops and none waits for another.
-    for name, square in zip(losses, gramian.diagonal().tolist(), strict=True):
-        if not square < float("inf"):
-            raise TrainingError(f"the gradient of the objective {name} is not finite")
     return gramian
-
-
-def _torchjd_weighting(settings: BalanceSettings) -> Callable[[Tensor], Tensor]:
-    try:
-        from torchjd import aggregation
-    except ImportError:
-        raise MissingExtraError(
-            f"balance.name {settings.name} needs torchjd: pip install 'contravox[train]'"
-        ) from None
-    weighting = getattr(aggregation, WEIGHTINGS[settings.name], None)
-    if weighting is None:
-        available = [name for name, class_ in WEIGHTINGS.items() if hasattr(aggregation, class_)]
-        raise RecipeError(
-            f"balance.name: this torchjd has no {settings.name}: choose one of "
-            f"{', '.join(available)}, or install a newer one"
-        )
-    try:
-        return weighting(**settings.options)
-    except ImportError as error:
-        raise RecipeError(
-            f"balance.name: {settings.name} needs more than torchjd itself: {error}; "
-            "mgda, mean and pcgrad need nothing more"
-        ) from None
-    except (TypeError, ValueError) as error:
-        raise RecipeError(f"balance.options: not those of {settings.name}: {error}") from None

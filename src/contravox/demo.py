@@ -28,6 +28,7 @@ from contravox.progress import progress_bar, say
 from contravox.report import write_report
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
+from contravox.training.shares import mean_shares, shares_in_words
 from contravox.training.trainer import MODEL, Trainer
 from contravox.trial_set import TrialSet
 from contravox.validation import score_trials, validate
@@ -122,6 +123,10 @@ def _run(corpus: Path, folder: Path, *, seed: int, epochs: int | None) -> list[d
         "Score": "cosine, not normalised",
         "Threshold": "equal error rate on the validation part",
     }
+    for system in SYSTEMS:
+        shares = mean_shares(folder / system.recipe)
+        if shares:
+            notes[f"{system.title}: shares of the encoder's gradient"] = shares_in_words(shares)
     page = folder / "report.html"
     write_report(page, "contravox demo", results, notes)
     Console().print(render_table(results))

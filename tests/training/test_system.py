@@ -43,6 +43,15 @@ BALANCED = {
 }
 
 
+BALANCES = {
+    "own parameters weighted": {"name": "imtl_g", "own_parameters": "weighted"},
+    "normalised by norm": {"name": "mgda", "normalise": "norm"},
+    "normalised by initial loss": {"name": "upgrad", "normalise": "initial_loss"},
+    "uncertainty": {"name": "uncertainty"},
+}
+"""On a classifier, every map apart, and a contrast whose attention reaches class vectors."""
+
+
 def make_recipe(objectives, balance="fixed"):
     return Recipe.model_validate(
         {
@@ -57,7 +66,7 @@ def make_recipe(objectives, balance="fixed"):
                 "embedding_size": 8,
             },
             "objectives": objectives,
-            "balance": {"name": balance},
+            "balance": {"name": balance} if isinstance(balance, str) else balance,
         }
     )
 
@@ -70,6 +79,12 @@ def chunked(recipe, size):
 RECIPES = {
     **{name: make_recipe(objectives) for name, objectives in OBJECTIVES.items()},
     **{name: make_recipe(objectives, name) for name, objectives in BALANCED.items()},
+    **{
+        name: make_recipe(
+            {**BALANCED["mean"], "three": {"name": "supcon", "weight": 0.2, **ATTENTION}}, balance
+        )
+        for name, balance in BALANCES.items()
+    },
     "in chunks": chunked(make_recipe(BALANCED["imtl_g"], "imtl_g"), 1),
 }
 
@@ -148,7 +163,8 @@ def assert_same_gradients(given, expected, tolerance):
 
 @pytest.fixture(scope="module", params=[2, 4])
 def shares(request, tmp_path_factory):
-    return run_processes(step_of_a_share, request.param, tmp_path_factory.mktemp("shares"))
+    folder = tmp_path_factory.mktemp("shares")
+    return run_processes(step_of_a_share, request.param, folder, seconds=240)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -165,6 +181,7 @@ def test_losses_weights_and_gradients_are_those_of_one_process(name, shares):
             "aam_softmax",
             "attended supcon",
             *BALANCED,
+            *BALANCES,
             "multiscale",
             "in chunks",
         ):
@@ -190,6 +207,31 @@ def test_the_order_of_rows_changes_nothing(name):
     assert permuted[0] == pytest.approx(losses, rel=1e-8)
     assert permuted[1] == pytest.approx(weights, rel=1e-8)
     assert_same_gradients(permuted[2], gradients, 1e-8)
+
+
+@pytest.mark.parametrize("own_parameters", ["full", "weighted"])
+@pytest.mark.parametrize("name", [*BALANCED, "own parameters weighted", "in chunks"])
+def test_the_encoder_takes_the_weighted_gradient_and_objectives_their_own(name, own_parameters):
+    recipe = RECIPES[name]
+    balance = recipe.balance.model_copy(update={"own_parameters": own_parameters})
+    recipe = recipe.model_copy(update={"balance": balance})
+    _, weights, gradients = step(make_system(recipe), make_batch())
+
+    # Slowly: a pass for each objective.
+    system = make_system(make_recipe(recipe.model_dump()["objectives"]))
+    losses = system(make_batch()).losses
+    parameters = dict(system.named_parameters())
+    fixed = system.objectives.weights
+    assert weights != pytest.approx(fixed, rel=0.1)
+    expected = {key: torch.zeros_like(parameter) for key, parameter in parameters.items()}
+    for term, loss in losses.items():
+        of_one = torch.autograd.grad(
+            loss, parameters.values(), retain_graph=True, materialize_grads=True, allow_unused=True
+        )
+        for key, gradient in zip(parameters, of_one, strict=True):
+            of_encoder = key.startswith("model.") or own_parameters == "weighted"
+            expected[key] += (weights if of_encoder else fixed)[term] * gradient
+    assert_same_gradients(gradients, expected, 1e-8)
 
 
 def test_mixed_precision_in_chunks_gives_the_step_of_the_whole_batch():

@@ -17,6 +17,7 @@ from contravox.errors import (
     OverlapError,
     RecipeError,
     TrainingError,
+    TrainingWarning,
 )
 from contravox.manifest import Manifest
 from contravox.model import Model
@@ -110,6 +111,9 @@ def test_training_lowers_the_loss_and_writes_what_it_says(make_recipe, tmp_path)
     assert all(entry["positive_share"] == shares for entry in entries)
     assert 0 < sum(entry["time"]["seconds"] for entry in entries) < trainer.progress.seconds
     assert all(0 < entry["time"]["waiting"] < 1 for entry in entries)
+    for entry in entries:
+        assert entry["shares"].keys() == {"classification", "contrast"}
+        assert math.isclose(sum(entry["shares"].values()), 1, rel_tol=1e-5)
     assert any((tmp_path / "tensorboard").iterdir())
     # The model kept is that of the best validation, with the threshold set there.
     rates = [e["validation"]["equal_error_rate"] for e in read_log(tmp_path) if "validation" in e]
@@ -138,6 +142,34 @@ def test_several_lists_choose_the_epoch_by_their_mean(make_recipe, corpus, tmp_p
     only_one = data.model_copy(update={"validation_trials": (lists[0],)})
     with pytest.raises(CheckpointError, match=r"data\.validation_trials held something else"):
         Trainer(recipe.model_copy(update={"data": only_one}), tmp_path).fit(resume=True)
+
+
+def test_shares_on_feature_maps_are_measured_now_and_then(make_recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr("contravox.training.trainer.EVERY", 2)
+    recipe = make_recipe(epochs=1, chunk_size=4).model_dump()
+    recipe["objectives"]["contrast"] = {"name": "multiscale", "weight": 0.3, "head_size": 8}
+    logged = {}
+    for balance in ("fixed", "mgda"):
+        changed = Recipe.model_validate(recipe | {"balance": {"name": balance}})
+        Trainer(changed, tmp_path / balance).fit()
+        logged[balance] = [
+            entry["shares"]["contrast"] if "shares" in entry else None
+            for entry in read_log(tmp_path / balance)
+            if "losses" in entry
+        ]
+    assert all(0.01 < share < 0.99 for share in logged["mgda"])
+    assert all(
+        (share is None) if step % 2 else (0.01 < share < 0.99)
+        for step, share in enumerate(logged["fixed"])
+    )
+
+
+def test_an_objective_that_hardly_trains_the_encoder_is_named(make_recipe, tmp_path):
+    recipe = make_recipe(epochs=1).model_dump()
+    recipe["objectives"]["contrast"]["weight"] = 1e-4
+    recipe["balance"] = {"name": "fixed"}
+    with pytest.warns(TrainingWarning, match=r"objectives\.contrast: gave 0\.0\d% of the encoder"):
+        Trainer(Recipe.model_validate(recipe), tmp_path).fit()
 
 
 def test_margins_follow_their_schedule(make_recipe, tmp_path):
@@ -289,9 +321,9 @@ def test_interrupted_after_any_step_and_resumed_as_if_never(make_recipe, tmp_pat
     with pytest.raises(KeyboardInterrupt):
         cut.fit()
     Trainer(recipe, tmp_path / "cut").fit(resume=True)
-    files = ("log.jsonl", "objectives.safetensors")
-    for file in files:
-        assert (tmp_path / "cut" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+    assert timeless_log(tmp_path / "cut") == timeless_log(tmp_path / "whole")
+    kept = [(tmp_path / name / "objectives.safetensors").read_bytes() for name in ("whole", "cut")]
+    assert kept[0] == kept[1]
 
 
 def test_interrupted_after_the_very_last_step_the_training_is_done(make_recipe, tmp_path):

@@ -69,6 +69,7 @@ def _claim_and_train(
 def _train(recipe: "Recipe", folder: Path, resume: bool, as_json: bool) -> None:
     from contravox.progress import progress_bar
     from contravox.training.processes import leads
+    from contravox.training.shares import mean_shares, shares_in_words
     from contravox.training.trainer import MODEL, Trainer
 
     if not leads():
@@ -84,18 +85,21 @@ def _train(recipe: "Recipe", folder: Path, resume: bool, as_json: bool) -> None:
         except KeyboardInterrupt:
             note(f"stopped after step {trainer.progress.step}: go on with --resume")
             raise
-    rate = trainer.progress.best_rate
+    rate, shares = trainer.progress.best_rate, mean_shares(folder)
     result = {
         "model": str(folder / MODEL),
         "steps": trainer.progress.step,
         "seconds": round(trainer.progress.seconds, 1),
         "validation_equal_error_rate": rate,
+        "shares": shares,
     }
     if as_json:
         print_json(result)
     else:
         validation = "" if rate is None else f", validation EER {rate:.2%}"
         print(f"{result['model']}: {result['steps']} steps in {result['seconds']} s{validation}")
+        if shares:
+            print(f"shares of the encoder's gradient: {shares_in_words(shares)}")
 
 
 def _dry_run(recipe: "Recipe", as_json: bool) -> None:

@@ -111,13 +111,9 @@ class Multiscale(nn.Module):
         chosen = zip(self.chosen, self.heads, strict=True)
         return tuple(at_least_float32(head(maps[index])) for index, head in chosen)
 
-    def map_losses(self, segments: Segments, vectors: Sequence[Tensor]) -> list[Tensor]:
-        """The loss of each chosen map, a scalar, not weighted, from what its head made of it."""
-        return [self.contrast(segments, of_map) for of_map in vectors]
-
     def forward(self, segments: Segments, vectors: Sequence[Tensor]) -> Tensor:
         """The mean over maps of their weighted losses."""
-        losses = torch.stack(self.map_losses(segments, vectors))
+        losses = torch.stack([self.contrast(segments, of_map) for of_map in vectors])
         return (losses * losses.new_tensor(self.map_weights)).mean()
 
 

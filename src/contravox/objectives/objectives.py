@@ -1,6 +1,7 @@
 """The objectives of a recipe, built together and computed together."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -15,6 +16,7 @@ from contravox.objectives.angular_contrastive import AngularContrastive, Angular
 from contravox.objectives.classifier import Classifier
 from contravox.objectives.contrast import build_contrast
 from contravox.objectives.ge2e import Ge2e, Ge2eSettings
+from contravox.objectives.gradient_gate import GradientGate
 from contravox.objectives.margin_softmax import MarginSoftmax
 from contravox.objectives.multiscale import Multiscale, MultiscaleSettings
 from contravox.objectives.n_pairs import NPairsSettings
@@ -49,6 +51,9 @@ AnyObjectiveSettings = (
     | Ge2eSettings
 )
 ObjectiveSettings = Annotated[AnyObjectiveSettings, Field(discriminator="name")]
+
+Gates = Mapping[str, GradientGate]
+"""A gate for each loss, by the names of ``Objectives.weights``."""
 
 
 class Objectives(nn.Module):
@@ -101,13 +106,22 @@ class Objectives(nn.Module):
         by_distance = all(isinstance(each, Prototypical) for each in self.by_name.values())
         return "Euclidean distance" if by_distance else "cosine"
 
-    def map_vectors(self, maps: Sequence[FeatureMap]) -> dict[str, tuple[Tensor, ...]]:
-        """What objectives on feature maps make of them, by the objective's name: ``Segments``."""
-        return {
-            name: objective.head_vectors(maps)
-            for name, objective in self.by_name.items()
-            if isinstance(objective, Multiscale)
-        }
+    def map_vectors(
+        self, maps: Sequence[FeatureMap], gates: Gates | None = None
+    ) -> dict[str, tuple[Tensor, ...]]:
+        """What objectives on feature maps make of them, by the objective's name: ``Segments``.
+
+        Their heads are an objective's own, so they look at the maps through its gate.
+        """
+        vectors = {}
+        for name, objective in self.by_name.items():
+            if isinstance(objective, Multiscale):
+                seen = list(maps)
+                for index, loss in zip(objective.chosen, _loss_names(name, objective), strict=True):
+                    if gates is not None:
+                        seen[index] = replace(maps[index], values=gates[loss](maps[index].values))
+                vectors[name] = objective.head_vectors(seen)
+        return vectors
 
     def set_margin_share(self, share: float) -> None:
         """Set every margin, of classifiers and of positive pairs, to a share of the recipe's."""
@@ -117,12 +131,18 @@ class Objectives(nn.Module):
             if isinstance(objective, MarginSoftmax):
                 objective.hard_negative_margin = share * objective.full_hard_negative_margin
 
-    def forward(self, segments: Segments, everywhere: Segments | None = None) -> dict[str, Tensor]:
+    def forward(
+        self,
+        segments: Segments,
+        everywhere: Segments | None = None,
+        gates: Gates | None = None,
+    ) -> dict[str, Tensor]:
         """Each objective's loss, a scalar, not weighted, by the names of ``weights``.
 
         segments: those of this process; everywhere: those of all processes, if there are more. A
         loss that contrasts segments is the whole loss of all of them, the same in every process; a
-        loss of single segments is that of the process's own.
+        loss of single segments is that of the process's own. gates: through which each loss sees
+        the embeddings.
 
         Raises RecipeError if an objective needs a batch of another shape.
         """
@@ -130,20 +150,30 @@ class Objectives(nn.Module):
         for name, objective in self.by_name.items():
             single = isinstance(objective, MarginSoftmax | Softmax)
             given = segments if single or everywhere is None else everywhere
+
+            def seen_by(loss: str, given: Segments = given) -> Segments:
+                if gates is None:
+                    return given
+                return given._replace(embeddings=gates[loss](given.embeddings))
+
             try:
                 if not isinstance(objective, Multiscale):
-                    losses[name] = objective(given)
+                    losses[name] = objective(seen_by(name))
                 elif objective.separate:
-                    of_maps = objective.map_losses(given, given.map_vectors[name])
-                    losses |= dict(zip(_map_names(name, objective), of_maps, strict=True))
+                    vectors = given.map_vectors[name]
+                    for loss, of_map in zip(_loss_names(name, objective), vectors, strict=True):
+                        losses[loss] = objective.contrast(seen_by(loss), of_map)
                 else:
-                    losses[name] = objective(given, given.map_vectors[name])
+                    losses[name] = objective(seen_by(name), given.map_vectors[name])
             except RecipeError as error:
                 raise RecipeError(f"objectives.{name}: {error}") from None
         return losses
 
 
-def _map_names(name: str, objective: Multiscale) -> list[str]:
+def _loss_names(name: str, objective: Multiscale) -> list[str]:
+    """The name of the loss that each chosen map is part of."""
+    if not objective.separate:
+        return [name] * len(objective.chosen)
     return [f"{name}.map{index}" for index in objective.chosen]
 
 
@@ -152,7 +182,7 @@ def _weights(name: str, weight: float, objective: nn.Module) -> dict[str, float]
     if not (isinstance(objective, Multiscale) and objective.separate):
         return {name: weight}
     shares = [weight * each / len(objective.chosen) for each in objective.map_weights]
-    return dict(zip(_map_names(name, objective), shares, strict=True))
+    return dict(zip(_loss_names(name, objective), shares, strict=True))
 
 
 def _is_classifier(settings: AnyObjectiveSettings) -> bool:

@@ -1,5 +1,6 @@
 """Model and objectives as one module, as a step sees them."""
 
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -10,6 +11,8 @@ from contravox.data.batch import Batch
 from contravox.errors import TrainingError
 from contravox.model import Model, ModelSettings
 from contravox.objectives import Objectives, Segments
+from contravox.objectives.gradient_gate import GradientGate
+from contravox.objectives.objectives import Gates
 from contravox.precision import at_least_float32
 from contravox.spec_augment import SpecAugment
 from contravox.training.chunks import in_chunks
@@ -17,11 +20,15 @@ from contravox.training.recipe import Recipe
 
 
 class Step(NamedTuple):
-    """loss: the scalar to differentiate. losses, weights: what it was made of, scalars by name."""
+    """loss: the scalar to differentiate. losses, weights: what it was made of, scalars by name.
+
+    shares: see ``Balanced``.
+    """
 
     loss: Tensor
     losses: dict[str, Tensor]
     weights: dict[str, Tensor]
+    shares: dict[str, Tensor]
 
 
 class _Encoded(NamedTuple):
@@ -52,8 +59,16 @@ class System(nn.Module):
         )
         self.chunk_size = recipe.training.chunk_size
 
-    def forward(self, batch: Batch) -> Step:
+    @property
+    def measures_cheaply(self) -> bool:
+        """Whether the objectives' shares cost next to nothing: what they share is the embedding, or
+        its gradients are needed anyway."""
+        return self.balance.weighs_gradients or not self.objectives.reads_maps
+
+    def forward(self, batch: Batch, *, measure: bool = False) -> Step:
         """The loss of a batch; in several processes, of the batches of all of them.
+
+        measure: take the objectives' shares even where it costs a backward pass for each.
 
         Balancing belongs here: outside, mixed precision hands out copies of the embeddings, with
         respect to which no loss has a gradient.
@@ -61,10 +76,13 @@ class System(nn.Module):
         Raises TrainingError for embeddings or gradients that are not finite.
         """
         rows = batch.waveforms, batch.lengths
+        measure = measure or self.measures_cheaply
+        gates = {name: GradientGate() for name in self.objectives.weights}
+        encode = partial(self._encode, gates, measure)
         if self.chunk_size is None or len(batch.labels) <= self.chunk_size:
-            chunks = [self._encode(*rows)]
+            chunks = [encode(*rows)]
         else:
-            chunks = in_chunks(self._encode, rows, self.chunk_size, self)
+            chunks = in_chunks(encode, rows, self.chunk_size, self)
         by_map = {
             name: zip(*(chunk.map_vectors[name] for chunk in chunks), strict=True)
             for name in chunks[0].map_vectors
@@ -78,11 +96,17 @@ class System(nn.Module):
         everywhere = segments.gathered()
         if not everywhere.embeddings.isfinite().all():
             raise TrainingError("the encoder's embedding is not finite")
-        losses = self.objectives(segments, everywhere)
-        balanced = self.balance(losses, [chunk.shared for chunk in chunks])
-        return Step(balanced.loss, losses, balanced.weights)
+        losses = self.objectives(segments, everywhere, gates)
+        shared = [chunk.shared for chunk in chunks]
+        if not self.measures_cheaply:
+            # Rows are in random order, so that a chunk stands for all.
+            shared = shared[:1]
+        balanced = self.balance(losses, shared, measure=measure)
+        for name, gate in gates.items():
+            gate.weight = balanced.gates[name]
+        return Step(balanced.loss, losses, balanced.weights, balanced.shares)
 
-    def _encode(self, waveforms: Tensor, lengths: Tensor) -> _Encoded:
+    def _encode(self, gates: Gates, measure: bool, waveforms: Tensor, lengths: Tensor) -> _Encoded:
         features, lengths = self.model.features(waveforms, lengths)
         if self.spec_augment is not None:
             features = self.spec_augment(features, lengths)
@@ -90,6 +114,6 @@ class System(nn.Module):
         # Half precision would lose the small gradients of a large batch between the losses.
         embeddings = at_least_float32(output.embedding)
         # Objectives on the feature maps never see the embedding: what they share is the stem.
-        by_stem = self.balance.weighting is not None and self.objectives.reads_maps
+        by_stem = measure and self.objectives.reads_maps
         shared = output.stem if by_stem else embeddings
-        return _Encoded(embeddings, self.objectives.map_vectors(output.maps), shared)
+        return _Encoded(embeddings, self.objectives.map_vectors(output.maps, gates), shared)

@@ -34,6 +34,7 @@ from contravox.training.processes import (
 )
 from contravox.training.reading import read_batches
 from contravox.training.recipe import Recipe
+from contravox.training.shares import EVERY, ShareWatch
 from contravox.training.size import check_size
 from contravox.training.start import start_system
 from contravox.training.step_clock import StepClock
@@ -107,6 +108,7 @@ class Trainer:
             self.inputs = input_digests(
                 recipe, self.corpus.manifest, self.corpus.identities, self.validation.values()
             )
+        self.watch = ShareWatch(recipe.balance, system.objectives.weights)
         self.system, self.optimiser = self.fabric.setup(
             system, make_optimiser(system, settings.optimiser)
         )
@@ -186,6 +188,8 @@ class Trainer:
                     f"epoch {epoch}: the gradient of every step was 0, so nothing was "
                     "learned: see log.jsonl, and change sampler, objectives or balance"
                 )
+            if leads():
+                self.watch.end_epoch()
             last = epoch + 1 == settings.epochs
             if last or (epoch + 1) % settings.validate_every == 0:
                 stop = self._validate(log)
@@ -209,7 +213,7 @@ class Trainer:
         learning_rate = self._follow_schedules()
         batch = read.to(self.fabric.device)
         try:
-            loss, losses, weights = self.system(batch)
+            loss, losses, weights, shares = self.system(batch, measure=step % EVERY == 0)
         except TrainingError as error:
             raise self._not_finite(str(error), batch) from error
         # A classifier's loss is that of a process's own segments.
@@ -234,12 +238,15 @@ class Trainer:
         self.optimiser.zero_grad()
         self.progress.step = step + 1
         positives = positive_shares(gather(batch.labels), gather(batch.utterances))
+        measured = {name: float(share) for name, share in shares.items()}
+        self.watch.add(measured)
         with errors_of_any(self.fabric):
             log.write(
                 step,
                 {
                     "losses": values,
                     "weights": {name: float(weight) for name, weight in weights.items()},
+                    **({"shares": measured} if measured else {}),
                     "learning_rate": learning_rate,
                     **({"gradient_norm": gradient_norm} if finite else {}),
                     "positive_share": positives._asdict(),
