@@ -3,10 +3,21 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 import soundfile
 
 from tones import tone
+
+# The same examples every time: what is found by chance is found by a longer run, and made a test.
+# A busy machine is no failure.
+hypothesis.settings.register_profile(
+    "contravox",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+hypothesis.settings.load_profile("contravox")
 
 
 @pytest.fixture(scope="session")

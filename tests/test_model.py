@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -247,7 +247,7 @@ PLACES = [
 ]
 
 
-@hypothesis_settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=150)
 @given(st.sampled_from(PLACES), JSON)
 def test_whatever_a_header_holds_it_is_a_model_or_one_line(tmp_path, place, value):
     path = write(tmp_path / "m.safetensors", header_with(*place, value=value))
@@ -256,7 +256,7 @@ def test_whatever_a_header_holds_it_is_a_model_or_one_line(tmp_path, place, valu
         assert np.isfinite(loaded.embed([tone(0.2, 200)])).all()
 
 
-@hypothesis_settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=100)
 @given(st.data())
 def test_whatever_bytes_a_file_holds_it_is_a_model_or_one_line(tmp_path, data):
     path = write(tmp_path / "m.safetensors", header_with("format", value=1))

@@ -14,7 +14,7 @@ def test_musan_has_kinds_and_no_speakers(prepare, tmp_path):
     ]
     assert done.counts["kind noise"]["utterances in release"] == 930
     assert not (done.folder / "trials.tsv").exists()
-    around = prepare("musan", tmp_path)
+    around = prepare("musan", tmp_path, "--force")
     assert around.column("utterance") == done.column("utterance")
 
 

@@ -3,7 +3,7 @@ import pickle
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lightning_fabric.plugins import MixedPrecision, Precision
 from torch import nn
@@ -204,7 +204,7 @@ def test_a_file_that_is_no_checkpoint(content, tmp_path):
         read_checkpoint(tmp_path, make_recipe(one=FIRST), INPUTS, 10)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100)
 @given(st.data())
 def test_whatever_bytes_a_file_holds_it_is_a_checkpoint_or_one_line(tmp_path, data):
     recipe = make_recipe(one=FIRST)

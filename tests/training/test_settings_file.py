@@ -1,7 +1,7 @@
 import contextlib
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contravox.errors import RecipeError
@@ -117,7 +117,7 @@ def test_an_override_that_cannot_be_is_one_short_line(override, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150)
 @given(
     st.integers(0, len(RECIPE)),
     st.integers(0, 30),
