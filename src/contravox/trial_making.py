@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from contravox.errors import TrialsError
 from contravox.manifest import Manifest
+from contravox.numbering import number_names
 from contravox.trials import Trials
 
 
@@ -22,7 +23,7 @@ def make_trials(manifest: Manifest, *, seed: int = 0, maximum: int = 100_000) ->
     generator = np.random.default_rng(seed)
     known = manifest.identities.is_not_null()
     rows = manifest.table.filter(known)
-    speakers = manifest.identities.filter(known).rank("dense").to_numpy().astype(np.int64)
+    speakers = number_names(manifest.identities.filter(known)).to_numpy().astype(np.int64)
     targets = _target_pairs(rows, speakers, maximum, generator)
     if not len(targets):
         raise TrialsError(
@@ -48,7 +49,7 @@ def _target_pairs(
     order = np.argsort(speakers, kind="stable")
     counts = np.unique(speakers, return_counts=True)[1]
     starts = np.cumsum(counts) - counts
-    sessions = rows["session"].rank("dense").fill_null(0).to_numpy().astype(np.int64)
+    sessions = number_names(rows["session"]).cast(pl.Int64).fill_null(-1).to_numpy()
     sessions_of = pl.DataFrame({"speaker": speakers, "session": sessions})
     several = (
         sessions_of.select((pl.col("session").n_unique() > 1).over("speaker"))

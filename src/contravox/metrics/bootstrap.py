@@ -18,6 +18,7 @@ from contravox.errors import MetricError
 from contravox.metrics.det_curve import DetCurve, check_trials
 from contravox.metrics.detection_cost import check_prior
 from contravox.metrics.error_rates import check_rates
+from contravox.numbering import number_names
 
 BLOCK_NUMBERS = 2**21
 """So many numbers are held at once for each kind of trial, 16 MiB, or those of FEWEST_DRAWS."""
@@ -232,10 +233,8 @@ def _number_speakers(
             f"enrolment_speakers and test_speakers must be {targets.shape} like the scores, got "
             f"{enrolment.shape} and {test.shape}"
         )
-    both = pl.DataFrame({"speaker": np.concatenate([enrolment, test])})
-    names = both.unique().sort("speaker").with_row_index("number")
-    numbers = both.join(names, on="speaker", how="left", maintain_order="left")["number"]
-    enrolment_numbers, test_numbers = np.split(numbers.to_numpy(), 2)
+    numbers = number_names(pl.Series(np.concatenate([enrolment, test]))).to_numpy()
+    enrolment_numbers, test_numbers = np.split(numbers, 2)
     wrong = np.flatnonzero((enrolment_numbers == test_numbers) != targets)
     if wrong.size:
         row = wrong[0]
@@ -244,4 +243,4 @@ def _number_speakers(
             f"trial {row}: {kind} trial of speakers {enrolment[row]} and {test[row]}: "
             "correct the trial list or the manifest"
         )
-    return len(names), enrolment_numbers, test_numbers
+    return int(numbers.max()) + 1, enrolment_numbers, test_numbers

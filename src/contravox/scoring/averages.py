@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from contravox.errors import ScoringError
+from contravox.numbering import number_names
 
 Speakers = Sequence[str] | Sequence[int] | NDArray | pl.Series
 """The speaker of each utterance, (n,): names or numbers."""
@@ -34,11 +35,11 @@ def number_speakers(speakers: Speakers) -> tuple[int, NDArray[np.int64]]:
 
     Raises ScoringError where a speaker is missing.
     """
-    numbers = pl.Series("speaker", speakers).rank("dense")
+    numbers = number_names(pl.Series("speaker", speakers))
     missing = numbers.is_null().arg_true()
     if len(missing):
         raise ScoringError(
             f"utterance {missing[0]} has no speaker: fill the manifest's speaker column in"
         )
-    array = numbers.cast(pl.Int64).to_numpy() - 1
+    array = numbers.cast(pl.Int64).to_numpy()
     return int(array.max(initial=-1)) + 1, array

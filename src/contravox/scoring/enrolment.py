@@ -3,11 +3,11 @@
 from typing import Literal
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from contravox.embeddings import Embeddings
 from contravox.enrolments import Enrolments
+from contravox.numbering import number_names
 from contravox.scoring.averages import group_means
 from contravox.scoring.cosine import unit_rows
 
@@ -48,7 +48,7 @@ def enrolment_means(
     Enrolments are sorted by name. Raises TrialsError for an utterance without embedding.
     """
     names = enrolments.table["enrolment"]
-    groups = names.rank("dense").cast(pl.Int64).to_numpy() - 1
+    groups = number_names(names).to_numpy().astype(np.int64)
     rows = embeddings.rows(enrolments.table["utterance"])
     means, counts = group_means(embeddings.vectors, rows, groups)
     return Embeddings(names.unique().sort().to_list(), means), counts

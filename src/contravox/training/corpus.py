@@ -7,12 +7,12 @@ from functools import cached_property
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from contravox.data.dataset import SegmentDataset
 from contravox.data.sampling import Sampler
 from contravox.errors import ManifestError, RecipeError, TrainingWarning, brief
 from contravox.manifest import Manifest
+from contravox.numbering import number_names
 from contravox.training.inputs import contents, digest_of
 from contravox.training.processes import leads
 from contravox.training.recipe import DataSettings, Recipe
@@ -47,7 +47,7 @@ class TrainingCorpus:
             _tell_shared_speakers(manifests)
         dataset = SegmentDataset(
             manifest,
-            _labels(identities),
+            number_names(identities).to_numpy().astype(np.int64),
             seconds=recipe.data.segment_seconds,
             segments=recipe.sampler.segments,
             placement=recipe.data.placement,
@@ -136,7 +136,3 @@ def _tell_shared_speakers(manifests: Sequence[Manifest]) -> None:
             TrainingWarning,
             stacklevel=3,
         )
-
-
-def _labels(identities: pl.Series) -> NDArray[np.int64]:
-    return identities.rank("dense").to_numpy().astype(np.int64) - 1
