@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -47,6 +48,53 @@ def test_what_a_waveform_is_embedded_beside_does_not_matter(model):
     assert together.shape == (3, 12)
     for row, waveform in zip(together, waveforms, strict=True):
         np.testing.assert_allclose(model.embed([waveform])[0], row, atol=1e-4)
+
+
+@pytest.mark.parametrize(("seconds", "pieces"), [(1.0, 1), (1.01, 2), (2.0, 2), (3.3, 4)])
+def test_a_long_waveform_has_the_mean_embedding_of_pieces(model, monkeypatch, seconds, pieces):
+    waveform = tone(seconds, 150)
+    model.annotate(maximum_seconds=1.0)
+    lengths, edges = [], np.linspace(0, len(waveform), pieces + 1)
+    encode = model._encode
+
+    def noted(waveforms):
+        lengths.append(sum(map(len, waveforms)))
+        return encode(waveforms)
+
+    monkeypatch.setattr(model, "_encode", noted)
+    parts = [waveform[round(low) : round(high)] for low, high in pairwise(edges)]
+    expected = np.mean([encode([part])[0] for part in parts], axis=0)
+    beside = [tone(0.5, 300), waveform, tone(0.4, 200)]
+    found = model.embed(beside)
+    np.testing.assert_allclose(found[1], expected, atol=1e-4)
+    np.testing.assert_allclose(found[0], encode([beside[0]])[0], atol=1e-4)
+    # Never more than that at once.
+    assert max(lengths) <= 16_000
+    assert sum(lengths) == sum(map(len, beside))
+
+
+def test_the_length_of_pieces_is_the_models(model, tmp_path):
+    waveform = tone(2.5, 150)
+    assert model.settings.maximum_seconds == 60.0
+    digest, whole = model.digest, model.embed([waveform])
+    model.annotate(maximum_seconds=1.0)
+    assert model.digest != digest
+    model.save(tmp_path / "m.safetensors")
+    loaded = Model.load(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(loaded.embed([waveform]), model.embed([waveform]))
+    assert np.abs(loaded.embed([waveform]) - whole).max() > 1e-4
+    with pytest.raises(ValidationError):
+        model.annotate(maximum_seconds=0.1)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, 1e25, 1e-30])
+def test_an_embedding_without_a_direction_is_refused(model, value):
+    """1e25 and 1e-30 have no length in 32 bits, by which it is divided to be scored."""
+    last = list(model.encoder.parameters())[-2:]
+    for parameter in last:
+        parameter.data.fill_(value)
+    with pytest.raises(ModelError, match="the model's embedding is zero or not finite"):
+        model.embed([tone(0.5, 150)])
 
 
 def test_saved_and_loaded_again(model, tmp_path):

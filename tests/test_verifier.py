@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import soundfile
@@ -88,3 +90,12 @@ def test_a_prior_needs_a_calibrated_model_and_sense(verifier, recordings):
     for wrong in ((0, 1, 1), (1, 1, 1), (0.5, 0, 1), (0.5, 1, -1)):
         with pytest.raises(ScoringError, match="give"):
             Prior(*wrong)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
+def test_a_recording_without_a_finite_embedding_is_named(verifier, recordings, value):
+    model = copy.deepcopy(verifier.model)
+    for parameter in list(model.encoder.parameters())[-2:]:
+        parameter.data.fill_(value)
+    with pytest.raises(AudioError, match=f"^{recordings[0]}: .* zero or not finite"):
+        Verifier(model).verify(*recordings[:2])

@@ -1,8 +1,8 @@
 """Utterances of a manifest to embeddings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from contravox.audio import SAMPLE_RATE, check_speech, read_audio
 from contravox.embeddings import Embeddings
-from contravox.errors import AudioError
+from contravox.errors import AudioError, ModelError
 from contravox.manifest import Manifest
 from contravox.model import Model
 from contravox.threads import map_in_threads
@@ -82,7 +82,8 @@ def embed_readable(
     is the mean of all cosines between the crops of one and those of the other. With the whole
     utterance it is twice as wide, and the product the mean of that and of the cosine when whole.
 
-    Utterances of similar length are embedded together; the next are read meanwhile.
+    Utterances of similar length are embedded together; the next are read meanwhile. Long ones are
+    embedded in pieces, see ``Model.embed``.
 
     progress: called with the numbers done and in all.
     """
@@ -92,27 +93,69 @@ def embed_readable(
     unreadable: dict[str, str] = {}
     embedded: list[int] = []
     done = 0
-    read = map_in_threads(_read, rows, workers=2)
-    for size in _batch_sizes([_seconds_embedded(row[3], crops) for row in rows]):
-        waveforms: dict[int, NDArray[np.float32]] = {}
-        for row, result in enumerate(islice(read, size), start=done):
-            if isinstance(result, AudioError):
-                unreadable[rows[row][0]] = str(result)
+    batches = list(_batches(rows, crops))
+    # Few are read ahead, as a batch may be a recording of hours.
+    read = map_in_threads(_read_all, batches, workers=2, ahead=1)
+    for batch, waveforms in zip(batches, read, strict=True):
+        for row, vector in zip(batch, _embed_readable(model, batch, waveforms, crops), strict=True):
+            if isinstance(vector, AudioError):
+                unreadable[row[0]] = str(vector)
             else:
-                waveforms[row] = result
-        if waveforms:
-            vectors[list(waveforms)] = _embed(model, list(waveforms.values()), crops)
-        embedded += waveforms
-        done += size
+                vectors[done] = vector
+                embedded.append(done)
+            done += 1
         progress(done, len(rows))
     order = sorted(embedded, key=lambda row: rows[row][0])
     return Embedded(Embeddings([rows[row][0] for row in order], vectors[order]), unreadable)
 
 
-def _embed(
-    model: Model, waveforms: list[NDArray[np.float32]], crops: Crops | None
+def embed_each(
+    model: Model,
+    waveforms: Sequence[NDArray[np.float32]],
+    names: Sequence[str | Path],
+    crops: Crops | None = None,
+) -> list[NDArray[np.float32] | AudioError]:
+    """For each of n waveforms, (d,) its embedding, or why it has none, by its name."""
+    try:
+        return list(_embed(model, waveforms, crops))
+    except ModelError as error:
+        if len(waveforms) == 1:
+            return [AudioError(f"{names[0]}: {error}")]
+    alone = (
+        embed_each(model, [waveform], [name], crops)
+        for waveform, name in zip(waveforms, names, strict=True)
+    )
+    return [result for [result] in alone]
+
+
+def embed_alone(
+    model: Model, waveform: NDArray[np.float32], name: str | Path
 ) -> NDArray[np.float32]:
-    """(n, d) embeddings of n waveforms."""
+    """(d,) the embedding of a waveform. Raises AudioError where it is zero or not finite."""
+    [vector] = embed_each(model, [waveform], [name])
+    if isinstance(vector, AudioError):
+        raise vector
+    return vector
+
+
+def _embed_readable(
+    model: Model,
+    rows: Sequence["Row"],
+    waveforms: Sequence[NDArray[np.float32] | AudioError],
+    crops: Crops | None,
+) -> list[NDArray[np.float32] | AudioError]:
+    """As ``embed_each``, of waveforms of which some could not be read."""
+    good = [each for each in waveforms if not isinstance(each, AudioError)]
+    read = zip(rows, waveforms, strict=True)
+    paths = [path for (_, path, *_), each in read if not isinstance(each, AudioError)]
+    embedded = iter(embed_each(model, good, paths, crops) if good else [])
+    return [each if isinstance(each, AudioError) else next(embedded) for each in waveforms]
+
+
+def _embed(
+    model: Model, waveforms: Sequence[NDArray[np.float32]], crops: Crops | None
+) -> NDArray[np.float32]:
+    """(n, d) embeddings of n waveforms. Raises ModelError where one is zero or not finite."""
     if crops is None:
         return model.embed(waveforms)
     pieces = [piece for waveform in waveforms for piece in crops.cut(waveform)]
@@ -138,18 +181,21 @@ def _seconds_embedded(duration: float, crops: Crops | None) -> float:
     return crops.count * crops.seconds + (duration if crops.whole else 0)
 
 
-def _batch_sizes(durations: list[float]) -> Iterator[int]:
-    """Sizes of batches of at most BATCH_SECONDS, padding counted; the longest come first."""
+Row = tuple[str, str, float, float]
+"""utterance, path, start, duration"""
+
+
+def _batches(rows: Sequence[Row], crops: Crops | None) -> Iterator[Sequence[Row]]:
+    """Batches of at most BATCH_SECONDS, padding counted; the longest come first."""
     low = 0
-    while low < len(durations):
-        size = max(1, int(BATCH_SECONDS / durations[low]))
-        size = min(size, len(durations) - low)
-        yield size
+    while low < len(rows):
+        size = max(1, int(BATCH_SECONDS / _seconds_embedded(rows[low][3], crops)))
+        yield rows[low : low + size]
         low += size
 
 
-Row = tuple[str, str, float, float]
-"""utterance, path, start, duration"""
+def _read_all(rows: Sequence[Row]) -> list[NDArray[np.float32] | AudioError]:
+    return [_read(row) for row in rows]
 
 
 def _read(row: Row) -> NDArray[np.float32] | AudioError:

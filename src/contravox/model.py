@@ -2,17 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from contravox.audio import SAMPLE_RATE
 from contravox.encoders import EncoderSettings, build_encoder
 from contravox.encoders.encoder import EncoderOutput
 from contravox.errors import ModelError, brief
@@ -40,6 +41,8 @@ class ModelSettings(Settings):
     calibration: of such scores, and what they were learned on: calibration_source. labels_used:
     whether speaker labels were used in training, which took training_seconds; trained_on: digests
     of the training's speakers (see ``overlap``). These three include what it was trained from.
+    maximum_seconds: of audio that is encoded at once; longer recordings are embedded in pieces (see
+    ``Model.embed``).
     """
 
     features: FeatureSettings = FeatureSettings()
@@ -52,6 +55,7 @@ class ModelSettings(Settings):
     labels_used: bool = True
     training_seconds: NotNegative = 0.0
     trained_on: tuple[str, ...] = ()
+    maximum_seconds: float = Field(60.0, ge=1.0, le=3600.0)
 
 
 class Model(nn.Module):
@@ -81,7 +85,7 @@ class Model(nn.Module):
     def digest(self) -> str:
         """A name for what decides its embeddings: front-end, encoder, weights and this code's
         edition; 32 digits."""
-        settings = self.settings.model_dump_json(include={"features", "encoder"})
+        settings = self.settings.model_dump_json(include={"features", "encoder", "maximum_seconds"})
         digest = hashlib.blake2b(f"{EDITION} {settings}".encode(), digest_size=16)
         for name, tensor in self.state_dict().items():
             digest.update(name.encode())
@@ -92,13 +96,37 @@ class Model(nn.Module):
         """Encode (N, samples) waveforms at 16 kHz, of which ``lengths`` (N,) samples are valid."""
         return self.encoder(*self.features(waveforms, lengths))
 
-    @torch.inference_mode()
     def embed(self, waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Embed N waveforms, each (samples,) at 16 kHz, of any lengths.
 
-        Returns (N, d) float32, not normalised. What a waveform is embedded beside does not matter.
+        At most ``settings.maximum_seconds`` are encoded at once, which bounds the memory. A longer
+        waveform is cut into as few pieces of equal length as that takes, and its embedding is the
+        mean of theirs.
+
+        Returns (N, d) float32, finite, not zero and not normalised. What a waveform is embedded
+        beside does not matter. Raises ModelError where an embedding is not finite or is zero.
         """
         self.eval()
+        longest = int(self.settings.maximum_seconds * SAMPLE_RATE)
+        pieces, counts = [], []
+        for waveform in waveforms:
+            counts.append(max(1, -(-len(waveform) // longest)))
+            pieces += np.array_split(waveform, counts[-1])
+        encoded = [self._encode(batch) for batch in _batches(pieces, longest)]
+        parts = np.split(np.concatenate(encoded), np.cumsum(counts)[:-1])
+        vectors = np.stack([part.mean(axis=0) for part in parts])
+        with np.errstate(over="ignore", under="ignore"):
+            lengths = np.linalg.norm(vectors, axis=1)
+        if not (np.isfinite(lengths) & (lengths > 0)).all():
+            raise ModelError(
+                "the model's embedding is zero or not finite: leave the recording out, or, where "
+                "others are so too, copy or train the model again"
+            )
+        return vectors
+
+    @torch.inference_mode()
+    def _encode(self, waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """(N, d) embeddings of N waveforms in one go."""
         device = next(self.parameters()).device
         lengths = torch.tensor([len(waveform) for waveform in waveforms])
         padded = torch.zeros(len(waveforms), int(lengths.max()))
@@ -133,6 +161,22 @@ class Model(nn.Module):
         model = cls(settings)
         model.load_state_dict(weights)
         return model.eval().to(device)
+
+
+def _batches(
+    waveforms: Sequence[NDArray[np.float32]], most: int
+) -> Iterator[list[NDArray[np.float32]]]:
+    """Waveforms in their order, in batches of at most so many samples, padding counted."""
+    batch: list[NDArray[np.float32]] = []
+    longest = 0
+    for waveform in waveforms:
+        longest = max(longest, len(waveform))
+        if batch and longest * (len(batch) + 1) > most:
+            yield batch
+            batch, longest = [], len(waveform)
+        batch.append(waveform)
+    if batch:
+        yield batch
 
 
 def _read_settings(path: Path, metadata: Mapping[str, str]) -> ModelSettings:

@@ -252,9 +252,9 @@ def open_regular(path: str) -> int:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, ValueError) as error:
-        missing = isinstance(error, FileNotFoundError)
-        reason = "no such file" if missing else _reason(error)
-        raise AudioError(f"{path}: {reason}: copy it here, or mend the path") from error
+        if isinstance(error, FileNotFoundError):
+            raise AudioError(f"{path}: no such file") from error
+        raise AudioError(f"{path}: {_reason(error)}: copy it here, or mend the path") from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise AudioError(f"{path}: no regular file: give a recording in a file")

@@ -17,14 +17,21 @@ AHEAD = 16
 
 
 def map_in_threads(
-    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int = READERS
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    workers: int = READERS,
+    ahead: int = AHEAD,
 ) -> Iterator[Result]:
-    """Results in the order of ``items``. An interrupt drops the jobs that have not begun."""
+    """Results in the order of ``items``. An interrupt drops the jobs that have not begun.
+
+    ahead: jobs for each worker that are done or waiting before their results are asked for.
+    """
     waiting = iter(items)
     pool = ThreadPoolExecutor(workers)
     try:
         running: deque[Future[Result]] = deque(
-            pool.submit(function, item) for item in islice(waiting, AHEAD * workers)
+            pool.submit(function, item) for item in islice(waiting, ahead * workers)
         )
         while running:
             result = running.popleft().result()

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contravox.audio import SAMPLE_RATE, check_speech, read_audio
+from contravox.embedding import embed_alone
 from contravox.errors import ScoringError
 from contravox.model import Model
 from contravox.scoring.decision import bayes_threshold, posterior
@@ -101,9 +102,9 @@ class Verifier:
 
         threshold: decides in the model's stead. prior: even, and errors cost alike, by default.
 
-        Raises AudioError for a recording that is missing, not audio, silent or too short;
-        ScoringError for a threshold that is not finite, or a prior given to a model without
-        calibration.
+        Raises AudioError for a recording that is missing, not audio, silent, too short, or without
+        a finite embedding; ScoringError for a threshold that is not finite, or a prior given to a
+        model without calibration.
         """
         if threshold is not None and not math.isfinite(threshold):
             raise ScoringError(f"threshold {threshold}: give a finite one")
@@ -111,7 +112,10 @@ class Verifier:
         for waveform, path in zip(waveforms, (first, second), strict=True):
             check_speech(waveform, path)
         # One by one: a short recording beside a long one would be mostly padding.
-        a, b = (self.model.embed([waveform])[0].astype(np.float64) for waveform in waveforms)
+        a, b = (
+            embed_alone(self.model, waveform, path).astype(np.float64)
+            for waveform, path in zip(waveforms, (first, second), strict=True)
+        )
         lengths = [float(np.linalg.norm(vector)) for vector in (a, b)]
         score = float(a @ b / (lengths[0] * lengths[1]))
         if self.model.settings.comparison != "cosine":
