@@ -228,7 +228,8 @@ def test_a_run_that_fails_is_said_and_the_others_go_on(one_seed, monkeypatch, ca
         ("[3, 4]", "[]", RecipeError, "seeds: "),
         ("[3, 4]", "[3, 3]", RecipeError, "seeds: one is there twice"),
         ("[3, 4]", "[-1]", RecipeError, r"seeds\.0: -1: "),
-        ("heavier", "AS_it_is", RecipeError, "variants: .* differs from another by case only"),
+        ("heavier", "AS_it_is", RecipeError, "variants: .* differs from .* by case only"),
+        ("as_it_is: []\n  heavier", "é: []\n  e\u0301", RecipeError, "variants: .* differs from"),
         *(
             ("heavier", name, RecipeError, r"variants\.")
             for name in ("..", ".", ".hidden", "-o", "a..", "CON", "com1.x", '""', "a" * 65, "ä/b")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -47,11 +48,12 @@ class Sweep(Settings):
     def _each_once(self) -> Self:
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds: one is there twice, and would count twice: leave it out")
-        # Where the file system does not tell cases apart, both would be one folder.
-        folders = [name.casefold() for name in self.variants]
-        twice = next((each for each in self.variants if folders.count(each.casefold()) > 1), None)
-        if twice is not None:
-            raise ValueError(f"variants: {twice} differs from another by case only: rename it")
+        # Some file systems do not tell cases apart, or forms of a letter: both would be one folder.
+        folders: dict[str, str] = {}
+        for name in self.variants:
+            other = folders.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
+            if other != name:
+                raise ValueError(f"variants: {name} differs from {other} by case only: rename one")
         return self
 
     @classmethod

@@ -34,3 +34,11 @@ def test_a_recipe_is_no_sweep_nor_a_sweep_a_recipe():
         find_recipe("ablations/mfcon")
     with pytest.raises(RecipeError, match="no such sweep"):
         find_sweep("mfcon_voxceleb1")
+
+
+@pytest.mark.parametrize("name", ["", "\0", "a" * 100_000, "b" * 300, "c/" * 3000, "x\ny"])
+def test_a_name_that_no_file_can_have_is_one_short_line(name):
+    with pytest.raises(RecipeError, match="no such recipe") as caught:
+        find_recipe(name)
+    assert len(str(caught.value)) < 2000
+    assert "\n" not in str(caught.value)

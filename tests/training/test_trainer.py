@@ -298,7 +298,7 @@ def test_a_finished_training_is_not_trained_again(make_recipe, tmp_path):
 
 def test_a_checkpoint_of_another_recipe_or_cut_short(make_recipe, tmp_path):
     Trainer(make_recipe(epochs=1), tmp_path).fit()
-    with pytest.raises(CheckpointError, match=r"training\.epochs=1, this recipe says 2"):
+    with pytest.raises(CheckpointError, match="epochs=1, .* says 2: .* training.initial_model"):
         Trainer(make_recipe(epochs=2), tmp_path).fit(resume=True)
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(path.read_bytes()[:1000])
@@ -371,7 +371,7 @@ def test_damaged_files_beside_a_checkpoint_are_mended(make_recipe, tmp_path):
     for file in ("recipe.yaml", "trained_on.txt", "objectives.safetensors"):
         (run / file).write_bytes(b"\xff\0")
     Trainer(recipe, run).fit(resume=True)
-    assert read_log(run) == read_log(tmp_path / "whole")
+    assert timeless_log(run) == timeless_log(tmp_path / "whole")
     for file in ("recipe.yaml", "trained_on.txt"):
         assert (run / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
 

@@ -112,6 +112,8 @@ def read_checkpoint(
     something else, or of another version of contravox.
     """
     path = folder / NAME
+    if not path.is_file():
+        raise _not_whole(path, "no file")
     try:
         raw = torch.load(path, map_location="cpu", weights_only=True)
     # The errors of so many readers inside one another are not worth telling apart.
@@ -152,10 +154,13 @@ def _compare(
     difference = _first_difference(decisive_settings(before), decisive_settings(recipe))
     if difference:
         key, old, new = difference
+        another = "train into another folder"
+        if key == "training.epochs":
+            another += ", which training.initial_model lets go on from these weights"
         raise CheckpointError(
             f"{path}: was trained with {key}={brief(str(old))}, this recipe says "
             f"{brief(str(new))}: "
-            "set it back, or train into another folder"
+            f"set it back, or {another}"
         )
     for key in sorted(state.inputs.keys() | inputs.keys()):
         if state.inputs.get(key) != inputs.get(key):

@@ -1,9 +1,10 @@
 """Recipes and sweeps that come with contravox, found by name."""
 
 import difflib
+from contextlib import suppress
 from pathlib import Path
 
-from contravox.errors import RecipeError
+from contravox.errors import RecipeError, brief
 
 SHIPPED = Path(__file__).parent.parent / "recipes"
 """Recipes that come with contravox; ``contravox train small/mfcon`` finds them by name."""
@@ -45,10 +46,12 @@ def _is_sweep(name: str) -> bool:
 
 def _find(what: str, wanted: str | Path, shipped: dict[str, Path]) -> Path:
     path = Path(wanted)
-    if path.is_file():
-        return path
+    # A name too long for the file system is no file either.
+    with suppress(OSError):
+        if path.is_file():
+            return path
     if str(wanted) in shipped:
         return shipped[str(wanted)]
     near = difflib.get_close_matches(str(wanted), shipped, n=1)
     hint = f"did you mean {near[0]}?" if near else f"those shipped are {', '.join(shipped)}"
-    raise RecipeError(f"{wanted}: no such {what}: {hint}")
+    raise RecipeError(f"{brief(str(wanted), 200)}: no such {what}: {hint}")
