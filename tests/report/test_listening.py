@@ -67,6 +67,16 @@ def test_what_is_heard_is_the_start_of_the_utterance(trial_set) -> None:
     assert len(heard(short.source)) == pytest.approx(1.5 * 16_000, abs=2500)
 
 
+def test_speakers_of_two_corpora_are_told_apart(trial_set) -> None:
+    named = trial_set.manifest.table.with_columns(corpus=pl.lit("A"), speaker=pl.lit("0"))
+    other = pl.col("utterance").is_in(["gone", "part"])
+    named = named.with_columns(corpus=pl.when(other).then(pl.lit("B")).otherwise("corpus"))
+    trials = trial_set.trials.table.with_columns(target=pl.lit(False))
+    pooled = TrialSet.of(Trials(trials), Manifest(named), trial_set.protocol)
+    speakers = [(one.speaker, two.speaker) for one, two in sides(pooled, np.array([0, 1]))]
+    assert speakers == [("A/0", "B/0"), ("A/0", "B/0")]
+
+
 def test_trials_come_in_the_order_asked_for(trial_set) -> None:
     names = [(a.name, b.name) for a, b in sides(trial_set, np.array([2, 0]))]
     assert names == [("part", "short"), ("long", "part")]

@@ -23,7 +23,7 @@ SECONDS = 6.0
 class Side:
     """A side of a trial, to listen to.
 
-    name: of the enrolment or the utterance; speaker: its name, None where unknown.
+    name: of the enrolment or the utterance; speaker: its identity, None where unknown.
     note: what else there is to know, such as which utterance of an enrolment is heard; may be "".
     source: the recording as a data URL, or None where it cannot be heard: the note says why.
     """
@@ -47,7 +47,9 @@ def sides(trial_set: TrialSet, rows: NDArray[np.int64]) -> list[tuple[Side, Side
         grouped = wanted.group_by("enrolment", maintain_order=True).agg("utterance")
         behind = dict(grouped.iter_rows())
     heard = [*tests, *(behind[name][0] for name in enrolments)]
-    table = trial_set.manifest.table.filter(pl.col("utterance").is_in(heard))
+    manifest = trial_set.manifest
+    table = manifest.table.with_columns(speaker=manifest.identities)
+    table = table.filter(pl.col("utterance").is_in(heard))
     recordings = {row["utterance"]: row for row in table.iter_rows(named=True)}
     players = {name: _player(row) for name, row in recordings.items()}
 
