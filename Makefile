@@ -9,7 +9,7 @@ demo: setup
 	$(BIN)/contravox demo $(ARGS)
 
 test: setup
-	$(BIN)/pytest -q $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto $(ARGS)
 
 check: setup
 	$(BIN)/ruff check .
