@@ -95,6 +95,22 @@ def test_paths_with_spaces_quotes_and_other_alphabets(tone_corpus, tmp_path):
     assert set(table["path"]) == {str(tmp_path / "in ö" / name) for name in names}
 
 
+def test_folders_that_look_the_same_are_one_speaker_and_told(tone_corpus, tmp_path):
+    wav = next(tone_corpus.rglob("*.wav")).read_bytes()
+    for number, name in enumerate(["Zo\u00eb", "Zoe\u0308", "ZO\u00cb", "ann"]):
+        path = tmp_path / "in" / name / f"{number}.wav"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(wav)
+    notes = []
+    counts = prepare_corpus("folder", tmp_path / "in", tmp_path / "out", note=notes.append)
+    assert counts["corpus"]["speakers"] == 3
+    [told] = notes
+    assert "in: 1 speakers have names that look the same" in told
+    assert "such as in/Zo\u00eb, " in told
+    trials = pl.read_csv(tmp_path / "out" / "trials.tsv", separator="\t")
+    assert trials.filter(pl.col("target") == 1).height == 1
+
+
 def test_an_interrupted_command_goes_on(tone_corpus, tmp_path):
     """What a killed run read is not read again: a run that finds it all is told by its journal."""
     wav = next(tone_corpus.rglob("*.wav"))

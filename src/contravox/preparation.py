@@ -23,7 +23,7 @@ from contravox.corpora.table import TABLE
 from contravox.corpora.voices_from_a_distance import VOICES
 from contravox.corpora.voxceleb1 import VOXCELEB1
 from contravox.corpora.voxceleb2 import VOXCELEB2
-from contravox.errors import ManifestError
+from contravox.errors import ManifestError, brief
 from contravox.journal import Journal
 from contravox.manifest import Manifest
 from contravox.trial_making import make_trials
@@ -114,6 +114,7 @@ def prepare_corpus(
     manifest, skipped = prepared.manifest, prepared.skipped
     counts = {"corpus": {**_counts(manifest), "files skipped": len(skipped)}}
     counts |= _subsets(known, manifest, folder, note)
+    _tell_names_alike(manifest, folder, note)
 
     # Everything is made before anything is written, so that an error leaves no half of it behind.
     sets = list(
@@ -176,6 +177,18 @@ def _subsets(
         whole = f"; not all of {packed[0]} may be unpacked" if packed else ""
         note(f"{folder}: not the whole release: {', '.join(differ)}{whole}")
     return counts
+
+
+def _tell_names_alike(manifest: Manifest, folder: Path, note: Callable[[str], None]) -> None:
+    """Say which speakers have names of several Unicode forms, and are one person each."""
+    names = manifest.table.select("speaker", identity=manifest.identities).drop_nulls().unique()
+    alike = names["identity"].filter(names["identity"].is_duplicated()).unique().sort()
+    if len(alike):
+        note(
+            f"{folder}: {len(alike):,} speakers have names that look the same in several Unicode "
+            f"forms, such as {brief(alike[0])}, and are taken for one person each: rename one of "
+            "them otherwise if they are not"
+        )
 
 
 def _parts(
