@@ -1,7 +1,9 @@
 import io
 import json
+import os
 import sys
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -185,6 +187,125 @@ def test_an_interrupted_run_goes_on_with_the_next_shard(manifest, tmp_path, smal
     assert calls == sorted(calls)
     for path in whole.iterdir():
         assert path.read_bytes() == (parts / path.name).read_bytes()
+
+
+def cut_shard(folder):
+    path = folder / "shard-000001.tar"
+    path.write_bytes(path.read_bytes()[:-20_000])
+
+
+def empty_shard(folder):
+    (folder / "shard-000001.tar").write_bytes(b"")
+
+
+def no_shard(folder):
+    (folder / "shard-000001.tar").unlink()
+
+
+def fewer_rows(folder):
+    path = folder / "shard-000001.tsv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-3]))
+
+
+def cut_index(folder):
+    path = folder / "shard-000001.tsv"
+    path.write_bytes(path.read_bytes()[:-2])
+
+
+def noise_for_index(folder):
+    (folder / "shard-000001.tsv").write_bytes(np.random.default_rng(0).bytes(500))
+
+
+def no_index(folder):
+    (folder / "shard-000001.tsv").unlink()
+
+
+def other_places(folder):
+    path = folder / "shard-000001.tsv"
+    rows = pl.read_csv(path, separator="\t")
+    rows.with_columns(first=pl.col("first").reverse()).write_csv(path, separator="\t")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *(cut_shard, empty_shard, no_shard, no_index),
+        *(fewer_rows, cut_index, noise_for_index, other_places),
+    ],
+)
+def test_a_shard_that_does_not_agree_with_its_index_is_made_again(
+    manifest, tmp_path, small_shards, damage
+):
+    shard_manifest(manifest, tmp_path, megabytes=30)
+    whole = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    others = {path: path.stat().st_mtime_ns for path in tmp_path.glob("shard-*[02-9].t*")}
+    damage(tmp_path)
+    sharded = shard_manifest(manifest, tmp_path, megabytes=30)
+    assert len(sharded.manifest) == 60
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == whole
+    assert others == {path: path.stat().st_mtime_ns for path in others}
+    assert len(waveforms(Manifest.read(tmp_path / "manifest.tsv"))) == 60
+
+
+@pytest.mark.parametrize("trouble", ["gone", "cut"])
+def test_a_shard_that_is_not_whole_in_its_store_is_made_again(
+    manifest, tmp_path, small_shards, trouble
+):
+    TroubledStore.begin()
+    url = "troubled://bucket/shards"
+    shard_manifest(manifest, tmp_path, store=url, megabytes=30)
+    store, path = TroubledStore(), "/bucket/shards/shard-000001.tar"
+    whole = store.cat_file(path)
+    TroubledStore.requests.clear()
+    if trouble == "gone":
+        store.rm_file(path)
+    else:
+        store.pipe_file(path, whole[:-10_000])
+    shard_manifest(manifest, tmp_path, store=url, megabytes=30)
+    assert TroubledStore.requests == [("write", path)]
+    assert store.cat_file(path) == whole
+
+
+def test_a_shard_of_recordings_that_were_replaced_is_made_again(manifest, tmp_path, small_shards):
+    shard_manifest(manifest, tmp_path, megabytes=30)
+    path = Path(manifest.table["path"][17])
+    before, kept = path.stat(), path.read_bytes()
+    samples, rate = soundfile.read(path, dtype="int16")
+    soundfile.write(path, samples[::-1], rate)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    try:
+        shard_manifest(manifest, tmp_path, megabytes=30)
+        originals = waveforms(manifest)
+        for name, waveform in waveforms(Manifest.read(tmp_path / "manifest.tsv")).items():
+            np.testing.assert_array_equal(waveform, originals[name])
+    finally:
+        path.write_bytes(kept)
+
+
+def test_shards_outlive_the_recordings_that_they_are_made_of(tmp_path):
+    path = tmp_path / "in" / "s" / "u.wav"
+    path.parent.mkdir(parents=True)
+    soundfile.write(path, tone(1.0, 150), 16_000)
+    files = manifest_of(tmp_path / "in")
+    shard_manifest(files, tmp_path / "shards")
+    tar = tmp_path / "shards" / "shard-000000.tar"
+    before = tar.read_bytes()
+    path.unlink()
+    assert len(shard_manifest(files, tmp_path / "shards").manifest) == 1
+    assert tar.read_bytes() == before
+    # And what could not be read is read as soon as it can be.
+    tar.unlink()
+    soundfile.write(path, tone(1.0, 150), 16_000)
+    assert len(shard_manifest(files, tmp_path / "shards").manifest) == 1
+
+
+def test_a_recording_of_another_scale_is_left_out_rather_than_clipped(tmp_path):
+    soundfile.write(tmp_path / "a.wav", 20_000 * tone(1.0, 150), 16_000, subtype="FLOAT")
+    soundfile.write(tmp_path / "b.wav", tone(1.0, 150), 16_000, subtype="FLOAT")
+    sharded = shard_manifest(manifest_of(tmp_path), tmp_path / "shards")
+    assert sharded.manifest.table["utterance"].to_list() == ["b.wav"]
+    [reason] = sharded.skipped["reason"]
+    assert "where full scale is 1, which 16 bits cannot hold" in reason
 
 
 def test_a_folder_of_something_else_is_left_alone(manifest, tmp_path):

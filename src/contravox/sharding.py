@@ -23,23 +23,15 @@ from numpy.typing import NDArray
 
 from contravox.audio import SAMPLE_RATE, read_audio
 from contravox.errors import AudioError, ManifestError, StorageError
+from contravox.flac import sixteen_bits
 from contravox.manifest import Manifest
+from contravox.shard_index import INDEX, ShardIndex, source_state
 from contravox.storage import check_store, upload
 from contravox.threads import map_in_threads
 from contravox.writing import atomic_path, write_text
 
 PCM_BYTES_PER_SECOND = 2 * SAMPLE_RATE
 """Of 16-bit samples. FLAC makes speech about half as large, never much larger."""
-
-INDEX = {
-    "utterance": pl.String,
-    "first": pl.Int64,
-    "last": pl.Int64,
-    "duration": pl.Float64,
-    "reason": pl.String,
-}
-"""Columns of a shard's index: the first and last byte of each utterance and its seconds, or why it
-was left out."""
 
 PLAN = "plan.digest"
 """Which utterances a folder of shards is for, in which order and sizes, and in which store."""
@@ -72,9 +64,9 @@ def shard_manifest(
     Utterances lie in random order, the same for the same manifest, so that whoever reads shards
     from end to end meets all speakers mixed. Reading them one by one is as fast in any order.
 
-    A shard whose index, ``shard-000012.tsv``, is there is done: after an interrupt the same call
-    goes on with the next. Utterances that cannot be read are left out and listed in
-    ``skipped.tsv``.
+    A shard is done when its index, ``shard-000012.tsv``, is there, agrees with it, and no recording
+    was replaced since: after an interrupt the same call goes on with the next. Utterances that
+    cannot be read are left out and listed in ``skipped.tsv``.
 
     store: URL of a folder to which the shards are moved as they are done, such as
         ``s3://bucket/voxceleb2``; ``None`` leaves them in ``folder``.
@@ -100,19 +92,19 @@ def shard_manifest(
 
     for number, utterances in enumerate(shards):
         name = f"shard-{number:06}"
-        index, tar = folder / f"{name}.tsv", folder / f"{name}.tar"
+        tar = folder / f"{name}.tar"
         place = f"{store}/{tar.name}" if store else tar.name
-        if not index.is_file() or not (store or tar.is_file()):
+        index = ShardIndex(folder / f"{name}.tsv", place if store else str(tar), utterances)
+        rows = index.read()
+        if rows is None:
             rows = _write_shard(tar, utterances, report)
             if store:
                 upload(tar, place)
                 tar.unlink()
-            with atomic_path(index) as temporary:
-                rows.write_csv(temporary, separator="\t")
+            index.write(rows)
         else:
             done += len(utterances)
             progress(done, len(plan))
-        rows = pl.read_csv(index, separator="\t", schema=INDEX)
         indices.append(rows.with_columns(pl.lit(place).alias("tar")))
     return _write_tables(manifest, pl.concat(indices), folder, len(shards))
 
@@ -149,7 +141,7 @@ def _claim(folder: Path, plan: pl.DataFrame, store: str | None, again: bool) -> 
 
 def _write_shard(tar: Path, utterances: pl.DataFrame, report: Callable[[], None]) -> pl.DataFrame:
     """Write utterances to a tar file, and report each. Returns its index."""
-    rows: list[tuple[str, int | None, int | None, float | None, str | None]] = []
+    rows: list[tuple[str, str, int | None, int | None, float | None, str | None]] = []
     with (
         atomic_path(tar) as temporary,
         temporary.open("wb") as stream,
@@ -159,20 +151,24 @@ def _write_shard(tar: Path, utterances: pl.DataFrame, report: Callable[[], None]
         rows_of_manifest = utterances.iter_rows(named=True)
         for entry in map_in_threads(_entry, rows_of_manifest, workers=os.cpu_count() or 1):
             if isinstance(entry, _Skipped):
-                rows.append((entry.utterance, None, None, None, entry.reason))
+                rows.append((entry.utterance, entry.source, None, None, None, entry.reason))
             else:
                 first = _add(archive, stream, f"{entry.key}.flac", entry.flac)
                 _add(archive, stream, f"{entry.key}.json", entry.description)
                 last = first + len(entry.flac) - 1
-                rows.append((entry.utterance, first, last, entry.seconds, None))
+                rows.append((entry.utterance, entry.source, first, last, entry.seconds, None))
             report()
-    return pl.DataFrame(rows, schema=INDEX, orient="row")
+    columns = {name: dtype for name, dtype in INDEX.items() if name != "shard_bytes"}
+    table = pl.DataFrame(rows, schema=columns, orient="row")
+    return table.with_columns(shard_bytes=pl.lit(tar.stat().st_size, pl.Int64))
 
 
 class _Entry(NamedTuple):
-    """An utterance as it lies in a shard: its key, FLAC file, JSON description and length."""
+    """An utterance as it lies in a shard: the state of the file that it is from, its key, FLAC
+    file, JSON description and length."""
 
     utterance: str
+    source: str
     key: str
     flac: bytes
     description: bytes
@@ -183,19 +179,23 @@ class _Skipped(NamedTuple):
     """An utterance that cannot be read, and why."""
 
     utterance: str
+    source: str
     reason: str
 
 
 def _entry(row: dict[str, Any]) -> _Entry | _Skipped:
+    utterance, path = row["utterance"], row["path"]
+    source = source_state(path)
     try:
-        waveform = read_audio(row["path"], start=row["start"], duration=row["duration"])
+        waveform = read_audio(path, start=row["start"], duration=row["duration"])
+        flac = _flac(waveform, path)
     except AudioError as error:
-        return _Skipped(row["utterance"], str(error).removeprefix(f"{row['path']}: "))
+        return _Skipped(utterance, source, str(error).removeprefix(f"{path}: "))
     seconds = len(waveform) / SAMPLE_RATE
     facts = {name: value for name, value in row.items() if name not in ("path", "start")}
     facts |= {"duration": seconds, "sample_rate": SAMPLE_RATE}
     description = json.dumps(facts, ensure_ascii=False).encode()
-    return _Entry(row["utterance"], _key(row["utterance"]), _flac(waveform), description, seconds)
+    return _Entry(utterance, source, _key(utterance), flac, description, seconds)
 
 
 def _key(utterance: str) -> str:
@@ -203,14 +203,10 @@ def _key(utterance: str) -> str:
     return quote(utterance).replace(".", "%2E")
 
 
-def _flac(waveform: NDArray[np.float32]) -> bytes:
-    """Compress (samples,) at 16 bits.
-
-    The scale is that of reading; libsndfile itself writes floats at one of 32,767, from which a
-    recording of 16 bits would not come back as it was.
-    """
-    samples = np.clip(np.rint(waveform * 32768), -32768, 32767).astype(np.int16)
+def _flac(waveform: NDArray[np.float32], name: str) -> bytes:
+    """Compress (samples,) at 16 bits. Raises AudioError where they are of another scale."""
     file = io.BytesIO()
+    samples = sixteen_bits(waveform, name)
     soundfile.write(file, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
     return file.getvalue()
 

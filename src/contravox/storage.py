@@ -128,16 +128,31 @@ def stored_state(url: str) -> str:
 
     Raises StorageError where the store does not answer, MissingExtraError.
     """
+    said = _said_of(url)
+    return " ".join(str(said[mark]) for mark in MARKS if said.get(mark) is not None)
+
+
+def stored_size(url: str) -> int | None:
+    """Bytes of an object in a store; None where it is not there, or the store does not say.
+
+    Raises StorageError where the store does not answer, MissingExtraError.
+    """
+    return _said_of(url).get("size")
+
+
+def _said_of(url: str) -> dict[str, Any]:
+    """What a store says of an object; nothing where it is not there."""
     filesystem, path = _filesystem(url)
 
     def request() -> dict[str, Any]:
+        # What is kept of an earlier answer may be older than the object.
+        filesystem.invalidate_cache()
         try:
             return filesystem.info(path)
         except FileNotFoundError:
             return {}
 
-    said = ask(request, url, TIMEOUT)
-    return " ".join(str(said[mark]) for mark in MARKS if said.get(mark) is not None)
+    return ask(request, url, TIMEOUT)
 
 
 def check_store(url: str) -> None:
@@ -272,8 +287,10 @@ def _read_file(location: Location) -> bytes:
         # Where the file is read does not depend on what other threads, or processes that share the
         # descriptor since a fork, read of it.
         return os.pread(file.descriptor, length, first)
-    except OSError as error:
-        raise AudioError(f"{location.path}: {_reason(error)}: copy it again") from error
+    except (OSError, ValueError) as error:
+        missing = isinstance(error, FileNotFoundError)
+        reason = "no such file" if missing else _reason(error)
+        raise AudioError(f"{location.path}: {reason}: copy it here, or mend the path") from error
 
 
 class _OpenFile:

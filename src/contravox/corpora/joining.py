@@ -11,6 +11,7 @@ import soundfile
 from contravox.audio import SAMPLE_RATE, read_audio
 from contravox.corpora.scan import scan_recordings
 from contravox.errors import AudioError
+from contravox.flac import sixteen_bits
 from contravox.manifest import COLUMNS, Manifest
 from contravox.threads import map_in_threads
 from contravox.writing import atomic_path
@@ -110,17 +111,16 @@ def _write(joint: Joint) -> tuple[str, str] | None:
     waveforms = []
     for path in joint.paths:
         try:
-            waveforms.append(read_audio(path))
+            waveforms.append(sixteen_bits(read_audio(path), path))
         except AudioError as error:
             return path, str(error).removeprefix(f"{path}: ")
-    samples = np.clip(np.round(np.concatenate(waveforms) * 2**15), -(2**15), 2**15 - 1)
     with (
         atomic_path(target) as temporary,
         soundfile.SoundFile(temporary, "w", SAMPLE_RATE, 1, "PCM_16", format="FLAC") as file,
     ):
         if joint.made_of is not None:
             file.comment = joint.made_of
-        file.write(samples.astype(np.int16))
+        file.write(np.concatenate(waveforms))
     return None
 
 
