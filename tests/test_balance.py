@@ -2,6 +2,7 @@ import sys
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torchjd import aggregation
 
 from contravox.balance import Balance, BalanceSettings
@@ -611,6 +612,29 @@ def test_wrong_options_are_a_recipe_error():
     for options in ({"epsilom": 1.0}, {"epsilon": -1.0}):
         with pytest.raises(RecipeError, match=r"balance\.options: .* mgda: .*epsilo"):
             Balance(BalanceSettings(name="mgda", options=options), {})
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("aligned_mtl", {"scale_mode": "x"}),
+        ("upgrad", {"pref_vector": 0.5}),
+        ("dualproj", {"projector": "x"}),
+        ("mgda", {"max_iters": 0.5}),
+        ("fairgrad", {"alpha": "x"}),
+    ],
+)
+def test_options_that_torchjd_stumbles_over_in_use_are_a_recipe_error(name, options):
+    before = torch.get_rng_state()
+    with pytest.raises(RecipeError, match=rf"balance\.options: not those of {name}: "):
+        Balance(BalanceSettings(name=name, options=options), {})
+    assert torch.get_rng_state().equal(before)
+
+
+@pytest.mark.parametrize("value", [10**12, -(10**12), 1e300, float("nan"), "x" * 101])
+def test_options_have_limits(value):
+    with pytest.raises(ValidationError):
+        BalanceSettings(name="mgda", options={"max_iters": value})
 
 
 def test_a_weighting_that_torchjd_lacks_or_cannot_run(monkeypatch):

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -15,6 +15,13 @@ from contravox.settings import Settings
 from contravox.uncertainty import ROUNDING, Uncertainty
 
 Normalise = Literal["none", "norm", "loss", "loss+norm", "initial_loss"]
+
+
+Option = (
+    Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
+    | Annotated[float, Field(ge=-1e9, le=1e9)]
+    | Annotated[str, Field(max_length=100)]
+)
 
 
 class BalanceSettings(Settings):
@@ -32,7 +39,7 @@ class BalanceSettings(Settings):
     """
 
     name: str = Field("fixed", max_length=100)
-    options: dict[str, int | float | str] = Field(default_factory=dict, max_length=20)
+    options: dict[str, Option] = Field(default_factory=dict, max_length=20)
     normalise: Normalise = "none"
     own_parameters: Literal["full", "weighted"] = "full"
 

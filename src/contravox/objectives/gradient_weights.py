@@ -9,7 +9,7 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor, distributed
 
-from contravox.errors import MissingExtraError, RecipeError
+from contravox.errors import MissingExtraError, RecipeError, brief
 
 Weighting = Callable[[Tensor], Tensor]
 """Gram matrix (K, K) to weights (K,)."""
@@ -57,13 +57,19 @@ def make_weighting(name: str, options: dict[str, Any]) -> Weighting:
         )
     try:
         made: Weighting = weighting(**options)
+        if options:
+            # Some are only looked at in use, of which nothing may be seen in what is drawn later.
+            with torch.random.fork_rng(devices=()):
+                made(torch.eye(3, dtype=torch.float64))
     except ImportError as error:
         raise RecipeError(
             f"balance.name: {name} needs more than torchjd itself: {error}; "
             "mgda, mean and pcgrad need nothing more"
         ) from None
-    except (TypeError, ValueError) as error:
-        raise RecipeError(f"balance.options: not those of {name}: {error}") from None
+    # Whatever a library does with options of a type that it does not expect.
+    except Exception as error:
+        reason = brief(str(error), 200)
+        raise RecipeError(f"balance.options: not those of {name}: {reason}") from error
     if name == "mgda":
         return lambda gramian: mgda_of_two(gramian) if len(gramian) == 2 else made(gramian)
     return made
