@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import fsspec  # type: ignore[import-untyped]
@@ -17,6 +18,7 @@ from contravox.data.dataset import SegmentDataset
 from contravox.data.sampling import RandomUtterancesSettings, Sampler
 from contravox.features import FeatureSettings, LogMelFilterbank
 from contravox.manifest import Manifest
+from contravox.training.left_out import LeftOut
 from contravox.training.reading import read_batches
 from loading_corpus import Corpus
 
@@ -89,6 +91,9 @@ def _open(
     dataset = SegmentDataset(manifest, labels, seconds=seconds, augmentation=augmentation)
     sampler = Sampler(RandomUtterancesSettings(utterances=batch_size), dataset.labels)
     fabric = Fabric(accelerator="cpu", devices=1)
+    left_out = LeftOut(
+        manifest.table["utterance"], dataset.labels, share=0, listed=Path("none"), writes=False
+    )
     filter_bank = LogMelFilterbank(FeatureSettings())
     epoch = -1
 
@@ -97,7 +102,8 @@ def _open(
         epoch += 1
         segments = 0
         with torch.inference_mode():
-            for batch in read_batches(dataset, sampler.batches(epoch), workers, fabric):
+            batches = sampler.batches(epoch)
+            for batch in read_batches(dataset, batches, left_out, workers, fabric):
                 batch = batch.to(fabric.device)  # Which mixes it, where workers have left that.
                 features, _ = filter_bank(batch.waveforms, batch.lengths)
                 segments += len(features)

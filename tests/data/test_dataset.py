@@ -15,7 +15,7 @@ from contravox.corpora.scan import scan_recordings
 from contravox.data import dataset as dataset_module
 from contravox.data.augmentation import AugmentationSettings
 from contravox.data.batch import Batch
-from contravox.data.dataset import SegmentDataset, collate, segment_places
+from contravox.data.dataset import SegmentDataset, Unreadable, collate, segment_places
 from contravox.data.sampling import SegmentRequest
 from contravox.data.unmixed_batch import UnmixedBatch
 from contravox.errors import RecipeError
@@ -319,3 +319,40 @@ def test_batches_keep_the_order_of_the_segments(ramps):
     assert batch.views.tolist() == [1, 0]
     assert batch.lengths.tolist() == [8000, 8000]
     assert torch.equal(batch.waveforms[0], torch.from_numpy(dataset[SegmentRequest(1, 0, 1, 1)][0]))
+
+
+def test_what_cannot_be_read_is_told_in_the_place_of_its_segment(ramps, tmp_path):
+    (tmp_path / "broken.wav").write_bytes(b"no audio")
+    dataset = SegmentDataset(ramps, np.arange(2), seconds=0.5, speeds=[0.9])
+    dataset.paths[1] = str(tmp_path / "broken.wav")
+    read = dataset.__getitems__([SegmentRequest(row, 0, 0, row) for row in (0, 1, 2, 3)])
+    assert [isinstance(each, Unreadable) for each in read] == [False, True, False, True]
+    # At another speed it is the same recording.
+    assert [each[:2] for each in read[1::2]] == [(1, str(tmp_path / "broken.wav"))] * 2
+    assert all("cannot be read as audio" in each.reason for each in read[1::2])
+
+
+def test_noises_that_were_passed_over_come_last(ramps, recorded, tmp_path):
+    rows = pl.read_csv(recorded["noises"], separator="\t")
+    broken = rows.filter(pl.col("kind") == "noise").with_columns(
+        utterance=pl.lit("broken"), path=pl.lit("broken.wav")
+    )
+    pl.concat([rows, broken]).write_csv(recorded["noises"], separator="\t")
+    (tmp_path / "broken.wav").write_bytes(b"no audio")
+    settings = AugmentationSettings(noises=recorded["noises"], views=["ambient"])
+    dataset = SegmentDataset(ramps, np.arange(2), seconds=0.5, augmentation=settings)
+    read = dataset.__getitems__([SegmentRequest(0, 0, 0, seed) for seed in range(20)])
+    assert len(read) == 21
+    assert read[-1][:2] == (None, str(tmp_path / "broken.wav"))
+    assert len(dataset.__getitems__([])) == 0
+
+
+def test_babble_is_of_other_speech_where_one_cannot_be_read(tone_corpus):
+    manifest = scan_recordings(folder_recordings(tone_corpus)).manifest
+    settings = AugmentationSettings(views=["babble"])
+    dataset = SegmentDataset(manifest, np.arange(60) // 5, seconds=0.5, augmentation=settings)
+    dataset.paths[20:40] = ["absent.wav"] * 20
+    requests = [SegmentRequest(0, 0, 0, seed) for seed in range(10)]
+    read = dataset.__getitems__(requests)
+    assert not any(isinstance(each, Unreadable) for each in read)
+    assert all(np.isfinite(each.waveform).all() for each in read)

@@ -94,3 +94,13 @@ def test_an_unreadable_noise_is_named(musan):
     (musan.parent / "ramp.wav").write_bytes(b"no audio")
     with pytest.raises(AudioError, match=r"ramp.wav: cannot be read as audio"):
         noises.draw("ambient", np.random.default_rng(0), 100)
+
+
+def test_another_is_drawn_where_one_cannot_be_read(musan):
+    whole, damaged = RecordedNoises(musan, ALL), RecordedNoises(musan, ALL)
+    (musan.parent / "music0.wav").write_bytes(b"no audio")
+    drawn = [damaged.draw("music", np.random.default_rng(seed), 500) for seed in range(20)]
+    assert {round(float(each[0]), 3) for each in drawn} == {0.2}
+    assert list(damaged.unreadable) == [str(musan.parent / "music0.wav")]
+    assert "cannot be read as audio" in damaged.unreadable[str(musan.parent / "music0.wav")]
+    assert not whole.unreadable

@@ -61,3 +61,11 @@ def test_a_silent_response_is_named(write_rooms):
     rooms = RecordedRooms(write_rooms([0.0, 0.0]))
     with pytest.raises(AudioError, match=r"room0.wav: silent, no impulse response"):
         rooms.draw(np.random.default_rng(0), 100)
+
+
+def test_another_is_drawn_in_place_of_a_silent_one(write_rooms):
+    rooms = RecordedRooms(write_rooms([0.0, 0.0], [1.0]))
+    generator = np.random.default_rng(0)
+    assert [rooms.draw(generator, 100).tolist() for _ in range(10)] == [[1.0]] * 10
+    [reason] = rooms.unreadable.values()
+    assert "silent" in reason

@@ -102,7 +102,7 @@ ERRORS = {
         "none",
         r"RecipeError: training\.sync_batchnorm: torch synchronises .* on GPUs only: set it",
     ),
-    "an utterance": ({}, {}, "unread", r"AudioError: .*/file: cannot be read as audio"),
+    "an utterance": ({}, {}, "unread", r"TrainingError: .*/file: cannot be read as audio"),
     "an output": ({}, {}, "file/run", r"OutputError: .*/recipe\.yaml: cannot be written"),
     "an embedding": (
         {},
@@ -163,6 +163,7 @@ def in_two_processes(rank, count, corpus, folder):
     return {
         "numbers": numbers(rank),
         "parameters": {name: parameters(corpus, folder, name) for name in SAME},
+        "left out": left_out_parameters(corpus, folder, "left out"),
         "steps": interrupt_and_resume(rank, corpus, folder),
         "errors": {name: error_of(corpus, folder, name) for name in ERRORS},
         "done": [command(folder / "recipe.yaml", folder / "command") for _ in range(2)],
@@ -192,6 +193,18 @@ def parameters(corpus, folder, name):
     """What training on SAME leads to."""
     trainer = Trainer(make_recipe(corpus, SAME[name], **CHUNKS.get(name, {})), folder / name)
     trainer.fit()
+    return {key: value.detach() for key, value in trainer.system.module.named_parameters()}
+
+
+def left_out_parameters(corpus, folder, run, **training):
+    """What training leads to where an utterance cannot be read."""
+    recipe = make_recipe(corpus, SAME["attended"], epochs=2, **training)
+    data = recipe.data.model_copy(
+        update={"manifest": (folder / "broken.tsv",), "unreadable_share": 0.1}
+    )
+    trainer = Trainer(recipe.model_copy(update={"data": data}), folder / run)
+    trainer.fit()
+    assert len(trainer.left_out) == 1
     return {key: value.detach() for key, value in trainer.system.module.named_parameters()}
 
 
@@ -313,6 +326,17 @@ def test_two_processes_learn_what_one_learns_in_chunks(name, both, folder, corpu
         for returned in both:
             torch.testing.assert_close(returned["parameters"][name][key], value)
     assert moved > 5e-4
+
+
+@pytest.mark.filterwarnings("ignore::contravox.errors.TrainingWarning")
+def test_two_processes_leave_out_what_one_does(both, corpus, folder):
+    alone = left_out_parameters(corpus, folder, "left out by one", chunk_size=8)
+    for returned in both:
+        for key, value in alone.items():
+            torch.testing.assert_close(returned["left out"][key], value)
+    assert (folder / "left out" / "unreadable.tsv").read_text() == (
+        folder / "left out by one" / "unreadable.tsv"
+    ).read_text()
 
 
 def test_resumed_in_two_processes_is_as_never_stopped(both, folder):

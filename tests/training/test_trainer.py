@@ -497,10 +497,66 @@ def test_an_unreadable_utterance_is_named_whatever_the_workers(make_recipe, corp
             update={"manifest": (tmp_path / "m.tsv",), "workers": workers}
         )
         trainer = Trainer(recipe.model_copy(update={"data": data}), tmp_path / str(workers))
-        with pytest.raises(Exception, match=rf"^{broken}: cannot be read as audio") as caught:
+        with pytest.raises(TrainingError, match=rf"^{broken}: cannot be read as audio") as caught:
             trainer.fit()
-        assert type(caught.value).__name__ == "AudioError"
         assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def damaged(make_recipe, corpus, tmp_path):
+    """A recipe whose corpus lacks a file and holds two that end too early."""
+    table = pl.read_csv(corpus / "train" / "manifest.tsv", separator="\t")
+    paths = table["path"].to_list()
+    paths[3] = str(tmp_path / "absent.wav")
+    for row in (11, 27):
+        cut = tmp_path / f"cut{row}.wav"
+        # Which can be read up to there.
+        cut.write_bytes((corpus / "train" / paths[row]).read_bytes()[:20_000])
+        paths[row] = str(cut)
+    table.with_columns(path=pl.Series(paths)).write_csv(tmp_path / "m.tsv", separator="\t")
+    recipe = make_recipe(checkpoint_steps=1, epochs=3)
+    data = recipe.data.model_copy(
+        update={"manifest": (tmp_path / "m.tsv",), "unreadable_share": 0.1}
+    )
+    sampler = recipe.sampler.model_copy(
+        update={"utterances_per_speaker": 4, "corpus_shares": {"tones": 1.0}}
+    )
+    return recipe.model_copy(update={"data": data, "sampler": sampler})
+
+
+def test_what_cannot_be_read_is_left_out(damaged, tmp_path):
+    trainer = Trainer(damaged, tmp_path / "run")
+    with pytest.warns(TrainingWarning, match="left out"):
+        trainer.fit()
+    listed = pl.read_csv(tmp_path / "run" / "unreadable.tsv", separator="\t")
+    names = trainer.corpus.manifest.table["utterance"]
+    assert sorted(listed["utterance"]) == sorted(names[row] for row in (3, 11, 27))
+    assert trainer.progress.step == trainer.total_steps
+    assert len(trainer.left_out) == 3
+
+
+@pytest.mark.filterwarnings("ignore::contravox.errors.TrainingWarning")
+@pytest.mark.parametrize("stop_at", [1, 5])
+def test_resuming_leaves_out_what_an_uninterrupted_run_does(damaged, tmp_path, stop_at):
+    Trainer(damaged, tmp_path / "whole").fit()
+
+    def stop(done, total, text):
+        if done == stop_at:
+            raise _StopError
+
+    with pytest.raises(_StopError):
+        Trainer(damaged, tmp_path / "cut", progress=stop).fit()
+    # Read ahead by other processes, too.
+    data = damaged.data.model_copy(update={"workers": 2})
+    Trainer(damaged.model_copy(update={"data": data}), tmp_path / "cut").fit(resume=True)
+    whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert all(torch.equal(value, cut[name]) for name, value in whole.items())
+    assert timeless_log(tmp_path / "whole") == timeless_log(tmp_path / "cut")
+    lists = [
+        sorted(pl.read_csv(tmp_path / name / "unreadable.tsv", separator="\t").rows())
+        for name in ("whole", "cut")
+    ]
+    assert lists[0] == lists[1]
 
 
 def test_a_log_cut_short_is_read_up_to_there(tmp_path):

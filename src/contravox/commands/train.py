@@ -68,6 +68,7 @@ def _claim_and_train(
 
 def _train(recipe: "Recipe", folder: Path, resume: bool, as_json: bool) -> None:
     from contravox.progress import progress_bar
+    from contravox.training.left_out import NAME as UNREADABLE
     from contravox.training.processes import leads
     from contravox.training.shares import mean_shares, shares_in_words
     from contravox.training.trainer import MODEL, Trainer
@@ -92,12 +93,15 @@ def _train(recipe: "Recipe", folder: Path, resume: bool, as_json: bool) -> None:
         "seconds": round(trainer.progress.seconds, 1),
         "validation_equal_error_rate": rate,
         "shares": shares,
+        "unreadable": len(trainer.left_out),
     }
     if as_json:
         print_json(result)
     else:
         validation = "" if rate is None else f", validation EER {rate:.2%}"
         print(f"{result['model']}: {result['steps']} steps in {result['seconds']} s{validation}")
+        if trainer.left_out:
+            print(f"utterances left out: {len(trainer.left_out):,}, see {folder / UNREADABLE}")
         if shares:
             print(f"shares of the encoder's gradient: {shares_in_words(shares)}")
 

@@ -144,6 +144,18 @@ class Augmentation:
             recordings += itertools.chain(*self.noises.recordings.values())
         return [path for path, _, _ in recordings]
 
+    def passed_over(self) -> dict[str, str]:
+        """The recordings, since the last time, that could not be read, by path, and why.
+
+        Another was drawn in the place of each.
+        """
+        found: dict[str, str] = {}
+        for each in (self.noises, self.rooms):
+            if each is not None:
+                found |= each.unreadable
+                each.unreadable = {}
+        return found
+
     def draw(
         self, segment: int, samples: int, generator: np.random.Generator, draw_speech: DrawSpeech
     ) -> Treatment:
@@ -151,7 +163,7 @@ class Augmentation:
 
         draw_speech: of other speakers than the segment's, for babble where no recordings are given.
 
-        Raises AudioError naming a recorded noise or room that cannot be read.
+        Raises AudioError naming a recorded noise or room where many cannot be read.
         """
         settings = self.settings
         view = settings.view(segment)

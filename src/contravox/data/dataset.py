@@ -12,11 +12,13 @@ from torch.utils.data import Dataset
 from contravox.audio import SAMPLE_RATE, read_audio
 from contravox.data.augmentation import Augmentation, AugmentationSettings
 from contravox.data.batch import Batch
+from contravox.data.first_readable import first_readable
 from contravox.data.noise import DrawSpeech
 from contravox.data.sampling import SegmentRequest
 from contravox.data.speed import change_speed, check_speeds
 from contravox.data.treatment import Treatment, treat
 from contravox.data.unmixed_batch import UnmixedBatch
+from contravox.errors import AudioError
 from contravox.manifest import Manifest
 
 Placement = Literal["apart", "anywhere", "together"]
@@ -35,6 +37,18 @@ class Segment(NamedTuple):
     utterance: int
     view: int
     treatment: Treatment | None
+
+
+class Unreadable(NamedTuple):
+    """A recording that could not be read, and why.
+
+    utterance: its row in the manifest; None for a noise or a response, in place of which another
+    was drawn.
+    """
+
+    utterance: int | None
+    path: str
+    reason: str
 
 
 class SegmentDataset(Dataset[Segment]):
@@ -90,8 +104,10 @@ class SegmentDataset(Dataset[Segment]):
         return len(self.labels)
 
     def __getitem__(self, request: SegmentRequest) -> Segment:
+        return self._finished(request, self._cut(request))
+
+    def _finished(self, request: SegmentRequest, waveform: NDArray[np.float32]) -> Segment:
         row, number, view, seed = request
-        waveform = self._cut(request)
         treatment = None
         if self.augmentation is not None:
             treatment = self.augmentation.draw(
@@ -104,14 +120,31 @@ class SegmentDataset(Dataset[Segment]):
                 waveform, treatment = treat(waveform, treatment), None
         return Segment(waveform, int(self.labels[row]), row, view, treatment)
 
-    def __getitems__(self, requests: Sequence[SegmentRequest]) -> list[Segment]:
-        """The segments of a batch: how a DataLoader asks for them."""
+    def __getitems__(self, requests: Sequence[SegmentRequest]) -> list[Segment | Unreadable]:
+        """The segments of a batch: how a DataLoader asks for them.
+
+        In place of a segment that cannot be read is its utterance; noises that were passed over
+        come last.
+        """
         # Threads gain nothing from files, but a store takes its time over each request. They do not
         # outlive the batch: a process with threads cannot be forked safely.
         if self.remote:
             with ThreadPoolExecutor(READERS) as readers:
-                return list(readers.map(self.__getitem__, requests))
-        return [self[request] for request in requests]
+                read = list(readers.map(self._segment, requests))
+        else:
+            read = [self._segment(request) for request in requests]
+        if self.augmentation is not None:
+            passed = self.augmentation.passed_over()
+            read += [Unreadable(None, path, reason) for path, reason in passed.items()]
+        return read
+
+    def _segment(self, request: SegmentRequest) -> Segment | Unreadable:
+        try:
+            waveform = self._cut(request)
+        except AudioError as error:
+            row = request.utterance % len(self.paths)
+            return Unreadable(row, self.paths[row], str(error))
+        return self._finished(request, waveform)
 
     def _cut(self, request: SegmentRequest) -> NDArray[np.float32]:
         """The (samples,) segment as it was recorded, or at another speed."""
@@ -135,17 +168,26 @@ class SegmentDataset(Dataset[Segment]):
     def _speech_of_others(self, label: int) -> DrawSpeech:
         """Draws stretches of speech of any label but ``label``, for babble."""
 
-        def draw(generator: np.random.Generator, samples: int) -> NDArray[np.float32]:
+        def row_of_another(generator: np.random.Generator) -> int:
             row = int(generator.integers(len(self.paths)))
             # One label alone has no others: its own speech must do.
             for _ in range(20):
                 if self.labels[row] != label:
                     break
                 row = int(generator.integers(len(self.paths)))
+            return row
+
+        def read(row: int, generator: np.random.Generator, samples: int) -> NDArray[np.float32]:
             [(start, length)] = segment_places(
                 self.durations[row], samples / SAMPLE_RATE, 1, generator
             )
             return self._read(row, start, length, samples)
+
+        def draw(generator: np.random.Generator, samples: int) -> NDArray[np.float32]:
+            # One that cannot be read is told when a segment of its own is asked for.
+            return first_readable(
+                lambda: row_of_another(generator), lambda row: read(row, generator, samples)
+            )
 
         return draw
 

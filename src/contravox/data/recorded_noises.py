@@ -8,6 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from contravox.audio import SAMPLE_RATE, read_audio
+from contravox.data.first_readable import first_readable
 from contravox.data.noise import NoiseKind
 from contravox.errors import RecipeError
 from contravox.manifest import Manifest
@@ -16,8 +17,14 @@ RECORDED: dict[NoiseKind, str] = {"ambient": "noise", "music": "music", "babble"
 """What the recordings behind each kind of noise are called in the manifest, as MUSAN has them."""
 
 
+Recording = tuple[str, float, float]
+"""path, start, duration"""
+
+
 class RecordedNoises:
     """Random stretches of the recordings of a manifest with a column ``kind``.
+
+    unreadable: those that were drawn and could not be read, by path, and why.
 
     Raises ManifestError, and RecipeError where the manifest lacks a kind that is to be drawn.
     """
@@ -31,7 +38,7 @@ class RecordedNoises:
                 "make it with `contravox prepare musan`"
             )
         # Plain lists: polars must not be used in a forked worker process.
-        self.recordings: dict[str, list[tuple[str, float, float]]] = {}
+        self.recordings: dict[str, list[Recording]] = {}
         for kind in sorted(kinds):
             recorded = RECORDED[kind]
             rows = table.filter(pl.col("kind") == recorded)
@@ -41,18 +48,28 @@ class RecordedNoises:
                     f"which {kind} is drawn: add some, or set augmentation.{kind}=0"
                 )
             self.recordings[recorded] = rows.select("path", "start", "duration").rows()
+        self.unreadable: dict[str, str] = {}
 
     def draw(
         self, kind: NoiseKind, generator: np.random.Generator, samples: int
     ) -> NDArray[np.float32]:
         """Draw (samples,) of noise, of no set level; for babble, of one voice of it.
 
-        It is a random place in a random recording, repeated where that is too short. Raises
-        AudioError naming the file.
+        It is a random place in a random recording, repeated where that is too short. One that
+        cannot be read is noted in ``unreadable``, and another drawn. Raises AudioError naming the
+        file where many cannot.
         """
         recordings = self.recordings[RECORDED[kind]]
-        path, start, duration = recordings[generator.integers(len(recordings))]
-        seconds = min(samples / SAMPLE_RATE, duration)
-        start += generator.uniform(0.0, duration - seconds)
-        read = read_audio(path, start=start, duration=seconds)
-        return read[:samples] if len(read) >= samples else np.resize(read, samples)
+
+        def read(recording: Recording) -> NDArray[np.float32]:
+            path, start, duration = recording
+            seconds = min(samples / SAMPLE_RATE, duration)
+            start += generator.uniform(0.0, duration - seconds)
+            waveform = read_audio(path, start=start, duration=seconds)
+            return waveform[:samples] if len(waveform) >= samples else np.resize(waveform, samples)
+
+        return first_readable(
+            lambda: recordings[generator.integers(len(recordings))],
+            read,
+            lambda recording, error: self.unreadable.update({recording[0]: str(error)}),
+        )

@@ -7,7 +7,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from contravox.audio import read_audio
-from contravox.data.recorded_noises import RECORDED
+from contravox.data.first_readable import first_readable
+from contravox.data.recorded_noises import RECORDED, Recording
 from contravox.errors import AudioError, RecipeError
 from contravox.manifest import Manifest
 
@@ -17,6 +18,8 @@ REMAINDER = 1e-6
 
 class RecordedRooms:
     """The impulse responses of a manifest, each drawn as often. Raises ManifestError, RecipeError.
+
+    unreadable: those that were drawn and could not be read, by path, and why.
 
     Ko et al. 2017, *A study on data augmentation of reverberant speech for robust speech
     recognition*.
@@ -33,22 +36,30 @@ class RecordedRooms:
                     f"{noises['kind'][0]}, no room: use the manifest of `contravox prepare rirs`"
                 )
         # Plain lists: polars must not be used in a forked worker process.
-        self.recordings: list[tuple[str, float, float]] = table.select(
-            "path", "start", "duration"
-        ).rows()
+        self.recordings: list[Recording] = table.select("path", "start", "duration").rows()
+        self.unreadable: dict[str, str] = {}
 
     def draw(self, generator: np.random.Generator, samples: int) -> NDArray[np.float32]:
         """Draw an impulse response of at most (samples,), the first channel where there are more.
 
         The direct sound is sample 0, so speech stays in its place, and the energy is 1.
 
-        Raises AudioError naming the file, also where it is silent.
+        One that cannot be read, or is silent, is noted in ``unreadable``, and another drawn. Raises
+        AudioError naming the file where many cannot.
         """
-        path, start, duration = self.recordings[generator.integers(len(self.recordings))]
-        read = read_audio(path, start=start, duration=duration, channel="first")
-        response = read[np.abs(read).argmax() :][:samples]
-        remaining = np.cumsum(np.square(response[::-1], dtype=np.float64))[::-1]
-        if not remaining[0]:
-            raise AudioError(f"{path}: silent, no impulse response: leave it out of the manifest")
-        heard = int(np.count_nonzero(remaining > REMAINDER * remaining[0]))
-        return response[:heard] / np.float32(np.sqrt(remaining[0]))
+        return first_readable(
+            lambda: self.recordings[generator.integers(len(self.recordings))],
+            lambda recording: _response(recording, samples),
+            lambda recording, error: self.unreadable.update({recording[0]: str(error)}),
+        )
+
+
+def _response(recording: Recording, samples: int) -> NDArray[np.float32]:
+    path, start, duration = recording
+    read = read_audio(path, start=start, duration=duration, channel="first")
+    response = read[np.abs(read).argmax() :][:samples]
+    remaining = np.cumsum(np.square(response[::-1], dtype=np.float64))[::-1]
+    if not remaining[0]:
+        raise AudioError(f"{path}: silent, no impulse response: leave it out of the manifest")
+    heard = int(np.count_nonzero(remaining > REMAINDER * remaining[0]))
+    return response[:heard] / np.float32(np.sqrt(remaining[0]))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from contravox.data.shares import CorpusShares, ShareSettings, UtteranceCap
+from contravox.data.epoch_shares import CorpusShares, ShareSettings, UtteranceCap
 from contravox.errors import RecipeError
 from contravox.settings import Count
 

@@ -1,7 +1,7 @@
 """The state of a training run on disk: enough to continue to the same weights."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -23,7 +23,8 @@ from contravox.writing import atomic_path
 NAME = "checkpoint.pt"
 
 WITHOUT_EFFECT = (
-    *("data.workers", "data.speakers", "data.utterances", "data.allow_overlap"),
+    *("data.workers", "data.speakers", "data.utterances"),
+    *("data.allow_overlap", "data.unreadable_share"),
     "training.checkpoint_steps",
 )
 """Keys of a recipe whose values may change between two parts of a run."""
@@ -41,7 +42,8 @@ class Progress:
     """How far a run has come.
 
     step: optimiser steps taken. best_rate: lowest validation equal error rate so far, or None.
-    unimproved: validations since. seconds: spent training, over all sessions.
+    unimproved: validations since. seconds: spent training, over all sessions. left_out: what could
+    not be read, see ``LeftOut.entries``.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -51,6 +53,7 @@ class Progress:
     unimproved: Annotated[int, Field(ge=0)] = 0
     seconds: Annotated[float, Field(ge=0)] = 0.0
     finished: bool = False
+    left_out: list[tuple[int | None, str, str]] = field(default_factory=list)
 
 
 class State(BaseModel):

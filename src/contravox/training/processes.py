@@ -16,6 +16,7 @@ from contravox.objectives.multiscale import MultiscaleSettings
 from contravox.training.recipe import Recipe
 
 Request = TypeVar("Request")
+Item = TypeVar("Item")
 
 
 def leads() -> bool:
@@ -111,6 +112,17 @@ def any_of(flag: bool, fabric: Fabric) -> bool:
     if fabric.world_size == 1:
         return flag
     return bool(mean_of(torch.tensor(float(flag), device=fabric.device), fabric) > 0)
+
+
+def union_of(found: Sequence[Item], fabric: Fabric) -> list[Item]:
+    """What any process found, in the order of processes; the same in all."""
+    if not any_of(bool(found), fabric):
+        return []
+    if fabric.world_size == 1:
+        return list(found)
+    everywhere: list[Sequence[Item]] = [()] * fabric.world_size
+    distributed.all_gather_object(everywhere, list(found))
+    return [item for each in everywhere for item in each]
 
 
 RandomState = dict[str, Tensor]

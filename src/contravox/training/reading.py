@@ -2,34 +2,49 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 from lightning_fabric import Fabric
 from torch.utils.data import DataLoader
 
 from contravox.data.batch import Batch
-from contravox.data.dataset import Segment, SegmentDataset, collate
+from contravox.data.dataset import Segment, SegmentDataset, Unreadable, collate
 from contravox.data.sampling import SegmentRequest
 from contravox.data.unmixed_batch import UnmixedBatch
 from contravox.errors import ContravoxError
 from contravox.training.interrupt import ignore_interrupts
-from contravox.training.processes import errors_of_any, share_of
+from contravox.training.left_out import LeftOut
+from contravox.training.processes import errors_of_any, share_of, union_of
+
+
+class _Read(NamedTuple):
+    """batch: None where some of it could not be read; unreadable: what could not."""
+
+    batch: Batch | UnmixedBatch | None
+    unreadable: list[Unreadable]
 
 
 def read_batches(
     dataset: SegmentDataset,
     batches: Sequence[Sequence[SegmentRequest]],
+    left_out: LeftOut,
     workers: int,
     fabric: Fabric,
 ) -> Iterator[Batch | UnmixedBatch]:
     """This process's share of each of the batches, read by so many processes ahead of time.
 
-    Raises what reading raises in any of the processes that train.
+    What is in a batch follows from its requests, from what was left out before it and from what of
+    it cannot be read, whichever process finds that, and whatever was read ahead.
+
+    Raises what reading raises in any of the processes that train; TrainingError where too much is
+    left out.
     """
+    planned = [left_out.replaced(batch) for batch in batches]
     loader: DataLoader[Segment] = DataLoader(
         dataset,
-        batch_sampler=_Requests([share_of(batch, fabric) for batch in batches]),
-        collate_fn=collate,
+        batch_sampler=_Requests([share_of(batch, fabric) for batch in planned]),
+        collate_fn=_collate,
         num_workers=workers,
         worker_init_fn=ignore_interrupts,
         # Without its own, the loader would draw from the generator that dropout uses, and a
@@ -37,11 +52,30 @@ def read_batches(
         generator=torch.Generator(),
         prefetch_factor=4 if workers else None,
     )
-    read = iter(loader)
-    for _ in batches:
+    ahead = iter(loader)
+    for batch, plan in zip(batches, planned, strict=True):
         with errors_of_any(fabric), _plain_worker_errors():
-            batch = next(read)
-        yield batch
+            read = next(ahead)
+        while True:
+            found = union_of(read.unreadable, fabric)
+            if found:
+                with errors_of_any(fabric):
+                    left_out.note(found)
+            wanted = left_out.replaced(batch)
+            if wanted == plan:
+                break
+            plan = wanted
+            with errors_of_any(fabric):
+                read = _collate(dataset.__getitems__(share_of(plan, fabric)))
+        assert read.batch is not None
+        yield read.batch
+
+
+def _collate(read: Sequence[Segment | Unreadable]) -> _Read:
+    unreadable = [each for each in read if isinstance(each, Unreadable)]
+    segments = [each for each in read if isinstance(each, Segment)]
+    whole = all(each.utterance is None for each in unreadable)
+    return _Read(collate(segments) if whole else None, unreadable)
 
 
 @contextmanager

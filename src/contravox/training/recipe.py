@@ -14,7 +14,7 @@ from contravox.data.speed import check_speeds
 from contravox.encoders import EncoderSettings
 from contravox.features import FeatureSettings
 from contravox.objectives import ObjectiveSettings
-from contravox.settings import Count, Positive, Seed, Settings
+from contravox.settings import Count, Positive, Seed, Settings, Share
 from contravox.spec_augment import SpecAugmentSettings
 from contravox.training.schedule import MarginSchedule, ScheduleSettings
 from contravox.training.settings_file import read_settings, to_yaml, validate_settings
@@ -72,6 +72,9 @@ class DataSettings(Settings):
         (),
         max_length=20,
         description="every utterance once more at each speed, as other speakers' speech",
+    )
+    unreadable_share: Share = Field(
+        0.01, description="of the utterances that may be unreadable: others take their places"
     )
     workers: int = Field(1, ge=0, le=256, description="processes that read and augment")
 

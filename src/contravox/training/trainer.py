@@ -10,6 +10,7 @@ import torch
 from lightning_fabric.plugins import Precision
 
 from contravox.data.batch import Batch
+from contravox.data.dataset import Unreadable
 from contravox.data.unmixed_batch import UnmixedBatch
 from contravox.errors import CheckpointError, TrainingError
 from contravox.model import Model
@@ -21,6 +22,8 @@ from contravox.training.checkpoint import Progress, read_checkpoint, restore, sa
 from contravox.training.corpus import TrainingCorpus
 from contravox.training.inputs import input_digests
 from contravox.training.interrupt import Interrupt, deferred_interrupt
+from contravox.training.left_out import NAME as UNREADABLE
+from contravox.training.left_out import LeftOut
 from contravox.training.log import Log, NoLog, TrainingLog
 from contravox.training.optimiser import make_optimiser
 from contravox.training.processes import (
@@ -48,7 +51,7 @@ MODEL = "model.safetensors"
 
 FILES = (
     *(MODEL, OBJECTIVES, CHECKPOINT, "recipe.yaml"),
-    *("trained_on.txt", "log.jsonl", "not_finite.txt"),
+    *("trained_on.txt", "log.jsonl", "not_finite.txt", UNREADABLE),
 )
 """What training writes to its folder, beside TensorBoard's files."""
 
@@ -59,7 +62,8 @@ class Trainer:
     The folder then holds ``recipe.yaml`` (what ran, defaults included), ``model.safetensors`` (the
     best epoch on the validation trials, with its threshold; without them the last) and of the same
     epoch ``objectives.safetensors``, the ``checkpoint.pt`` that training resumes from,
-    ``trained_on.txt`` (see ``overlap``), ``log.jsonl`` and TensorBoard's files.
+    ``trained_on.txt`` (see ``overlap``), ``log.jsonl`` and TensorBoard's files; and where
+    something could not be read ``unreadable.tsv``.
 
     progress: called after each step with the steps done, those in all, and a line about the last.
 
@@ -139,6 +143,7 @@ class Trainer:
                 )
                 if self.progress.best_rate is not None or self.progress.finished:
                     self._check_model()
+        self.left_out = self._left_out()
         if not self.progress.finished:
             with errors_of_any(self.fabric):
                 log: Log = NoLog()
@@ -150,6 +155,17 @@ class Trainer:
                 self._train(log, interrupt)
         with errors_of_any(self.fabric):
             return Model.load(self.folder / MODEL)
+
+    def _left_out(self) -> LeftOut:
+        """What cannot be read, as far as a run that is resumed knows."""
+        return LeftOut(
+            self.corpus.manifest.table["utterance"],
+            self.corpus.dataset.labels,
+            share=self.recipe.data.unreadable_share,
+            listed=self.folder / UNREADABLE,
+            writes=leads(),
+            known=map(Unreadable._make, self.progress.left_out),
+        )
 
     def _check_model(self) -> None:
         """Raise CheckpointError where the best model so far is gone: a checkpoint has the last."""
@@ -205,7 +221,8 @@ class Trainer:
         """The epoch's batches from the next step on."""
         batches = self.corpus.sampler.batches(epoch)
         batches = batches[self.progress.step - epoch * self.steps_per_epoch :]
-        return read_batches(self.corpus.dataset, batches, self.recipe.data.workers, self.fabric)
+        workers = self.recipe.data.workers
+        return read_batches(self.corpus.dataset, batches, self.left_out, workers, self.fabric)
 
     def _step(self, read: Batch | UnmixedBatch, log: Log, clock: StepClock) -> bool:
         """Take a step; say whether there was a gradient."""
@@ -322,6 +339,7 @@ class Trainer:
                 )
 
     def _checkpoint(self) -> None:
+        self.progress.left_out = self.left_out.entries
         states = random_states()
         with errors_of_any(self.fabric):
             if leads():

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from contravox.data.epoch_shares import UtteranceCap
 from contravox.data.sampling import (
     RandomUtterancesSettings,
     Sampler,
     SpeakersUtterancesSettings,
 )
-from contravox.data.shares import UtteranceCap
 from contravox.errors import RecipeError
 
 LABELS = np.repeat(np.arange(12), [40, 30, 25, 1, 7, 6, 5, 5, 4, 4, 3, 2])
