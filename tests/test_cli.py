@@ -2,11 +2,13 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from typing import NamedTuple
 
 import pytest
@@ -87,6 +89,122 @@ def work(tone_corpus, tmp_path_factory):
 def no_cache(monkeypatch, tmp_path):
     """Keeps embeddings out of the user's own cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def failing(monkeypatch, error):
+    """Let `verify` fail of an error that nobody foresaw."""
+
+    def fail(*arguments, **keywords):
+        raise error
+
+    monkeypatch.setattr("contravox.verifier.Verifier.load", fail)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "error: out of memory"),
+        (RuntimeError("[enforce fail] can't allocate memory: 9e12 bytes"), "error: out of memory"),
+        (RecursionError("maximum recursion depth exceeded"), "error: RecursionError: maximum"),
+        (OverflowError("int too large\nto convert"), "error: OverflowError: int too large: "),
+        ("é".encode, "error: UnicodeEncodeError: "),
+        (ZeroDivisionError(), "error: ZeroDivisionError: "),
+        (type("PanicException", (BaseException,), {})("of Rust"), "error: PanicException: of Rust"),
+        (OSError(28, "No space left on device", "a/b"), "error: a/b: no space left on device"),
+        (ModuleNotFoundError("", name="jinja2"), "error: jinja2 is not installed: pip install"),
+    ],
+)
+def test_whatever_goes_wrong_is_one_line(contravox, monkeypatch, error, said):
+    if callable(error):
+        try:
+            error("ascii")
+        except UnicodeEncodeError as raised:
+            error = raised
+    failing(monkeypatch, error)
+    done = contravox("verify", "m", "a.wav", "b.wav")
+    assert done.status == 2
+    [line] = done.stderr.splitlines()
+    assert line.startswith(said)
+
+
+@pytest.mark.parametrize("by", ["option", "variable"])
+def test_a_traceback_is_shown_where_it_is_asked_for(contravox, monkeypatch, by):
+    failing(monkeypatch, OverflowError("too large"))
+    if by == "variable":
+        monkeypatch.setenv("CONTRAVOX_DEBUG", "1")
+    options = ["--debug"] if by == "option" else []
+    done = contravox("verify", "m", "a.wav", "b.wav", *options)
+    assert done.status == 2
+    assert "Traceback" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("error: OverflowError: too large")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("verify",),
+        ("verify", "m", "a", "b", "--nope"),
+        ("verify", "m", "a", "b", "--threshold"),
+        ("verify", "m", "a", "b", "--threshold", "x"),
+        ("verify", "m", "a", "b", "c\x1b[31m"),
+        ("vrify",),
+        ("--nope",),
+        ("prepare", "nothing", "x", "-o", "y"),
+        ("evaluate", "m", "t", "--crops", "0"),
+    ],
+)
+def test_a_mistaken_command_line_is_one_line(fails, arguments):
+    line = fails(*arguments)
+    assert "--help" in line
+    assert "\x1b" not in line
+
+
+def test_version(contravox):
+    assert contravox("--version").stdout == f"contravox {version('contravox')}\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_stopped_verb_is_one_line(contravox, monkeypatch, number):
+    monkeypatch.setattr("contravox.verifier.Verifier.load", lambda *_: os.kill(os.getpid(), number))
+    done = contravox("verify", "m", "a.wav", "b.wav")
+    assert (done.status, done.stderr) == (128 + number, "stopped\n")
+
+
+@pytest.mark.parametrize(
+    ("redirection", "status"), [("| true", "0"), ("> /dev/full", "2"), (">&-", "0"), ("<&-", "0")]
+)
+def test_an_output_that_nobody_reads(work, tone_corpus, redirection, status):
+    first, second = sorted(tone_corpus.rglob("*.wav"))[:2]
+    verify = f"{shlex.join(COMMAND)} verify run/model.safetensors {first} {second}"
+    script = f"{verify} {redirection}; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], cwd=work, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == status
+    assert len(done.stderr.splitlines()) == (1 if status == "2" else 0), done.stderr
+
+
+def test_variables_that_libraries_stumble_over(work, no_cache):
+    bad = {
+        "RANK": "y",
+        "WORLD_SIZE": "z",
+        "MPLBACKEND": "x",
+        "COLUMNS": "abc",
+        "OMP_NUM_THREADS": "x",
+        "TMPDIR": "/none",
+        "LANG": "C",
+        "PYTHONIOENCODING": "ascii",
+        "SLURM_NTASKS": "q",
+        "LOCAL_RANK": "z",
+    }
+    environment = {**os.environ, **bad}
+    environment.pop("HOME", None)
+    command = ["train", "run/recipe.yaml", "training.epochs=1", "-o", "variables"]
+    evaluate = ["evaluate", "variables/model.safetensors", "corpus/test", "-o", "variables/test"]
+    for arguments in (command, evaluate):
+        done = subprocess.run(
+            [*COMMAND, *arguments], cwd=work, capture_output=True, text=True, env=environment
+        )
+        assert done.returncode == 0, done.stderr
+        assert not [line for line in done.stderr.splitlines() if "warning: " not in line]
 
 
 def test_help_fits_a_screen(contravox):
@@ -316,29 +434,36 @@ def test_an_output_that_cannot_be_written(fails, work):
     assert "cannot be written" in line
 
 
-def test_training_interrupted_and_resumed(contravox, fails, work):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_training_interrupted_and_resumed(contravox, fails, work, number):
     command = [
         "train",
         "small/aamsupcon",
         *TINY,
         "training.epochs=30",
         "training.validate_every=30",
-        "-o",
-        "cut",
+        *("data.workers=1", "-o", f"cut{number}"),
     ]
     process = subprocess.Popen(
-        [*COMMAND, *command], cwd=work, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [*COMMAND, *command],
+        cwd=work,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
-    log = work / "cut" / "log.jsonl"
+    log = work / f"cut{number}" / "log.jsonl"
     deadline = time.monotonic() + 120
     while not (log.exists() and log.read_text().count("\n") > 5):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    # Its readers are in its group, as a scheduler's signal is to all.
+    os.killpg(process.pid, number)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "go on with --resume" in errors
-    assert "Traceback" not in errors
+    assert process.returncode == 128 + number
+    [line] = [line for line in errors.splitlines() if not line.startswith("warning: ")]
+    assert line.startswith("stopped after step ")
+    assert line.endswith(": go on with --resume")
     assert "--resume" in fails(*command)
     steps = log.read_text().count("losses")
     done = contravox(*command, "--resume", "--json")

@@ -61,7 +61,8 @@ def run(work, monkeypatch, capsys):
         errors = capsys.readouterr().err
         if ended.value.code:
             assert ended.value.code == 2
-            [line] = errors.splitlines()
+            lines = errors.splitlines()
+            [line] = [line for line in lines if not line.startswith("warning: ")]
             assert line.startswith("error: ")
             return line
         return None

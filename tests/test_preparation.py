@@ -18,7 +18,7 @@ from contravox.trial_set import TrialSet
 def written(folder):
     return {
         str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
+        for path in folder.rglob("[!.]*")
         if path.is_file()
     }
 

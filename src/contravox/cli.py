@@ -1,14 +1,19 @@
 """The command line. Every verb is a file in ``commands``; heavy imports wait until one runs."""
 
+import importlib.metadata
+import os
 import sys
+import threading
+import traceback
 import warnings
-from typing import TextIO
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any, TextIO
 
 import typer
 
 from contravox.commands.calibrate import calibrate
 from contravox.commands.compare import compare
-from contravox.commands.console import note
 from contravox.commands.convert import convert
 from contravox.commands.demo import demo
 from contravox.commands.embed import embed
@@ -22,9 +27,11 @@ from contravox.commands.train import train
 from contravox.commands.verify import verify
 from contravox.cpu import tune_process
 from contravox.errors import ContravoxError, ContravoxWarning
+from contravox.stopping import status_of, stopping_signals
+from contravox.terminal import note, prepare_streams, tell
 
 app = typer.Typer(
-    help="Speaker verification by contrastive learning: prepare, train, evaluate, verify.",
+    help="Speaker verification by contrastive learning.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -49,24 +56,124 @@ for verb in VERBS:
     app.command()(verb)
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        tell(f"contravox {importlib.metadata.version('contravox')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _of_all(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Tell it.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where an error arose; at any verb.")
+    ] = False,
+) -> None:
+    """Options of all verbs. ``main`` takes --debug out, wherever it stands."""
+
+
 def main() -> None:
-    """Run the command line. Errors of the user's input are one line and exit status 2."""
+    """Run the command line. An error is one line and exit status 2, whatever raised it."""
+    debug = "--debug" in sys.argv or bool(os.environ.get("CONTRAVOX_DEBUG"))
+    prepare_streams()
+    _mend_environment()
     tune_process()
-    warnings.showwarning = _show_warning
+    with stopping_signals(), _nothing_said_by_libraries(debug):
+        status = _run([each for each in sys.argv[1:] if each != "--debug"], debug)
+        status = status or _flush()
+    sys.exit(status)
+
+
+def _run(arguments: Sequence[str], debug: bool) -> int:
+    """Run a verb; say in one line what stopped it. Returns the exit status."""
     try:
-        app()
-    except ContravoxError as error:
-        _fail(str(error))
-    except ModuleNotFoundError as error:
-        _fail(f"{error.name} is not installed: pip install 'contravox[demo]'")
+        command = typer.main.get_command(app)
+        with command.make_context("contravox", list(arguments) or ["--help"]) as context:
+            command.invoke(context)
+    except typer.Exit as ended:
+        return ended.exit_code
+    except SystemExit:
+        raise
+    except KeyboardInterrupt as error:
+        note(str(error) or "stopped")
+        return status_of(error)
+    # A panic of a library in Rust is none of Exception.
+    except BaseException as error:
+        if isinstance(error, BrokenPipeError):
+            return 0
+        if debug:
+            traceback.print_exc()
+        note(f"error: {_reason(error)}")
+        return 2
+    return 0
+
+
+def _flush() -> int:
+    """Write what is left of the output, and nothing after that. Returns the exit status."""
+    try:
+        sys.stdout.flush()
     except OSError as error:
+        # The interpreter would try once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Who read the output may have heard enough.
+        if not isinstance(error, BrokenPipeError):
+            note(f"error: the output cannot be written: {_reason(error)}")
+            return 2
+    return 0
+
+
+def _reason(error: BaseException) -> str:
+    """What to say of an error, in one line."""
+    if isinstance(error, ContravoxError):
+        return str(error)
+    # Typer brings its own click or uses another: what the errors of their parsers have in common.
+    if hasattr(error, "format_message"):
+        said = error.format_message().rstrip(".")
+        context = getattr(error, "ctx", None)
+        return f"{said}: see {context.command_path if context else 'contravox'} --help"
+    said = str(error).strip().partition("\n")[0]
+    if isinstance(error, MemoryError) or "allocate memory" in said or "out of memory" in said:
+        return f"out of memory ({said or 'nothing left'}): ask for less at a time"
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error.name} is not installed: pip install 'contravox[demo]'"
+    if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
-        _fail(f"{place}{(error.strerror or str(error)).lower()}")
+        return f"{place}{(error.strerror or said).lower()}"
+    return f"{type(error).__name__}: {said}: this was not foreseen; --debug shows where it arose"
 
 
-def _fail(reason: str) -> None:
-    note("error: " + " ".join(reason.split()))
-    sys.exit(2)
+def _mend_environment() -> None:
+    """Take from the environment what libraries would stumble over, and what is not for them."""
+    # No picture is shown on a screen.
+    os.environ["MPLBACKEND"] = "agg"
+    # Of torchrun, or of a cluster for ends of its own; Lightning reads them when it is imported.
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "SLURM_PROCID", "JSM_NAMESPACE_RANK"):
+        if not os.environ.get(name, "0").isdecimal():
+            del os.environ[name]
+    threads = os.environ.get("OMP_NUM_THREADS")
+    if threads is not None and not threads.replace(",", "").isdecimal():
+        del os.environ["OMP_NUM_THREADS"]
+
+
+@contextmanager
+def _nothing_said_by_libraries(debug: bool) -> Iterator[None]:
+    """Say in one line what a user can mend; what only developers can is not for the terminal."""
+    before = threading.excepthook, sys.unraisablehook
+
+    def in_thread(arguments: Any) -> None:
+        note(f"warning: {_reason(arguments.exc_value)}")
+
+    if not debug:
+        threading.excepthook = in_thread
+        sys.unraisablehook = lambda _: None
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            yield
+    finally:
+        threading.excepthook, sys.unraisablehook = before
 
 
 def _show_warning(
@@ -77,6 +184,5 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Say what a user can mend in one line; what only developers can is not for the terminal."""
     if issubclass(category, ContravoxWarning):
         note(f"warning: {message}")

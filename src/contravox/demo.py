@@ -1,6 +1,5 @@
 """Two commands to see it all: the systems trained, compared, and a pair of recordings verified."""
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +23,9 @@ from contravox.metrics.system_result import SystemResult
 from contravox.metrics.table import render_table
 from contravox.outputs import claimed_folder
 from contravox.preparation import prepare_corpus
-from contravox.progress import progress_bar, say
+from contravox.progress import progress_bar
 from contravox.report import write_report
+from contravox.terminal import note, tell
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
 from contravox.training.shares import mean_shares, shares_in_words
@@ -33,7 +33,7 @@ from contravox.training.trainer import MODEL, Trainer
 from contravox.trial_set import TrialSet
 from contravox.validation import score_trials, validate
 from contravox.verifier import Verifier
-from contravox.writing import write_text
+from contravox.writing import json_text, write_text
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _run(corpus: Path, folder: Path, *, seed: int, epochs: int | None) -> list[d
         counts = prepare_corpus("folder", corpus, parts, split=True, seed=seed, progress=report)
     for part in ("train", "validation", "test"):
         held = ", ".join(f"{value:,} {key}" for key, value in counts[part].items())
-        say(f"{part}: {held}")
+        note(f"{part}: {held}")
 
     validation = TrialSet.read(parts / "validation" / "trials.tsv")
     test = TrialSet.read(parts / "test" / "trials.tsv")
@@ -112,7 +112,7 @@ def _run(corpus: Path, folder: Path, *, seed: int, epochs: int | None) -> list[d
         results.append(result)
 
     metrics = [metrics_of(result) for result in results]
-    write_text(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    write_text(folder / "metrics.json", json_text(metrics) + "\n")
     notes = {
         "Corpus": f"{corpus}, parts of different speakers, seed {seed}",
         "Trials": f"{len(test.trials):,}, of which {test.trials.targets.sum():,} targets",
@@ -130,7 +130,7 @@ def _run(corpus: Path, folder: Path, *, seed: int, epochs: int | None) -> list[d
     page = folder / "report.html"
     write_report(page, "contravox demo", results, notes)
     Console().print(render_table(results))
-    print(f"report: {page}")
+    tell(f"report: {page}")
     best = min(validation_rates, key=lambda name: validation_rates[name])
     _verify_two_pairs(folder / best / MODEL, test, seed)
     return metrics
@@ -172,7 +172,7 @@ def _train_and_evaluate(
         losses=_loss_curves(run),
         threshold=threshold,
     )
-    say(f"{system.title}: EER {result.equal_error_rate:.2%}")
+    note(f"{system.title}: EER {result.equal_error_rate:.2%}")
     return result, rate
 
 
@@ -236,15 +236,15 @@ def _verify_two_pairs(model: Path, test: TrialSet, seed: int) -> None:
     """Verify a pair of one speaker and a pair of two; then say what to try next."""
     verifier = Verifier.load(model)
     paths = dict(test.manifest.table.select("utterance", "path").iter_rows())
-    print(f"best on the validation part: {model}")
+    tell(f"best on the validation part: {model}")
     pair = ("", "")
     for target in (True, False):
         trial = test.trials.table.filter(pl.col("target") == target).sample(1, seed=seed).row(0)
         pair = paths[trial[0]], paths[trial[1]]
         truth = "one speaker" if target else "two speakers"
-        print(f"  {trial[0]} and {trial[1]}, of {truth}: {verifier.verify(*pair)}")
-    print("next:")
-    print(f"  contravox verify {model} {pair[0]} {pair[1]}")
-    print("  contravox prepare folder YOUR_SPEAKERS -o corpus --split")
-    print("  contravox train small/mfcon training.epochs=20 -o runs/mine")
-    print("  contravox evaluate runs/mine/model.safetensors corpus/test/trials.tsv -o runs/mine")
+        tell(f"  {trial[0]} and {trial[1]}, of {truth}: {verifier.verify(*pair)}")
+    tell("next:")
+    tell(f"  contravox verify {model} {pair[0]} {pair[1]}")
+    tell("  contravox prepare folder YOUR_SPEAKERS -o corpus --split")
+    tell("  contravox train small/mfcon training.epochs=20 -o runs/mine")
+    tell("  contravox evaluate runs/mine/model.safetensors corpus/test/trials.tsv -o runs/mine")

@@ -1,6 +1,5 @@
 """A system's scores on a trial list, what they are worth, and all that they depend on."""
 
-import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -23,7 +22,7 @@ from contravox.scoring.scorer import Comparison, Scorer, ScoringSettings
 from contravox.scoring.trial_columns import SCORE, Quality, trial_columns
 from contravox.settings import Settings
 from contravox.trial_set import TrialSet
-from contravox.writing import write_text
+from contravox.writing import json_text, write_text
 
 Stage = Callable[[str], AbstractContextManager[Callable[..., None]]]
 """What shows how far a stage of the work has come, such as ``progress.progress_bar``."""
@@ -102,7 +101,7 @@ class Evaluation:
         write_scores(
             folder / "scores.tsv", trial_set.trials, result.scores, result.log_likelihood_ratios
         )
-        write_text(folder / "metrics.json", json.dumps(self.metrics, indent=2) + "\n")
+        write_text(folder / "metrics.json", json_text(self.metrics) + "\n")
         notes = {name: str(value) for name, value in self.protocol.items() if value is not None}
         title = f"{result.name} on {trial_set.name}"
         write_report(folder / "report.html", title, [result], notes, trial_set)

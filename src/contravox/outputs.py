@@ -11,12 +11,13 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from contravox.errors import OutputError
 from contravox.lock import locked
-from contravox.writing import unwritable, write_text
+from contravox.writing import json_text, unwritable, write_text
 
 RECORD = ".contravox.json"
 
@@ -24,6 +25,23 @@ TRIAL_FOLDER = ("trials.tsv", "manifest.tsv", "enrolments.tsv", "protocol.json")
 """What is read of the folder of a trial list."""
 
 MEND = "choose another --output, or pass --force to replace it"
+
+
+@dataclass(frozen=True)
+class _Made:
+    """How a file came about: by which verb, and from what, as fingerprints by name."""
+
+    verb: str
+    made_from: Mapping[str, str]
+
+    def unlike(self, other: "_Made | None") -> str:
+        """Why this is not to replace the other."""
+        if other is None or other.verb != self.verb:
+            return f"is there already, and `contravox {self.verb}` did not write it"
+        differ = [
+            name for name in self.made_from if other.made_from.get(name) != self.made_from[name]
+        ]
+        return f"was made from another {' and another '.join(differ) or 'input'}"
 
 
 @contextmanager
@@ -50,7 +68,7 @@ def claimed_folder(
         return
     if _is_there(folder) and not folder.is_dir():
         raise OutputError(f"{folder}: is not a folder: choose another --output")
-    mine = {"verb": verb, "made from": {k: fingerprint(v) for k, v in (made_from or {}).items()}}
+    mine = _Made(verb, {name: fingerprint(each) for name, each in (made_from or {}).items()})
     with _made(folder), locked(folder):
         before = _read_record(folder)
         for pattern in writes:
@@ -59,7 +77,7 @@ def claimed_folder(
             for path in folder.glob(pattern) if inputs or not own else ():
                 _refuse(path, inputs)
                 if not own:
-                    raise OutputError(f"{path}: {_whose(before.get(pattern), mine)}: {MEND}")
+                    raise OutputError(f"{path}: {mine.unlike(before.get(pattern))}: {MEND}")
         _write_record(folder, before | dict.fromkeys(writes, mine))
         try:
             yield
@@ -149,27 +167,25 @@ def _files(given: Path | None) -> list[Path]:
     return [given / name for name in TRIAL_FOLDER]
 
 
-def _read_record(folder: Path) -> dict[str, Any]:
+def _read_record(folder: Path) -> dict[str, _Made]:
     """Who wrote what, by pattern; nothing where that is not known."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return {
+            pattern: _Made(verb, dict(entry["made from"]))
+            for verb, entry in record.items()
+            for pattern in entry["files"]
+        }
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return {}
-    return record if isinstance(record, dict) else {}
 
 
-def _write_record(folder: Path, record: Mapping[str, Any]) -> None:
-    if record:
-        write_text(folder / RECORD, json.dumps(record, indent=2) + "\n")
+def _write_record(folder: Path, record: Mapping[str, _Made]) -> None:
+    entries: dict[str, dict[str, Any]] = {}
+    for pattern, made in record.items():
+        entry = entries.setdefault(made.verb, {"made from": made.made_from, "files": []})
+        entry["files"].append(pattern)
+    if entries:
+        write_text(folder / RECORD, json_text(entries) + "\n")
     else:
         (folder / RECORD).unlink(missing_ok=True)
-
-
-def _whose(held: Any, mine: Mapping[str, Any]) -> str:
-    """Why what lies there is not to be replaced."""
-    if not isinstance(held, dict) or held.get("verb") != mine["verb"]:
-        return f"is there already, and `contravox {mine['verb']}` did not write it"
-    before = held.get("made from")
-    before = before if isinstance(before, dict) else {}
-    other = [name for name, value in mine["made from"].items() if before.get(name) != value]
-    return f"was made from another {' and another '.join(other) or 'input'}"

@@ -77,9 +77,8 @@ def refuse_overlap(
     name: of the test, for the message. speakers, recordings: digests of those trained on.
     override: what allows it, for the message.
 
-    Warns with OverlapWarning where the test says neither of what corpora its speakers are nor what
-    its recordings hold, or the digests of one side are of an older contravox, which do not tell
-    recordings apart.
+    Warns with OverlapWarning where the digests of one side are of an older contravox, which do not
+    tell recordings apart.
     """
     learned, voices = set(speakers), speaker_digests(test)
     both = sorted(speaker for digest, speaker in voices.items() if digest in learned)
@@ -91,13 +90,6 @@ def refuse_overlap(
         )
     tested, trained = recording_digests(test), recordings
     told = of_whole_files(trained)
-    if not voices and tested.is_empty() and (learned or len(trained)):
-        warnings.warn(
-            f"{name}: not known whether its speakers or recordings were trained on: its manifest "
-            "has no column corpus and no column digest; `contravox prepare` writes both",
-            OverlapWarning,
-            stacklevel=2,
-        )
     if (len(tested) and of_whole_files(tested).is_empty()) or (len(trained) and told.is_empty()):
         warnings.warn(
             f"{name}: not known whether its recordings were trained on: the digests of it or of "

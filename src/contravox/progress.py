@@ -1,6 +1,5 @@
 """Progress on the terminal's error stream, where it does not mix with results."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +7,8 @@ from datetime import timedelta
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.text import Text
+
+from contravox.terminal import note, printable
 
 LINE_SECONDS = 10.0
 """Where there is no terminal to draw a bar on, a line is printed this often."""
@@ -40,7 +40,8 @@ def progress_bar(title: str, unit: str = "") -> Iterator[Report]:
         task = bar.add_task(title, total=1, text="", pace="")
 
         def report(done: int, total: int, text: str = "") -> None:
-            bar.update(task, completed=done, total=total, text=text, pace=pace.told(done, total))
+            told = pace.told(done, total)
+            bar.update(task, completed=done, total=total, text=printable(text), pace=told)
 
         yield report
 
@@ -88,11 +89,6 @@ def _lines(title: str, pace: Pace) -> Report:
         if time.monotonic() - last >= LINE_SECONDS:
             last = time.monotonic()
             words = [f"{title}: {done}/{total}", told, text]
-            print(", ".join(filter(None, words)), file=sys.stderr, flush=True)
+            note(", ".join(filter(None, words)))
 
     return report
-
-
-def say(text: str) -> None:
-    """Print a line for people, on the error stream."""
-    Console(stderr=True).print(Text(text))

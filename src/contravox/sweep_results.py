@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contravox.errors import OutputError
-from contravox.writing import atomic_path, write_text
+from contravox.writing import atomic_path, json_text, write_text
 
 NAME = "results.json"
 
@@ -79,7 +79,7 @@ def write_results(folder: Path, results: Sequence[RunResult]) -> None:
     with atomic_path(folder / "results.tsv") as temporary:
         pl.DataFrame(rows, infer_schema_length=None).write_csv(temporary, separator="\t")
     whole = {"runs": rows, "variants": [asdict(each) for each in summarise(results)]}
-    write_text(folder / NAME, json.dumps(whole, indent=2) + "\n")
+    write_text(folder / NAME, json_text(whole) + "\n")
 
 
 def read_results(folder: Path) -> list[RunResult]:

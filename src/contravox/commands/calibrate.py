@@ -8,6 +8,7 @@ import typer
 
 from contravox.commands.console import Force, Json, Output, print_json
 from contravox.commands.scoring_options import AllowOverlap, TargetColumn
+from contravox.terminal import tell
 
 
 class RecordingQuality(StrEnum):
@@ -59,4 +60,4 @@ def calibrate(
         print_json({"model": str(output), **calibration.model_dump()})
     else:
         terms = " ".join(f"{weight:+.3g}·{name}" for name, weight in calibration.weights.items())
-        print(f"{output}: log-likelihood ratio = {calibration.offset:.3g} {terms}")
+        tell(f"{output}: log-likelihood ratio = {calibration.offset:.3g} {terms}")

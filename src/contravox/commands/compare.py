@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contravox.commands.console import Json, note, print_json
+from contravox.commands.console import Json, print_json
 from contravox.commands.numbers import finite
 from contravox.commands.scoring_options import TargetColumn
+from contravox.terminal import note, tell
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -72,11 +73,9 @@ def compare(
         f"{comparison.speakers:,} speakers",
         f"95 % intervals by {comparison.replicates:,} draws of speakers, the same for both",
     ]
-    console = Console()
-    console.print(*lines, sep="\n", highlight=False, markup=False, soft_wrap=True)
-    console.print(_table(comparison))
-    verdicts = map(_verdict, comparison.differences)
-    console.print(*verdicts, sep="\n", highlight=False, markup=False, soft_wrap=True)
+    tell(*lines)
+    Console().print(_table(comparison))
+    tell(*map(_verdict, comparison.differences))
 
 
 def _table(comparison: "Comparison") -> "Table":

@@ -1,10 +1,10 @@
-"""What the verbs share: options, and how they speak to people and programs."""
+"""What the verbs share: options, and how they speak to programs."""
 
-import json
-import sys
 from typing import Annotated, Any
 
 import typer
+
+from contravox.writing import json_text
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Force = Annotated[
@@ -15,9 +15,4 @@ Output = typer.Option("--output", "-o", help="Where to write.")
 
 def print_json(value: Any) -> None:
     """Print for programs, on the output."""
-    print(json.dumps(value, indent=2))
-
-
-def note(text: str) -> None:
-    """Print a line for people, on the error stream."""
-    print(text, file=sys.stderr)
+    print(json_text(value))

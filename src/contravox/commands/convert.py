@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-from contravox.commands.console import Force, Json, Output, note, print_json
+from contravox.commands.console import Force, Json, Output, print_json
+from contravox.stopping import goes_on
+from contravox.terminal import tell
 
 
 def convert(
@@ -23,22 +25,19 @@ def convert(
     from contravox.outputs import claimed_folder
     from contravox.progress import progress_bar
 
-    try:
-        with (
-            claimed_folder(
-                output,
-                "convert",
-                (FAILED, "**/*.flac"),
-                made_from={"folder": str(folder.resolve())},
-                force=force,
-            ),
-            progress_bar("converting", "files") as report,
-        ):
-            files = convert_folder(folder, output, jobs=jobs, again=force, progress=report)
-    except KeyboardInterrupt:
-        note("stopped: the same command goes on from here")
-        raise
+    with (
+        goes_on("the same command goes on from here"),
+        claimed_folder(
+            output,
+            "convert",
+            (FAILED, "**/*.flac"),
+            made_from={"folder": str(folder.resolve())},
+            force=force,
+        ),
+        progress_bar("converting", "files") as report,
+    ):
+        files = convert_folder(folder, output, jobs=jobs, again=force, progress=report)
     if as_json:
         print_json({"output": str(output), "files": files})
     else:
-        print(f"{output}: {files:,} FLAC files")
+        tell(f"{output}: {files:,} FLAC files")

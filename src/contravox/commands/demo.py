@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from contravox.commands.console import Force, Json, Output, note, print_json
+from contravox.commands.console import Force, Json, Output, print_json
 from contravox.commands.numbers import HIGHEST_SEED
+from contravox.stopping import goes_on
 
 
 def demo(
@@ -29,12 +30,11 @@ def demo(
     """Train and compare the three systems in about five minutes."""
     from contravox.demo import run_demo
 
-    try:
-        # What people read goes to the error stream where a program reads the output.
-        with redirect_stdout(sys.stderr if as_json else sys.stdout):
-            table = run_demo(corpus, output, seed=seed, epochs=epochs, force=force)
-    except KeyboardInterrupt:
-        note("stopped: the same command goes on from here")
-        raise
+    # What people read goes to the error stream where a program reads the output.
+    with (
+        goes_on("the same command goes on from here"),
+        redirect_stdout(sys.stderr if as_json else sys.stdout),
+    ):
+        table = run_demo(corpus, output, seed=seed, epochs=epochs, force=force)
     if as_json:
         print_json(table)

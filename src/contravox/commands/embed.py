@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from contravox.commands.console import Force, Json, Output, print_json
+from contravox.terminal import tell
 
 
 def embed(
@@ -39,4 +40,4 @@ def embed(
         size = embeddings.vectors.shape[1]
         print_json({"output": str(output), "utterances": len(embeddings), "size": size})
     else:
-        print(f"{output}: {len(embeddings):,} embeddings of size {embeddings.vectors.shape[1]}")
+        tell(f"{output}: {len(embeddings):,} embeddings of size {embeddings.vectors.shape[1]}")

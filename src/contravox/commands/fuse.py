@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from contravox.commands.console import Force, Json, note
+from contravox.commands.console import Force, Json
 from contravox.commands.scoring_options import TargetColumn, print_evaluation
+from contravox.terminal import note
 
 
 def fuse(

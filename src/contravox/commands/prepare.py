@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
-from contravox.commands.console import Force, Json, Output, note, print_json
+from contravox.commands.console import Force, Json, Output, print_json
 from contravox.commands.numbers import HIGHEST_SEED, finite
+from contravox.stopping import goes_on
+from contravox.terminal import note, tell
 
 IN_RELEASE = " in release"
 
@@ -64,38 +66,35 @@ def prepare(
     from contravox.progress import progress_bar
 
     warnings: list[str] = []
-    try:
-        with (
-            claimed_folder(
-                output,
-                "prepare",
-                prepared_files(corpus.value),
-                inputs=(folder,) if folder.is_file() else (),
-                made_from={"corpus": f"{corpus.value}: {folder.resolve()}"},
-                force=force,
-            ),
-            progress_bar("reading headers", "files") as report,
-        ):
-            counts = prepare_corpus(
-                corpus.value,
-                folder,
-                output,
-                split=split,
-                hold_out=hold_out,
-                join_shorter=join_shorter,
-                drop_missing=drop_missing,
-                seed=seed,
-                progress=report,
-                note=warnings.append,
-            )
-    except KeyboardInterrupt:
-        note("stopped: the same command goes on from here")
-        raise
+    with (
+        goes_on("the same command goes on from here"),
+        claimed_folder(
+            output,
+            "prepare",
+            prepared_files(corpus.value),
+            inputs=(folder,) if folder.is_file() else (),
+            made_from={"corpus": f"{corpus.value}: {folder.resolve()}"},
+            force=force,
+        ),
+        progress_bar("reading headers", "files") as report,
+    ):
+        counts = prepare_corpus(
+            corpus.value,
+            folder,
+            output,
+            split=split,
+            hold_out=hold_out,
+            join_shorter=join_shorter,
+            drop_missing=drop_missing,
+            seed=seed,
+            progress=report,
+            note=warnings.append,
+        )
     if as_json:
         print_json({**counts, "warnings": warnings})
         return
     for name, part in counts.items():
-        print(f"{name}: " + ", ".join(_words(part)))
+        tell(f"{name}: " + ", ".join(_words(part)))
     for warning in warnings:
         note(f"warning: {warning}")
 

@@ -9,6 +9,7 @@ import typer
 
 from contravox.commands.console import print_json
 from contravox.commands.numbers import finite
+from contravox.terminal import tell
 
 if TYPE_CHECKING:
     from contravox.evaluation import Evaluation, EvaluationSettings
@@ -158,4 +159,4 @@ def print_evaluation(evaluation: "Evaluation", output: Path | None, *, as_json: 
 
     Console().print(render_table([evaluation.result]))
     if output is not None:
-        print(f"{output / 'report.html'}")
+        tell(f"{output / 'report.html'}")

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-from contravox.commands.console import Force, Json, Output, note, print_json
+from contravox.commands.console import Force, Json, Output, print_json
+from contravox.stopping import goes_on
+from contravox.terminal import note, tell
 
 
 def shard(
@@ -31,6 +33,7 @@ def shard(
 
     utterances = Manifest.read(manifest)
     with (
+        goes_on("the same command goes on from here"),
         claimed_folder(
             output,
             "shard",
@@ -53,4 +56,4 @@ def shard(
         counts = {"utterances": len(sharded.manifest), "shards": sharded.shards, "skipped": skipped}
         print_json({"manifest": str(path), **counts})
     else:
-        print(f"{path}: {len(sharded.manifest):,} utterances in {sharded.shards:,} shards")
+        tell(f"{path}: {len(sharded.manifest):,} utterances in {sharded.shards:,} shards")

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from contravox.commands.console import Force, Json, note, print_json
+from contravox.commands.console import Force, Json, print_json
+from contravox.stopping import goes_on
+from contravox.terminal import note, tell
 
 
 def sweep(
@@ -47,12 +49,9 @@ def sweep(
             force=force,
         ),
         progress_bar("sweep", "steps") as report,
+        goes_on("the same command goes on where it was"),
     ):
-        try:
-            results = run_sweep(read, folder, overrides or [], drop_others=force, progress=report)
-        except KeyboardInterrupt:
-            note("stopped: the same command goes on where it was")
-            raise
+        results = run_sweep(read, folder, overrides or [], drop_others=force, progress=report)
     for result in results:
         if result.error:
             note(f"{result.variant}, seed {result.seed} failed: {result.error}")
@@ -61,6 +60,6 @@ def sweep(
         print_json([asdict(each) for each in variants])
     else:
         Console().print(render_results(variants))
-        print(f"results: {folder / 'results.tsv'}")
+        tell(f"results: {folder / 'results.tsv'}")
     if any(result.error for result in results):
         raise typer.Exit(2)

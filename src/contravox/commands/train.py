@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contravox.commands.console import Force, Json, note, print_json
+from contravox.commands.console import Force, Json, print_json
 from contravox.errors import ContravoxError
+from contravox.stopping import Stopped, status_of
+from contravox.terminal import note, tell
 
 if TYPE_CHECKING:
     from contravox.training.recipe import Recipe
@@ -74,7 +76,11 @@ def _train(recipe: "Recipe", folder: Path, resume: bool, as_json: bool) -> None:
     from contravox.training.trainer import MODEL, Trainer
 
     if not leads():
-        Trainer(recipe, folder).fit(resume=resume)
+        try:
+            Trainer(recipe, folder).fit(resume=resume)
+        except KeyboardInterrupt as error:
+            # The first process says it.
+            raise typer.Exit(status_of(error)) from None
         return
     with progress_bar("training", "steps") as report:
         trainer = Trainer(recipe, folder, progress=report)
@@ -83,9 +89,9 @@ def _train(recipe: "Recipe", folder: Path, resume: bool, as_json: bool) -> None:
             note(f"warning: the corpus holds {difference}")
         try:
             trainer.fit(resume=resume)
-        except KeyboardInterrupt:
-            note(f"stopped after step {trainer.progress.step}: go on with --resume")
-            raise
+        except KeyboardInterrupt as error:
+            step = trainer.progress.step
+            raise Stopped.by(error, f"stopped after step {step}: go on with --resume") from None
     rate, shares = trainer.progress.best_rate, mean_shares(folder)
     result = {
         "model": str(folder / MODEL),
@@ -99,11 +105,11 @@ def _train(recipe: "Recipe", folder: Path, resume: bool, as_json: bool) -> None:
         print_json(result)
     else:
         validation = "" if rate is None else f", validation EER {rate:.2%}"
-        print(f"{result['model']}: {result['steps']} steps in {result['seconds']} s{validation}")
+        tell(f"{result['model']}: {result['steps']} steps in {result['seconds']} s{validation}")
         if trainer.left_out:
-            print(f"utterances left out: {len(trainer.left_out):,}, see {folder / UNREADABLE}")
+            tell(f"utterances left out: {len(trainer.left_out):,}, see {folder / UNREADABLE}")
         if shares:
-            print(f"shares of the encoder's gradient: {shares_in_words(shares)}")
+            tell(f"shares of the encoder's gradient: {shares_in_words(shares)}")
 
 
 def _dry_run(recipe: "Recipe", as_json: bool) -> None:
@@ -123,16 +129,17 @@ def _dry_run(recipe: "Recipe", as_json: bool) -> None:
         note(f"not there, left out: {path}")
     memory = "unknown" if run.peak_memory is None else f"{run.peak_memory / 1e9:.2f} GB"
     label = "speaker" if recipe.data.labels == "speaker" else "utterance"
-    epoch = "".join(
+    epoch = [
         f"an epoch has of {name or 'no named corpus'}: {part.segments:,} segments "
         f"({part.share:.1%}) of {part.utterances:,} utterances, {part.identities:,} {label}s, at "
-        f"most {part.largest:.2%} of one {label}\n"
+        f"most {part.largest:.2%} of one {label}"
         for name, part in run.corpora.items()
-    )
-    print(
+    ]
+    tell(
         f"parameters: {run.encoder_parameters:,} in the encoder, {run.training_parameters:,} more "
-        f"in training\n"
-        f"batch: {run.batch:,} segments of {run.segment_seconds:g} s\n"
-        f"steps: {run.steps_per_epoch:,} an epoch, {run.steps:,} in all\n{epoch}"
-        f"one step on {run.device}: {run.seconds:.1f} s, peak memory {memory}"
+        "in training",
+        f"batch: {run.batch:,} segments of {run.segment_seconds:g} s",
+        f"steps: {run.steps_per_epoch:,} an epoch, {run.steps:,} in all",
+        *epoch,
+        f"one step on {run.device}: {run.seconds:.1f} s, peak memory {memory}",
     )

@@ -7,6 +7,7 @@ import typer
 
 from contravox.commands.console import Json, print_json
 from contravox.commands.numbers import finite
+from contravox.terminal import tell
 
 
 def verify(
@@ -44,4 +45,4 @@ def verify(
     if as_json:
         print_json(asdict(result))
     else:
-        print(result)
+        tell(str(result))

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contravox.metrics.system_result import DetectionCost, SystemResult
+from contravox.terminal import printable
 
 COMPARED = ("Labels", "EER", "minDCF", "Cllr", "Parameters", "Training")
 """What the terminal shows of several systems: the first column that starts so."""
@@ -62,7 +63,7 @@ def percent(rate: float | None, interval: tuple[float, float] | None = None) -> 
 def _list(name: str, given: Mapping[str, Sequence[Cell]]) -> Table:
     """Lay out one system, a line for each number."""
     table = _table()
-    table.add_column(Text(name), overflow="fold")
+    table.add_column(Text(printable(name)), overflow="fold")
     table.add_column("", justify="right", no_wrap=True)
     if any(cell.interval for (cell,) in given.values()):
         table.add_column("95 % interval", justify="right", no_wrap=True)
@@ -74,7 +75,7 @@ def _list(name: str, given: Mapping[str, Sequence[Cell]]) -> Table:
 def _compare(results: Sequence[SystemResult], given: Mapping[str, Sequence[Cell]]) -> Table:
     """Lay out several systems, a line for each, names to the left."""
     starts = [next((name for name in given if name.startswith(start)), None) for start in COMPARED]
-    table, rows = _table(), [[result.name] for result in results]
+    table, rows = _table(), [[printable(result.name)] for result in results]
     table.add_column("System", overflow="fold")
     for heading in filter(None, starts):
         cells = given[heading]

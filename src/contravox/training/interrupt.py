@@ -1,41 +1,70 @@
-"""Ctrl-C between two steps, never in the middle of one."""
+"""Asked to stop between two steps, never in the middle of one."""
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from contravox.stopping import STOPPING, Stopped
+
+ONCE = 2.0
+"""Seconds in which Ctrl-C counts once: torchrun hands on what the terminal sent to all."""
+
 
 class Interrupt:
-    """asked: whether Ctrl-C was pressed."""
+    """number: of the signal that asked to stop; None where none did."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.number: int | None = None
+        self.first = 0.0
+
+    @property
+    def asked(self) -> bool:
+        """Whether to stop after this step."""
+        return self.number is not None
+
+    def error(self) -> Stopped:
+        """What to raise then."""
+        # Another process may be the one that was asked.
+        return Stopped(number=signal.SIGINT if self.number is None else self.number)
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """Note a signal. Raises Stopped at a second Ctrl-C."""
+        if self.number is None:
+            self.number, self.first = number, time.monotonic()
+        elif number == signal.SIGINT and time.monotonic() > self.first + ONCE:
+            raise Stopped
 
 
 @contextmanager
 def deferred_interrupt() -> Iterator[Interrupt]:
-    """Note the first Ctrl-C instead of raising; a second one raises KeyboardInterrupt at once."""
+    """Note Ctrl-C and the signals of ``STOPPING`` instead of raising; a second Ctrl-C raises."""
     interrupt = Interrupt()
     # Only the main thread may set handlers; elsewhere nobody presses Ctrl-C.
     if threading.current_thread() is not threading.main_thread():
         yield interrupt
         return
-    before = signal.getsignal(signal.SIGINT)
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if interrupt.asked:
-            raise KeyboardInterrupt
-        interrupt.asked = True
-
-    signal.signal(signal.SIGINT, note)
+    before = {}
+    for number in (signal.SIGINT, *STOPPING):
+        # What the user ignores, as `nohup` does, stays ignored; but a shell's `&` ignores Ctrl-C.
+        if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
+            before[number] = signal.signal(number, interrupt.note)
     try:
         yield interrupt
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def ignore_interrupts(worker: int) -> None:
-    """For reading processes: Ctrl-C reaches them too, but the trainer is who ends them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """For reading processes: signals reach them too, but the trainer is who ends them."""
+    for number in (signal.SIGINT, *STOPPING):
+        signal.signal(number, signal.SIG_IGN)
+
+    def then_end(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+
+    # A scheduler sends it to all processes, and the trainer itself to a reader that hangs.
+    signal.signal(signal.SIGTERM, then_end)

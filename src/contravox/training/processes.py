@@ -8,10 +8,11 @@ from typing import TypeVar
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, distributed, nn
 
-from contravox.errors import ContravoxError, RecipeError
+from contravox.errors import ContravoxError, RecipeError, TrainingError
 from contravox.objectives.multiscale import MultiscaleSettings
 from contravox.training.recipe import Recipe
 
@@ -31,8 +32,10 @@ def join_processes(recipe: Recipe) -> Fabric:
     precision = recipe.training.precision
     count = int(_from_torchrun("WORLD_SIZE", "1"))
     if count == 1:
-        return Fabric(accelerator="auto", devices=1, precision=precision)
-    devices = int(os.environ["LOCAL_WORLD_SIZE"])
+        # It would take a job of Slurm for several processes; here torchrun alone starts those.
+        alone = LightningEnvironment()
+        return Fabric(accelerator="auto", devices=1, precision=precision, plugins=[alone])
+    devices = int(_from_torchrun("LOCAL_WORLD_SIZE", "1"))
     # What the encoder does after its maps has then no gradient, for which others would wait.
     on_maps_alone = all(isinstance(each, MultiscaleSettings) for each in recipe.objectives.values())
     fabric = Fabric(
@@ -41,14 +44,23 @@ def join_processes(recipe: Recipe) -> Fabric:
         devices=devices,
         num_nodes=count // devices,
         precision=precision,
+        plugins=[TorchElasticEnvironment()],
     )
     fabric.launch()
     return fabric
 
 
 def _from_torchrun(name: str, alone: str) -> str:
-    """A variable that torchrun sets; clusters set the same ones for ends of their own."""
-    return os.environ[name] if distributed.is_torchelastic_launched() else alone
+    """A number that torchrun sets; clusters set the same ones for ends of their own."""
+    if not distributed.is_torchelastic_launched():
+        return alone
+    value = os.environ.get(name, "")
+    if not value.isdecimal():
+        raise TrainingError(
+            f"{name} is {value!r} in the environment, which torchrun would set to a number: start "
+            "with torchrun, or unset TORCHELASTIC_RUN_ID"
+        )
+    return value
 
 
 def check_recipe_of_processes(recipe: Recipe, fabric: Fabric) -> None:

@@ -195,7 +195,7 @@ class Trainer:
                 # After the last, the epoch's validation is still to be done.
                 if not last_of_epoch and any_of(interrupt.asked, self.fabric):
                     self._checkpoint()
-                    raise KeyboardInterrupt
+                    raise interrupt.error()
                 if self.progress.step % settings.checkpoint_steps == 0 and not last_of_epoch:
                     self._checkpoint()
                 clock.begin()
@@ -215,7 +215,7 @@ class Trainer:
             if self.progress.finished:
                 return
             if any_of(interrupt.asked, self.fabric):
-                raise KeyboardInterrupt
+                raise interrupt.error()
 
     def _batches(self, epoch: int) -> Iterator[Batch | UnmixedBatch]:
         """The epoch's batches from the next step on."""
