@@ -451,14 +451,15 @@ def test_normalised_mgda_by_hand(normalise, expected):
     assert numbers(balanced.weights) == pytest.approx(expected)
 
 
-def test_a_fixed_weight_still_counts_beside_a_norm():
-    # Of lengths 1 and 3 after normalising: α = 9/10, 1/10; divided by 1 and 2 as 18 to 1.
-    losses, shared = losses_with_gradients([1.0, 0.0], [0.0, 2.0])
-    balanced = balance("mgda", losses, normalise="norm", loss1=3.0)(losses, shared)
-    assert numbers(balanced.weights) == pytest.approx([18 / 19, 3 / 19])
-    # Under "sum" the shares are as the weights.
-    balanced = balance("sum", losses, normalise="norm", loss1=3.0)(losses, shared)
-    assert numbers(balanced.shares) == pytest.approx([1 / 4, 3 / 4])
+@pytest.mark.parametrize("name", ["mgda", "upgrad", "sum"])
+@pytest.mark.parametrize("normalise", ["norm", "loss", "loss+norm", "initial_loss"])
+def test_a_fixed_weight_cancels_where_gradients_are_normalised(name, normalise):
+    losses, shared = with_losses(random_gradients(2, seed=3), [4.0, 1.0])
+    plain, weighted = (
+        balance(name, losses, normalise=normalise, loss1=weight)(losses, shared)
+        for weight in (1.0, 5.0)
+    )
+    assert numbers(weighted.shares) == pytest.approx(numbers(plain.shares), rel=1e-4)
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])

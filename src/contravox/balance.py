@@ -30,9 +30,9 @@ class BalanceSettings(Settings):
 
     "mgda" on two objectives is solved exactly, and its options, those of a search, change nothing.
 
-    normalise: what the gradient of each loss, before its fixed weight, is divided by before it is
-    weighed: its norm, its loss, both (l2, loss and loss+ in the code of Sener and Koltun 2018), or
-    the loss of the first step that had one.
+    normalise: what the gradient of each loss is divided by before it is weighed: its norm, its
+    loss, both (l2, loss and loss+ in the code of Sener and Koltun 2018), or the loss of the first
+    step that had one. The fixed weight cancels.
     own_parameters: whether what belongs to one objective alone, such as class vectors, heads and
     scales, takes the full gradient of the loss times its fixed weight (Sener and Koltun 2018,
     algorithm 2), or the weighted one that the encoder takes.
@@ -167,36 +167,35 @@ class Balance(nn.Module):
             if not math.isfinite(square):
                 raise TrainingError(f"the gradient of the objective {name} is not finite")
 
-    def _divisors(self, gramian: Tensor, values: Tensor) -> Tensor | None:
-        """What the gradient of each loss times its fixed weight is divided by: (K,), positive."""
+    def _divisors(self, gramian: Tensor, losses: Tensor) -> Tensor | None:
+        """What the gradients of the losses (K,), each times its fixed weight, are divided by."""
         if self.normalise == "none":
             return None
-        divisors = torch.ones_like(gramian.diagonal())
-        if self.normalise in ("norm", "loss+norm"):
-            fixed = gramian.new_tensor(list(self.fixed.values()))
-            divisors = gramian.diagonal().sqrt() / fixed
+        by_norm = self.normalise in ("norm", "loss+norm")
+        fixed = gramian.new_tensor(list(self.fixed.values()))
+        divisors = gramian.diagonal().sqrt() if by_norm else fixed
         if self.normalise != "norm":
-            divisors = divisors * self._positive_losses(values.detach().double())
+            divisors = divisors * self._positive(losses.detach().double())
         return divisors
 
-    def _positive_losses(self, values: Tensor) -> Tensor:
+    def _positive(self, losses: Tensor) -> Tensor:
         """The losses (K,) over all processes, of this step or of the first that had them."""
         if distributed.is_initialized():
             # A classifier's loss is that of a process's own segments.
-            values = values / distributed.get_world_size()
-            distributed.all_reduce(values)
-        for name, value in zip(self.fixed, values.tolist(), strict=True):
-            if value < -ROUNDING:
+            losses = losses / distributed.get_world_size()
+            distributed.all_reduce(losses)
+        for name, loss in zip(self.fixed, losses.tolist(), strict=True):
+            if loss < -ROUNDING:
                 raise RecipeError(
                     f"balance.normalise: {self.normalise} divides by no negative loss, and "
-                    f"objectives.{name} is {value:.4g}: choose norm"
+                    f"objectives.{name} is {loss:.4g}: choose norm"
                 )
         if self.normalise == "initial_loss":
             # A contrastive loss without a positive pair is zero.
-            first = torch.where(self.initial_losses > 0, self.initial_losses, values)
+            first = torch.where(self.initial_losses > 0, self.initial_losses, losses)
             self.initial_losses.copy_(first)
-            values = self.initial_losses.to(values)
-        return values.clamp(min=torch.finfo(torch.float32).tiny)
+            losses = self.initial_losses.to(losses)
+        return losses.clamp(min=torch.finfo(torch.float32).tiny)
 
 
 def _gramian(losses: Sequence[Tensor], shared: Sequence[Tensor]) -> Tensor:

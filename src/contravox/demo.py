@@ -50,7 +50,7 @@ class DemoSystem:
 SYSTEMS = (
     DemoSystem("aam_softmax", "AAM-softmax", 150),
     DemoSystem("mfcon", "MFCon", 150),
-    DemoSystem("aamsupcon", "AAM-SupCon, MGDA", 170),
+    DemoSystem("aamsupcon", "AAM-SupCon, MGDA by norm", 170),
     DemoSystem("cel", "CEL", 220),
     DemoSystem("cel_finetune", "CEL, fine-tuned", 150, initial="cel"),
 )
