@@ -8,13 +8,15 @@ import pytest
 import typer
 from ruamel.yaml import YAML
 
-from contravox.cli import app
+from contravox.cli import app, main
 from contravox.data.sampling import SpeakersUtterancesSettings
-from contravox.preparation import CORPORA
+from contravox.preparation import CORPORA, prepare_corpus
 from contravox.sweep import Sweep, plan_runs
+from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
 from contravox.training.settings_file import validate_settings
 from contravox.training.shipped import shipped_recipes, shipped_sweeps
+from contravox.training.trainer import Trainer
 
 PAGE = (Path(__file__).parent.parent / "docs" / "recipes.md").read_text(encoding="utf-8")
 
@@ -35,6 +37,11 @@ def parsed(verb, arguments):
     """What the command line understands, without doing it. Exits where it does not."""
     command = typer.main.get_command(app).commands[verb]
     return command.make_context(verb, list(arguments)).params
+
+
+def of_recipes():
+    """The commands that train recipes, and not runs."""
+    return [each for each in commands("train") if not each[0].startswith("runs/")]
 
 
 @pytest.mark.parametrize("verb", ["prepare", "convert", "evaluate"])
@@ -58,16 +65,15 @@ def test_every_corpus_of_a_recipe_is_prepared():
 
 
 def test_every_shipped_recipe_is_trained_and_what_is_trained_is_a_recipe():
-    trained = {arguments[0] for arguments in commands("train")}
-    assert trained == set(shipped_recipes())
-    for arguments in commands("train"):
+    assert {arguments[0] for arguments in of_recipes()} == set(shipped_recipes())
+    for arguments in of_recipes():
         params = parsed("train", arguments)
         Recipe.read(params["recipe"], params["overrides"] or [])
 
 
 def test_a_later_stage_is_trained_after_the_one_it_starts_from():
-    order = [arguments[0].split("/")[-1] for arguments in commands("train")]
-    for arguments in commands("train"):
+    order = [arguments[0].split("/")[-1] for arguments in of_recipes()]
+    for arguments in of_recipes():
         params = parsed("train", arguments)
         initial = Recipe.read(params["recipe"], params["overrides"] or []).training.initial_model
         name = params["recipe"].split("/")[-1]
@@ -77,11 +83,36 @@ def test_a_later_stage_is_trained_after_the_one_it_starts_from():
 
 def test_what_is_evaluated_was_trained():
     outputs = set()
-    for arguments in commands("train"):
+    for arguments in of_recipes():
         params = parsed("train", arguments)
         outputs.add(str(params["output"] or Path("runs") / Path(params["recipe"]).stem))
     for arguments in commands("evaluate"):
         assert str(parsed("evaluate", arguments)["model"].parent) in outputs
+
+
+def test_a_run_is_ended_and_prolonged_as_shown(tone_corpus, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    prepare_corpus("folder", tone_corpus, tmp_path / "corpus", split=True)
+    tiny = "{name: ecapa_tdnn, channels: 16, aggregation: 24, bottleneck: 8, embedding_size: 8}"
+    small = ["data.segment_seconds=0.4", "features.bins=20", "data.workers=0", f"encoder={tiny}"]
+    small += ["sampler.speakers=8", "training.epochs=3", "training.schedule.warmup_steps=1"]
+    Trainer(Recipe.read("small/mfcon", small), tmp_path / "runs" / "mfcon").fit()
+    shown = [each for each in commands("train") if each not in of_recipes()]
+    for arguments in shown:
+        monkeypatch.setattr("sys.argv", ["contravox", "train", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert not ended.value.code
+    epochs = {}
+    for name in ("mfcon_cooldown", "mfcon_longer"):
+        rates = [
+            each["learning_rate"]
+            for each in read_log(tmp_path / "runs" / name)[1:-1]
+            if "losses" in each
+        ]
+        epochs[name] = Recipe.read(f"runs/{name}").training.epochs
+        assert rates[-1] < 0.2 * rates[0]
+    assert epochs == {"mfcon_cooldown": 5, "mfcon_longer": 20}
 
 
 def test_every_shipped_sweep_is_run():

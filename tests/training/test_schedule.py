@@ -33,6 +33,17 @@ def test_step_halves_every_two_epochs():
     assert shares(settings, [0, 9, 10, 19, 20]) == [1.0, 1.0, 0.5, 0.5, 0.25]
 
 
+def test_a_stable_rate_falls_in_the_last_epochs():
+    settings = ScheduleSettings(
+        name="warmup_stable_decay", warmup_steps=2, decay_epochs=2, final=0.2
+    )
+    assert shares(settings, [0, 1, 2, 9, 10]) == [0.5, 1.0, 1.0, 1.0, 1.0]
+    assert shares(settings, [11, 15, 19, 20]) == pytest.approx([0.92, 0.6, 0.28, 0.2])
+    # Up to its decay it is the same in a run of any length.
+    longer = [settings.share(step, steps_per_epoch=5, total_steps=100) for step in range(10)]
+    assert shares(settings, range(10)) == longer
+
+
 def test_margins_grow_linearly_between_start_and_end():
     schedule = MarginSchedule(start=2, end=6)
     assert [schedule.share(epoch) for epoch in (0, 2, 3, 5, 6, 9)] == [0, 0, 0.25, 0.75, 1, 1]

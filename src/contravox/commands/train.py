@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contravox.commands.console import Force, Json, print_json
-from contravox.errors import ContravoxError
+from contravox.errors import ContravoxError, RecipeError
 from contravox.stopping import Stopped, status_of
 from contravox.terminal import note, tell
 
@@ -16,14 +16,22 @@ if TYPE_CHECKING:
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="A YAML file, or a shipped one: small/mfcon")],
+    recipe: Annotated[
+        str, typer.Argument(help="A YAML file, a shipped one as small/mfcon, or a run's folder.")
+    ],
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings to change.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Default: runs/RECIPE.")
+        Path | None, typer.Option("--output", "-o", help="Default: runs/RECIPE, or the run's.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue where it stopped.")] = False,
+    cooldown: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=1_000_000, metavar="EPOCHS", help="End the run RECIPE well in so many."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="One step on generated audio: what it takes.")
     ] = False,
@@ -31,12 +39,21 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a recipe; writes model.safetensors."""
+    from contravox.training.initial_run import cooldown_settings
     from contravox.training.processes import leads
     from contravox.training.recipe import Recipe
+    from contravox.training.shipped import RECIPE, find_recipe
 
-    folder = output or Path("runs") / Path(recipe).stem
+    settings = overrides or []
     try:
-        read = Recipe.read(recipe, overrides or [])
+        run = Path(recipe) if find_recipe(recipe) == Path(recipe) / RECIPE else None
+        folder = output or run or Path("runs") / Path(recipe).stem
+        if cooldown is not None:
+            if run is None:
+                raise RecipeError(f"--cooldown: {recipe} is no folder of a run: name the run's")
+            settings = [*cooldown_settings(run, cooldown), *settings]
+            folder = output or run.resolve().with_name(f"{run.resolve().name}_cooldown")
+        read = Recipe.read(recipe, settings)
         if dry_run:
             _dry_run(read, as_json)
         else:
@@ -61,7 +78,9 @@ def _claim_and_train(
         return
     begun = (folder / CHECKPOINT).is_file()
     # Of a training that goes on, the recipe may be the one that it wrote.
-    files = (*recipe.files, *([] if begun else [Path(name)]))
+    files = [*recipe.files, *([] if begun else [Path(name)])]
+    initial = recipe.training.initial_run
+    files += [initial / file for file in FILES] if initial is not None else []
     with claimed_folder(folder, "train", FILES, inputs=files, resumes=begun, force=force):
         if force and not resume:
             (folder / CHECKPOINT).unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from contravox.errors import CheckpointError, RecipeError, brief
 from contravox.settings import Share, first_mistake
 from contravox.training.processes import RandomState, restore_random_state
+from contravox.training.prolonging import check_length
 from contravox.training.recipe import Recipe
 from contravox.weights import kind_of, wrong_with
 from contravox.writing import atomic_path
@@ -43,7 +44,8 @@ class Progress:
 
     step: optimiser steps taken. best_rate: lowest validation equal error rate so far, or None.
     unimproved: validations since. seconds: spent training, over all sessions. left_out: what could
-    not be read, see ``LeftOut.entries``.
+    not be read, see ``LeftOut.entries``. epochs_before: begun by the runs that this one goes on
+    from. epochs_begun: those and its own.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -54,6 +56,8 @@ class Progress:
     seconds: Annotated[float, Field(ge=0)] = 0.0
     finished: bool = False
     left_out: list[tuple[int | None, str, str]] = field(default_factory=list)
+    epochs_before: Annotated[int, Field(ge=0)] = 0
+    epochs_begun: Annotated[int, Field(ge=0)] = 0
 
 
 class State(BaseModel):
@@ -105,16 +109,40 @@ def save_checkpoint(
 
 
 def read_checkpoint(
-    folder: Path, recipe: Recipe, inputs: Mapping[str, str], total_steps: int
+    folder: Path, recipe: Recipe, inputs: Mapping[str, str], steps_per_epoch: int
 ) -> State:
-    """Read the checkpoint of ``recipe`` and ``inputs``. Nothing in the file is executed.
+    """Read the checkpoint of ``recipe`` and ``inputs``, to be resumed.
 
-    total_steps: of the recipe; the checkpoint cannot have taken more.
+    The recipe may have more epochs or fewer than the run had: see ``check_length``.
 
     Raises CheckpointError where it is not whole, or is of another recipe, of files that held
     something else, or of another version of contravox.
     """
     path = folder / NAME
+    state, before = read_state(path)
+    _compare(path, state, before, recipe, inputs)
+    old, new, progress = before.training, recipe.training, state.progress
+    most = steps_per_epoch * old.epochs
+    if progress.step > most:
+        raise _not_whole(path, f"step {progress.step:,} of {most:,}")
+    if (old.epochs, old.schedule) != (new.epochs, new.schedule):
+        check_length(
+            folder,
+            old,
+            new,
+            step=progress.step,
+            steps_per_epoch=steps_per_epoch,
+            finished=progress.finished,
+        )
+        progress.finished = False
+    return state
+
+
+def read_state(path: Path) -> tuple[State, Recipe]:
+    """Read a checkpoint and the recipe that it is of. Nothing in the file is executed.
+
+    Raises CheckpointError where it is not whole, or of another version of contravox.
+    """
     if not path.is_file():
         raise _not_whole(path, "no file")
     try:
@@ -138,10 +166,7 @@ def read_checkpoint(
         raise _not_whole(path, f"{'.'.join(keys)}: {reason}") from error
     except RecipeError:
         raise another from None
-    _compare(path, state, before, recipe, inputs)
-    if state.progress.step > total_steps:
-        raise _not_whole(path, f"step {state.progress.step:,} of {total_steps:,}")
-    return state
+    return state, before
 
 
 def _not_whole(path: Path, reason: str) -> CheckpointError:
@@ -154,16 +179,16 @@ def _compare(
     path: Path, state: State, before: Recipe, recipe: Recipe, inputs: Mapping[str, str]
 ) -> None:
     """Raise CheckpointError where a checkpoint is of another run."""
-    difference = _first_difference(decisive_settings(before), decisive_settings(recipe))
+    then, now = decisive_settings(before), decisive_settings(recipe)
+    for each in (then, now):
+        # Of which `check_length` decides.
+        del each["training"]["epochs"], each["training"]["schedule"]
+    difference = first_difference(then, now)
     if difference:
         key, old, new = difference
-        another = "train into another folder"
-        if key == "training.epochs":
-            another += ", which training.initial_model lets go on from these weights"
         raise CheckpointError(
             f"{path}: was trained with {key}={brief(str(old))}, this recipe says "
-            f"{brief(str(new))}: "
-            f"set it back, or {another}"
+            f"{brief(str(new))}: set it back, or train into another folder"
         )
     for key in sorted(state.inputs.keys() | inputs.keys()):
         if state.inputs.get(key) != inputs.get(key):
@@ -239,7 +264,7 @@ def _check_optimiser(path: Path, state: State, optimiser: Optimizer) -> None:
                 raise _not_whole(path, f"the optimiser's {brief(str(name))} is damaged")
 
 
-def _first_difference(old: Any, new: Any, key: str = "") -> tuple[str, Any, Any] | None:
+def first_difference(old: Any, new: Any, key: str = "") -> tuple[str, Any, Any] | None:
     """The first key whose values differ, and its values; None if none does."""
     if key == "objectives" and list(old) != list(new) and set(old) == set(new):
         # The optimiser's state goes by their order.
@@ -247,7 +272,7 @@ def _first_difference(old: Any, new: Any, key: str = "") -> tuple[str, Any, Any]
     if isinstance(old, dict) and isinstance(new, dict):
         for name in [*old, *(name for name in new if name not in old)]:
             below = f"{key}.{name}" if key else name
-            difference = _first_difference(old.get(name), new.get(name), below)
+            difference = first_difference(old.get(name), new.get(name), below)
             if difference:
                 return difference
         return None

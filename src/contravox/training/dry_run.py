@@ -30,6 +30,7 @@ LEFT_OUT = (
     ("augmentation", "rooms"),
     ("training", "initial_model"),
     ("training", "initial_objectives"),
+    ("training", "initial_run"),
 )
 """Files of a recipe without which a step can still be tried."""
 

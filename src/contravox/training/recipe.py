@@ -117,7 +117,25 @@ class TrainingSettings(Settings):
     initial_objectives: Path | None = Field(
         None, description="objectives.safetensors of that run: class vectors, heads, scales"
     )
+    initial_run: Path | None = Field(
+        None, description="folder of a run that this one goes on from, its optimiser and all"
+    )
     checkpoint_steps: Count = Field(1000, description="steps between checkpoints")
+
+    @model_validator(mode="after")
+    def _begins_and_ends(self) -> Self:
+        schedule = self.schedule
+        if schedule.name == "warmup_stable_decay" and schedule.decay_epochs > self.epochs:
+            raise ValueError(
+                f"schedule.decay_epochs is {schedule.decay_epochs} of only {self.epochs} epochs: "
+                "lower it, or raise training.epochs"
+            )
+        if self.initial_run and (self.initial_model or self.initial_objectives):
+            raise ValueError(
+                "initial_run goes on with everything that a run has learned: leave initial_model "
+                "and initial_objectives out"
+            )
+        return self
 
 
 class Recipe(Settings):

@@ -11,13 +11,19 @@ from contravox.settings import Count, NotNegative, Positive, Settings, Share
 class ScheduleSettings(Settings):
     """The learning rate as a share of its peak.
 
-    After a linear warm-up: ``constant``; ``cosine`` or ``exponential`` down to ``final`` at the
-    last step; or ``step``, multiplied by ``factor`` every ``every`` epochs.
+    After a linear warm-up: ``constant``; ``warmup_stable_decay``, constant and over the last
+    ``decay_epochs`` linear down to ``final`` at the end; ``cosine`` or ``exponential`` down to
+    ``final`` at the last step; or ``step``, multiplied by ``factor`` every ``every`` epochs.
+
+    Up to its decay a run of the first two is the same however long it shall be, so that it can be
+    resumed with more epochs, or with fewer. Warm-up, stable rate and decay are those of Hu et al.
+    2024 (MiniCPM, arXiv 2404.06395, section 4).
     """
 
-    name: Literal["constant", "cosine", "exponential", "step"] = "constant"
+    name: Literal["constant", "warmup_stable_decay", "cosine", "exponential", "step"] = "constant"
     warmup_steps: int = Field(0, ge=0, le=1_000_000_000)
-    final: Share = Field(0.0, description="cosine, exponential: share at the end")
+    final: Share = Field(0.0, description="share at the end, where it falls to one")
+    decay_epochs: Count = Field(5, description="warmup_stable_decay: the last so many fall")
     factor: float = Field(0.5, gt=0, le=1, description="step: multiplied by this")
     every: Count = Field(4, description="step: epochs between multiplications")
 
@@ -32,6 +38,10 @@ class ScheduleSettings(Settings):
         if step < self.warmup_steps:
             return (step + 1) / self.warmup_steps
         progress = (step - self.warmup_steps) / max(1, total_steps - self.warmup_steps)
+        if self.name == "warmup_stable_decay":
+            decay = self.decay_epochs * steps_per_epoch
+            fallen = max(0.0, 1 - (total_steps - step) / decay)
+            return 1 - (1 - self.final) * fallen
         if self.name == "exponential":
             return self.final**progress
         if self.name == "cosine":

@@ -9,6 +9,9 @@ from contravox.errors import RecipeError, brief
 SHIPPED = Path(__file__).parent.parent / "recipes"
 """Recipes that come with contravox; ``contravox train small/mfcon`` finds them by name."""
 
+RECIPE = "recipe.yaml"
+"""What a run writes to its folder: the recipe with every default."""
+
 ABLATIONS = "ablations"
 """The folder in it of sweeps over recipes; ``contravox sweep ablations/mfcon`` finds them."""
 
@@ -24,7 +27,14 @@ def shipped_sweeps() -> dict[str, Path]:
 
 
 def find_recipe(recipe: str | Path) -> Path:
-    """The file of a recipe given by path or, for one shipped, by name. Raises RecipeError."""
+    """The file of a recipe given by path, by the folder of a run or, for one shipped, by name.
+
+    Raises RecipeError.
+    """
+    of_run = Path(recipe) / RECIPE
+    with suppress(OSError):
+        if of_run.is_file():
+            return of_run
     return _find("recipe", recipe, shipped_recipes())
 
 

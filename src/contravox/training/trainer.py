@@ -20,6 +20,8 @@ from contravox.overlap import write_recordings
 from contravox.training.checkpoint import NAME as CHECKPOINT
 from contravox.training.checkpoint import Progress, read_checkpoint, restore, save_checkpoint
 from contravox.training.corpus import TrainingCorpus
+from contravox.training.heritage import Heritage
+from contravox.training.initial_run import begin_from
 from contravox.training.inputs import input_digests
 from contravox.training.interrupt import Interrupt, deferred_interrupt
 from contravox.training.left_out import NAME as UNREADABLE
@@ -38,6 +40,7 @@ from contravox.training.processes import (
 from contravox.training.reading import read_batches
 from contravox.training.recipe import Recipe
 from contravox.training.shares import EVERY, ShareWatch
+from contravox.training.shipped import RECIPE
 from contravox.training.size import check_size
 from contravox.training.start import start_system
 from contravox.training.step_clock import StepClock
@@ -50,7 +53,7 @@ from contravox.writing import write_text
 MODEL = "model.safetensors"
 
 FILES = (
-    *(MODEL, OBJECTIVES, CHECKPOINT, "recipe.yaml"),
+    *(MODEL, OBJECTIVES, CHECKPOINT, RECIPE),
     *("trained_on.txt", "log.jsonl", "not_finite.txt", UNREADABLE),
 )
 """What training writes to its folder, beside TensorBoard's files."""
@@ -96,6 +99,9 @@ class Trainer:
             self.steps_per_epoch = len(batches)
             self.total_steps = self.steps_per_epoch * settings.epochs
             system, inherited = start_system(recipe, self.corpus.classes, self.corpus)
+            if settings.initial_run is not None:
+                path = settings.initial_run / MODEL
+                inherited = Heritage.of_model(path, Model.load(path).settings)
             self.heritage = inherited.and_of(
                 self.corpus.manifest, labels_used=recipe.data.labels == "speaker"
             )
@@ -137,18 +143,27 @@ class Trainer:
                         f"{self.folder}: holds a training already: continue it with --resume, "
                         "or choose another --output"
                     )
-                state = read_checkpoint(self.folder, self.recipe, self.inputs, self.total_steps)
+                state = read_checkpoint(self.folder, self.recipe, self.inputs, self.steps_per_epoch)
                 self.progress = restore(
                     self.folder, state, self.system, self.optimiser, self.precision
                 )
                 if self.progress.best_rate is not None or self.progress.finished:
                     self._check_model()
+            elif self.recipe.training.initial_run is not None:
+                self.progress = begin_from(
+                    self.recipe.training.initial_run,
+                    self.recipe,
+                    self.inputs,
+                    self.system,
+                    self.optimiser,
+                    self.precision,
+                )
         self.left_out = self._left_out()
         if not self.progress.finished:
             with errors_of_any(self.fabric):
                 log: Log = NoLog()
                 if leads():
-                    write_text(self.folder / "recipe.yaml", self.recipe.to_yaml())
+                    write_text(self.folder / RECIPE, self.recipe.to_yaml())
                     write_recordings(self.folder, self.heritage.recordings)
                     log = TrainingLog(self.folder, first_step=self.progress.step)
             with closing(log), deferred_interrupt() as interrupt:
@@ -185,6 +200,7 @@ class Trainer:
         settings = self.recipe.training
         moved = self.progress.step > 0
         for epoch in range(self.progress.step // self.steps_per_epoch, settings.epochs):
+            self.progress.epochs_begun = self.progress.epochs_before + epoch + 1
             self.system.train()
             clock = StepClock()
             for batch in self._batches(epoch):
@@ -219,7 +235,7 @@ class Trainer:
 
     def _batches(self, epoch: int) -> Iterator[Batch | UnmixedBatch]:
         """The epoch's batches from the next step on."""
-        batches = self.corpus.sampler.batches(epoch)
+        batches = self.corpus.sampler.batches(self.progress.epochs_before + epoch)
         batches = batches[self.progress.step - epoch * self.steps_per_epoch :]
         workers = self.recipe.data.workers
         return read_batches(self.corpus.dataset, batches, self.left_out, workers, self.fabric)
@@ -283,7 +299,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate
         if settings.margin_schedule is not None:
-            epoch = step / self.steps_per_epoch
+            epoch = self.progress.epochs_before + step / self.steps_per_epoch
             self.system.objectives.set_margin_share(settings.margin_schedule.share(epoch))
         return learning_rate
 

@@ -1,0 +1,101 @@
+"""A run that goes on from where another one stands."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning_fabric.plugins import Precision
+from torch import nn
+from torch.optim import Optimizer
+
+from contravox.errors import CheckpointError, RecipeError, brief
+from contravox.training.checkpoint import (
+    NAME,
+    Progress,
+    State,
+    first_difference,
+    read_state,
+    restore,
+)
+from contravox.training.recipe import Recipe
+
+SHARED = ("features", "encoder", "objectives", "balance")
+"""What both recipes must say alike, beside labels, speeds and the kind of optimiser."""
+
+FALLEN = 1e-3
+"""Share of the peak learning rate under which nothing is left that could fall."""
+
+
+def begin_from(
+    run: Path,
+    recipe: Recipe,
+    inputs: Mapping[str, str],
+    system: nn.Module,
+    optimiser: Optimizer,
+    precision: Precision,
+) -> Progress:
+    """Put the weights, the optimiser's memory and the random state of a run's checkpoint in place.
+
+    run: its folder. inputs: see ``input_digests``; both train on the same. Steps and schedule begin
+    anew; epochs of data and margins go on after those that the run has begun.
+
+    Raises CheckpointError where there is no whole checkpoint, RecipeError where it is of another
+    system, or of other utterances.
+    """
+    state, before = _read(run)
+    difference = first_difference(_shared(before), _shared(recipe))
+    if difference:
+        key, old, new = difference
+        raise RecipeError(
+            f"training.initial_run: {run} was trained with {key}={brief(str(old))}, this recipe "
+            f"says {brief(str(new))}: set it so, or start from its weights alone by "
+            "training.initial_model"
+        )
+    if state.inputs.get("data.manifest") != inputs.get("data.manifest"):
+        raise RecipeError(
+            f"training.initial_run: {run} was trained on other utterances than data.manifest holds "
+            "now: name the same, or start from its weights alone by training.initial_model"
+        )
+    # Rate and decay are those of this recipe.
+    state.optimiser["param_groups"] = optimiser.state_dict()["param_groups"]
+    done = restore(run, state, system, optimiser, precision)
+    return Progress(epochs_before=done.epochs_begun, left_out=done.left_out)
+
+
+def cooldown_settings(run: Path, epochs: int) -> list[str]:
+    """Settings by which a run ends well in so many epochs, from the learning rate that it has.
+
+    Raises CheckpointError where it has no whole checkpoint, or a rate that has fallen already.
+    """
+    state, before = _read(run)
+    rate, peak = state.optimiser["param_groups"][0]["lr"], before.training.optimiser.learning_rate
+    if rate < FALLEN * peak:
+        raise CheckpointError(
+            f"{run}: its learning rate has fallen to {rate:.2g} already: prolong it at a higher "
+            f"one by training.initial_run={run}"
+        )
+    return [
+        f"training.initial_run={run}",
+        "training.initial_model=null",
+        "training.initial_objectives=null",
+        f"training.epochs={epochs}",
+        f"training.optimiser.learning_rate={rate!r}",
+        f"training.schedule={{name: warmup_stable_decay, decay_epochs: {epochs}}}",
+    ]
+
+
+def _read(run: Path) -> tuple[State, Recipe]:
+    if not (run / NAME).exists():
+        raise CheckpointError(
+            f"{run}: holds no {NAME} to go on from: name the folder of a run that has written one"
+        )
+    return read_state(run / NAME)
+
+
+def _shared(recipe: Recipe) -> dict[str, Any]:
+    settings = recipe.model_dump(mode="json")
+    return {
+        "data": {key: settings["data"][key] for key in ("labels", "speeds")},
+        **{key: settings[key] for key in SHARED},
+        "training": {"optimiser": {"name": settings["training"]["optimiser"]["name"]}},
+    }

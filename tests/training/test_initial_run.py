@@ -1,0 +1,218 @@
+import json
+
+import polars as pl
+import pytest
+import torch
+from pydantic import ValidationError
+
+from contravox.cli import main
+from contravox.errors import CheckpointError, ModelError, RecipeError
+from contravox.preparation import prepare_corpus
+from contravox.training.initial_run import cooldown_settings
+from contravox.training.log import read_log
+from contravox.training.recipe import Recipe
+from contravox.training.trainer import Trainer
+
+
+@pytest.fixture(scope="module")
+def corpus(tone_corpus, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("prepared")
+    prepare_corpus("folder", tone_corpus, folder, split=True)
+    return folder
+
+
+@pytest.fixture
+def make_recipe(corpus):
+    """Randomness in data, dropout and masks; margins that grow over four epochs."""
+
+    def make(changes=None, **training):
+        return Recipe.model_validate(
+            {
+                "data": {
+                    "manifest": corpus / "train" / "manifest.tsv",
+                    "segment_seconds": 0.4,
+                    "workers": 0,
+                },
+                "sampler": {
+                    "name": "speakers_utterances",
+                    "speakers": 4,
+                    "utterances": 2,
+                    "utterances_per_speaker": 4,
+                },
+                "augmentation": {},
+                "features": {"bins": 20},
+                "spec_augment": {},
+                "encoder": {
+                    "name": "ecapa_tdnn",
+                    "channels": 16,
+                    "scale": 2,
+                    "aggregation": 24,
+                    "bottleneck": 8,
+                    "embedding_size": 8,
+                },
+                "objectives": {
+                    "classification": {"name": "aam_softmax"},
+                    "contrast": {"name": "supcon"},
+                },
+                "balance": {"name": "mgda"},
+                **(changes or {}),
+                "training": {"epochs": 2, "margin_schedule": {"end": 4}, **training},
+            }
+        )
+
+    return make
+
+
+class _StopError(Exception):
+    pass
+
+
+def trained(recipe, folder, **more):
+    trainer = Trainer(recipe, folder, **more)
+    trainer.fit(resume=True)
+    return trainer
+
+
+def system(folder):
+    return torch.load(folder / "checkpoint.pt", weights_only=True)["system"]
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(one[name].equal(other[name]) for name in one)
+
+
+def losses(folder):
+    return [entry["losses"] for entry in read_log(folder) if "losses" in entry]
+
+
+def test_a_longer_run_is_the_shorter_one_resumed_and_one_that_goes_on_from_it(
+    make_recipe, tmp_path
+):
+    trained(make_recipe(epochs=4), tmp_path / "whole")
+    trained(make_recipe(), tmp_path / "short")
+    later = trained(make_recipe(initial_run=tmp_path / "short"), tmp_path / "later")
+    trained(make_recipe(epochs=4), tmp_path / "short")
+    whole = losses(tmp_path / "whole")
+    assert losses(tmp_path / "short") == whole
+    # Its data, margins, dropout and the optimiser's memory are those of the next epochs.
+    assert losses(tmp_path / "later") == whole[len(whole) // 2 :]
+    assert same(system(tmp_path / "whole"), system(tmp_path / "short"))
+    assert same(system(tmp_path / "whole"), system(tmp_path / "later"))
+    assert later.progress.epochs_begun == 4
+    assert (later.progress.epochs_before, later.progress.step) == (2, later.total_steps)
+    # From the middle of an epoch, the next one begins.
+    third = trained(make_recipe(initial_run=tmp_path / "later", epochs=1), tmp_path / "third")
+    assert third.progress.epochs_begun == 5
+
+
+def test_a_decay_begins_sooner_in_a_run_made_shorter(make_recipe, tmp_path):
+    schedule = {"name": "warmup_stable_decay", "decay_epochs": 1}
+
+    def stop(done, total, text):
+        if done == 3:
+            raise _StopError
+
+    trained(make_recipe(epochs=3, schedule=schedule), tmp_path / "whole")
+    long = make_recipe(epochs=9, schedule=schedule, checkpoint_steps=1)
+    with pytest.raises(_StopError):
+        Trainer(long, tmp_path / "cut", progress=stop).fit()
+    short = make_recipe(epochs=3, schedule=schedule, checkpoint_steps=1)
+    trained(short, tmp_path / "cut")
+    assert same(system(tmp_path / "whole"), system(tmp_path / "cut"))
+    rates = [entry["learning_rate"] for entry in read_log(tmp_path / "cut")]
+    assert rates[0] == rates[-4] > rates[-3] > rates[-2] > rates[-1] > 0
+
+
+def test_an_interrupted_cooldown_is_resumed_to_the_same_weights(make_recipe, tmp_path):
+    run = tmp_path / "run"
+    trained(make_recipe(schedule={"name": "cosine", "final": 0.5}), run)
+    last = read_log(run)[-1]["learning_rate"]
+    recipe = Recipe.read(run / "recipe.yaml", cooldown_settings(run, 2))
+    assert recipe.training.optimiser.learning_rate == last
+
+    def stop(done, total, text):
+        if done == 2:
+            raise _StopError
+
+    trained(recipe, tmp_path / "whole")
+    training = recipe.training.model_copy(update={"checkpoint_steps": 1})
+    recipe = recipe.model_copy(update={"training": training})
+    with pytest.raises(_StopError):
+        Trainer(recipe, tmp_path / "cut", progress=stop).fit()
+    trained(recipe, tmp_path / "cut")
+    assert same(system(tmp_path / "whole"), system(tmp_path / "cut"))
+    rates = [entry["learning_rate"] for entry in read_log(tmp_path / "cut")]
+    steps = len(rates)
+    assert rates == pytest.approx([last * (1 - step / steps) for step in range(steps)])
+
+
+def test_what_cannot_be_gone_on_with(make_recipe, corpus, tmp_path):
+    run = tmp_path / "run"
+    trained(make_recipe(), run)
+
+    def begin(changes=None, **training):
+        Trainer(make_recipe(changes, initial_run=run, **training), tmp_path / "next").fit()
+
+    with pytest.raises(RecipeError, match=r"objectives\.contrast=.*, this recipe says None: set"):
+        begin({"objectives": {"classification": {"name": "aam_softmax"}}})
+    with pytest.raises(RecipeError, match=r"training\.optimiser\.name=adam, this recipe says sgd"):
+        begin(optimiser={"name": "sgd"})
+    table = pl.read_csv(corpus / "train" / "manifest.tsv", separator="\t")
+    located = table.with_columns(path=pl.lit(f"{corpus}/train/") + pl.col("path"))
+    located.head(39).write_csv(tmp_path / "fewer.tsv", separator="\t")
+    data = make_recipe().data.model_copy(update={"manifest": (tmp_path / "fewer.tsv",)})
+    with pytest.raises(RecipeError, match="was trained on other utterances"):
+        begin({"data": data})
+    with pytest.raises(ValidationError, match="leave initial_model and initial_objectives out"):
+        begin(initial_model=run / "model.safetensors")
+    with pytest.raises(ModelError, match="no such model"):
+        Trainer(make_recipe(initial_run=tmp_path / "none"), tmp_path / "next")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "model.safetensors").write_bytes((run / "model.safetensors").read_bytes())
+    with pytest.raises(CheckpointError, match=r"empty: holds no checkpoint\.pt to go on from"):
+        Trainer(make_recipe(initial_run=tmp_path / "empty"), tmp_path / "next").fit()
+    assert not (tmp_path / "next" / "checkpoint.pt").exists()
+
+
+def command(monkeypatch, capsys, *arguments):
+    """Exit status, and what was said."""
+    monkeypatch.setattr("sys.argv", ["contravox", "train", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, errors = capsys.readouterr()
+    return ended.value.code or 0, out, errors.strip().splitlines()
+
+
+def test_from_the_command_line(make_recipe, tmp_path, monkeypatch, capsys):
+    run = tmp_path / "run"
+    (tmp_path / "recipe.yaml").write_text(
+        make_recipe(schedule={"name": "cosine", "final": 0.2}).to_yaml()
+    )
+    code, *_ = command(monkeypatch, capsys, tmp_path / "recipe.yaml", "-o", run)
+    assert code == 0
+    before = (run / "checkpoint.pt").read_bytes()
+    code, _, errors = command(monkeypatch, capsys, run, "--resume", "training.epochs=3")
+    assert code == 2
+    assert f"go on in a folder of its own by training.initial_run={run}" in errors[-1]
+    code, out, _ = command(monkeypatch, capsys, run, "--cooldown", 1, "--json")
+    assert code == 0
+    assert json.loads(out)["model"] == str(tmp_path / "run_cooldown" / "model.safetensors")
+    assert Recipe.read(tmp_path / "run_cooldown").training.initial_run == run
+    # Nothing of the run that it goes on from is replaced, whatever is asked for.
+    more = [f"training.initial_run={run}", "training.epochs=1"]
+    for options in ([], ["--force"], ["--resume"]):
+        code, _, errors = command(monkeypatch, capsys, run, *more, *options)
+        assert code == 2
+    assert (run / "checkpoint.pt").read_bytes() == before
+    code, _, errors = command(monkeypatch, capsys, "small/mfcon", "--cooldown", 1)
+    assert code == 2
+    assert errors == ["error: --cooldown: small/mfcon is no folder of a run: name the run's"]
+    code, _, errors = command(monkeypatch, capsys, tmp_path / "run_cooldown", "--cooldown", 1)
+    assert code == 0
+    schedule = "training.schedule={name: exponential, final: 1.0e-9}"
+    code, *_ = command(
+        monkeypatch, capsys, tmp_path / "recipe.yaml", schedule, "-o", tmp_path / "fallen"
+    )
+    code, _, errors = command(monkeypatch, capsys, tmp_path / "fallen", "--cooldown", 1)
+    assert code == 2
+    assert "its learning rate has fallen to" in errors[-1]
