@@ -14,6 +14,7 @@ from contravox.embedding import Crops, embed_manifest
 from contravox.embedding_cache import embed_once
 from contravox.embeddings import Embeddings
 from contravox.encoders.ecapa_tdnn import EcapaTdnnSettings
+from contravox.errors import OutputError
 from contravox.features import FeatureSettings
 from contravox.manifest import COLUMNS, Manifest
 from contravox.model import Model, ModelSettings
@@ -283,3 +284,13 @@ def test_damaged_digests_are_made_again(model, manifest, embedded, tmp_path):
     path.write_bytes(path.read_bytes()[:-50])
     embed_once(model, manifest, tmp_path)
     assert embedded == [12]
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_cache_that_cannot_be_written_is_told_before_the_work(
+    model, manifest, embedded, tmp_path, place
+):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(OutputError, match=r"embeddings cannot be kept there .* or pass --no-cache"):
+        embed_once(model, manifest, tmp_path / place)
+    assert embedded == []

@@ -63,21 +63,23 @@ def audio_info(path: str | Path) -> AudioInfo:
     """A recording's length and format, of any that ``read_audio`` takes.
 
     They are the header's, but the end is decoded to see that it is there, and all is where the
-    header does not tell the length.
+    header does not tell the length. (OGG has no length to be wrong about, and is slow to seek in:
+    of it the beginning is decoded.)
 
     Raises AudioError, StorageError, MissingExtraError.
     """
     with open_audio(path) as file:
         rate, length = file.samplerate, file.length
-        first = 0 if length is None else max(0, length - round(END_SECONDS * rate))
-        file.go_to(first)
-        there = first
-        for block in file.decoded(UNKNOWN if length is None else length - first):
-            there += len(block)
-        if length is not None and there < length:
-            raise _cut_short(file, there, length)
+        probed = UNKNOWN if length is None else min(length, round(END_SECONDS * rate))
+        if length is not None and file.format != "OGG":
+            file.go_to(length - probed)
+        there = sum(len(block) for block in file.decoded(probed))
+        if length is None:
+            length = there
+        elif there < probed:
+            raise _cut_short(file, length - probed + there, length)
         file.warn_of_another()
-        return AudioInfo(there / rate, rate, file.channels)
+        return AudioInfo(length / rate, rate, file.channels)
 
 
 def read_audio(

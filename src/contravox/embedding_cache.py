@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ import polars as pl
 from contravox.digests import CONTENTS, contents, unchanged
 from contravox.embedding import Crops, Embedded, embed_readable, width
 from contravox.embeddings import Embeddings
-from contravox.errors import ContravoxError
+from contravox.errors import ContravoxError, OutputError
 from contravox.journal import Journal
 from contravox.manifest import Manifest
 from contravox.model import Model
@@ -45,8 +46,9 @@ def embed_once(
 
     progress: called with the numbers done and in all.
 
-    Raises OutputError where the folder cannot be written.
+    Raises OutputError where the folder cannot be written, before anything is embedded.
     """
+    _check_writable(folder)
     table = _with_keys(manifest, Journal(folder / "contents", CONTENTS))
     kept = _Kept(folder / f"{model.digest} {crops!r}", width(model, crops))
     found = kept.read()
@@ -76,6 +78,19 @@ def embed_once(
         Embeddings(good["utterance"].to_list(), found.vectors[found.rows(good["key"])]),
         dict(table.join(failed, on="key").select("utterance", "reason").iter_rows()),
     )
+
+
+def _check_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise OutputError(
+            f"{folder}: embeddings cannot be kept there ({reason}): set XDG_CACHE_HOME to a folder "
+            "that can be written, or pass --no-cache"
+        ) from error
 
 
 def _with_keys(manifest: Manifest, known: Journal) -> pl.DataFrame:
