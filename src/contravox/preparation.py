@@ -16,7 +16,9 @@ from contravox.corpora.joining import join_short
 from contravox.corpora.kaldi import KALDI
 from contravox.corpora.librispeech import LIBRISPEECH
 from contravox.corpora.musan import MUSAN
+from contravox.corpora.noises import NOISES
 from contravox.corpora.official_trials import official_trials
+from contravox.corpora.responses import RESPONSES
 from contravox.corpora.rirs import RIRS
 from contravox.corpora.scan import HEADER, Prepared, scan_recordings
 from contravox.corpora.table import TABLE
@@ -38,6 +40,8 @@ CORPORA = {
     "an4": AN4,
     "musan": MUSAN,
     "rirs": RIRS,
+    "noises": NOISES,
+    "responses": RESPONSES,
     "folder": FOLDER,
     "unlabelled": UNLABELLED,
     "table": TABLE,
@@ -110,7 +114,13 @@ def prepare_corpus(
     recordings = find_recordings(corpus, CORPORA, folder)
     journal = Journal(output / ".headers", HEADER)
     shortest = MINIMUM_SECONDS if known.shortest is None else known.shortest
-    prepared = scan_recordings(recordings, shortest=shortest, journal=journal, progress=progress)
+    prepared = scan_recordings(
+        recordings,
+        used_part=known.used_part,
+        shortest=shortest,
+        journal=journal,
+        progress=progress,
+    )
     manifest, skipped = prepared.manifest, prepared.skipped
     counts = {"corpus": {**_counts(manifest), "files skipped": len(skipped)}}
     counts |= _subsets(known, manifest, folder, note)

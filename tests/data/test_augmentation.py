@@ -1,5 +1,7 @@
 import numpy as np
+import polars as pl
 import pytest
+import soundfile
 from pydantic import ValidationError
 
 from contravox.data.augmentation import Augmentation, AugmentationSettings
@@ -285,3 +287,23 @@ def test_codecs_and_clipping_come_in_their_shares_on_top_of_any_treatment():
     assert np.mean([each.codec == "mu_law" for each in drawn]) == pytest.approx(0.1, abs=0.04)
     untreated = [each for each in drawn if each.response is None and each.noise is None]
     assert any(each.codec and each.drive for each in untreated)
+
+
+@pytest.mark.filterwarnings("ignore::contravox.errors.TrainingWarning")
+@pytest.mark.parametrize("kind", ["music", "babble"])
+def test_noises_of_a_kind_that_was_not_recorded_are_as_without_recordings(kind, tmp_path):
+    soundfile.write(tmp_path / "wind.wav", np.full(16_000, 0.25), 16_000)
+    row = {"utterance": "wind", "path": "wind.wav", "duration": 1.0, "kind": "noise"}
+    pl.DataFrame([row]).write_csv(tmp_path / "m.tsv", separator="\t")
+    drawn = []
+    for noises in (None, tmp_path / "m.tsv"):
+        settings = AugmentationSettings(views=[kind, "ambient"], noises=noises)
+        augmentation = Augmentation(settings)
+        drawn.append(
+            augmentation.draw(
+                0, 800, np.random.default_rng(3), lambda generator, n: generator.random(n, "f4")
+            ).noise
+        )
+        ambient = augmentation.draw(1, 800, np.random.default_rng(3), lambda *_: None).noise
+    np.testing.assert_array_equal(*drawn)
+    np.testing.assert_allclose(ambient, 0.25, atol=1e-4)

@@ -4,7 +4,7 @@ import pytest
 import soundfile
 
 from contravox.data.recorded_noises import RecordedNoises
-from contravox.errors import AudioError, ManifestError, RecipeError
+from contravox.errors import AudioError, ManifestError, RecipeError, TrainingWarning
 
 ALL = {"ambient", "music", "babble"}
 
@@ -72,17 +72,27 @@ def test_a_manifest_need_only_hold_the_kinds_that_are_drawn(musan):
     table = pl.read_csv(musan, separator="\t").filter(pl.col("kind") == "noise")
     table.write_csv(musan, separator="\t")
     RecordedNoises(musan, {"ambient"})
-    with pytest.raises(
-        RecipeError, match=r"manifest.tsv holds no recording of kind music, .* augmentation.music=0"
+    with pytest.warns(TrainingWarning) as said:
+        noises = RecordedNoises(musan, ALL)
+    assert [str(each.message).partition("holds ")[2] for each in said] == [
+        "no recording of kind speech: babble is of other training speakers, as without noises; to "
+        "have none set augmentation.babble=0",
+        "no recording of kind music: music is synthetic, as without noises; to have none set "
+        "augmentation.music=0",
+    ]
+    assert [noises.has(kind) for kind in ("ambient", "music", "babble")] == [True, False, False]
+    with (
+        pytest.raises(RecipeError, match="holds nothing of music that is to be drawn"),
+        pytest.warns(TrainingWarning),
     ):
-        RecordedNoises(musan, {"ambient", "music"})
+        RecordedNoises(musan, {"music"})
 
 
 def test_manifests_from_which_nothing_can_be_drawn(musan):
     with pytest.raises(ManifestError, match=r"none.tsv: no such manifest"):
         RecordedNoises(musan.with_name("none.tsv"), ALL)
     pl.read_csv(musan, separator="\t").drop("kind").write_csv(musan, separator="\t")
-    with pytest.raises(RecipeError, match=r"manifest.tsv has no column 'kind': .* prepare musan"):
+    with pytest.raises(RecipeError, match=r"manifest.tsv has no column 'kind': .* prepare noises"):
         RecordedNoises(musan, ALL)
     pl.read_csv(musan, separator="\t").clear().write_csv(musan, separator="\t")
     with pytest.raises(ManifestError, match=r"holds no utterance"):

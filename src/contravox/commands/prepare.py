@@ -25,6 +25,8 @@ class Corpus(StrEnum):
     an4 = "an4"
     musan = "musan"
     rirs = "rirs"
+    noises = "noises"
+    responses = "responses"
     folder = "folder"
     unlabelled = "unlabelled"
     table = "table"

@@ -45,6 +45,9 @@ class Corpus:
     folder of that name instead of the corpus's. release: the size of each subset (or kind).
     lists: official trials. made_trials: makes those that the corpus lacks.
 
+    used_part: from the path of a recording to start and duration (s) of what is used of it, where
+    that follows from what it holds; raises AudioError for one that is of no use.
+
     free: it has no official parts, so it may be split and trials be made of all of it.
     shortest: s, under which a recording is left out; None: too short for a voice.
     """
@@ -58,5 +61,6 @@ class Corpus:
     release: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     lists: tuple[TrialList, ...] = ()
     made_trials: Callable[[Manifest, int], Iterator[TrialSet]] | None = None
+    used_part: Callable[[str], tuple[float, float]] | None = None
     free: bool = False
     shortest: float | None = None

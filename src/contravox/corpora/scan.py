@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -24,9 +26,14 @@ HEADER = {
     "seconds": pl.Float64,
     "sample_rate": pl.Int64,
     "digest": pl.String,
+    "start": pl.Float64,
+    "duration": pl.Float64,
     "reason": pl.String,
 }
-"""A file and the state it was in, and what its header says, or why it cannot be used."""
+"""A file and the state it was in; what its header says, and which part is used, or why none is."""
+
+Part = tuple[float, float]
+"""start, duration (s)"""
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,7 @@ class Prepared:
 def scan_recordings(
     recordings: pl.DataFrame,
     *,
+    used_part: Callable[[str], Part] | None = None,
     shortest: float = MINIMUM_SECONDS,
     journal: Journal | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
@@ -60,20 +68,24 @@ def scan_recordings(
     """Read every recording's header, in parallel, and leave out those that cannot be used.
 
     recordings: as ``Corpus.recordings`` gives them; where several rows are parts of one file, its
-    header is read once. shortest: s, under which a recording is left out. journal: where headers
-    are kept for another run. progress: called with the numbers of files done and in all.
+    header is read once. used_part: see ``Corpus``. shortest: s, under which a recording is left
+    out. journal: where headers are kept for another run. progress: called with the numbers of files
+    done and in all.
 
     Raises ManifestError where none can be used.
     """
     files = recordings["path"].unique(maintain_order=True)
-    headers = _read_headers(files, journal, progress)
+    headers = _read_headers(files, used_part, journal, progress)
     absent = {"speaker", "session", "start", "duration"} - set(recordings.columns)
     table = recordings.with_columns(pl.lit(None, COLUMNS[name]).alias(name) for name in absent)
     # A corpus may have columns of its own of such names.
     of_file = headers.select("path", pl.exclude("path").name.prefix("file "))
     table = table.join(of_file, on="path", how="left", maintain_order="left")
-    start, seconds = pl.col("start").fill_null(0.0), pl.col("file seconds")
-    table = table.with_columns(start, pl.col("duration").fill_null(seconds - start))
+    start = pl.coalesce("start", "file start", pl.lit(0.0))
+    seconds = pl.col("file seconds")
+    table = table.with_columns(
+        start, pl.coalesce("duration", "file duration", seconds - start).alias("duration")
+    )
     end = pl.col("start") + pl.col("duration")
     reason = (
         pl.when(pl.col("file reason").is_not_null())
@@ -95,7 +107,10 @@ def scan_recordings(
 
 
 def _read_headers(
-    files: pl.Series, journal: Journal | None, progress: Callable[[int, int], None]
+    files: pl.Series,
+    used_part: Callable[[str], Part] | None,
+    journal: Journal | None,
+    progress: Callable[[int, int], None],
 ) -> pl.DataFrame:
     known = journal.read() if journal else pl.DataFrame(schema=HEADER)
     now = pl.Series([file_state(path) for path in known["path"]], dtype=pl.String)
@@ -103,7 +118,7 @@ def _read_headers(
     blocks, rows = [known], []
     unread = files.to_frame().join(known, on="path", how="anti", maintain_order="left")["path"]
     done = len(files) - len(unread)
-    for header in map_in_threads(_header, unread):
+    for header in map_in_threads(partial(_header, used_part=used_part), unread):
         rows.append(header)
         done += 1
         progress(done, len(files))
@@ -115,15 +130,16 @@ def _read_headers(
     return pl.concat(blocks)
 
 
-def _header(path: str) -> tuple[str, str, float | None, int | None, str | None, str | None]:
+def _header(path: str, used_part: Callable[[str], Part] | None) -> tuple[Any, ...]:
     """A row of ``HEADER``."""
     state = file_state(path)
     try:
         info = audio_info(path)
         # What lies in a store has no digest: every recording would have to be fetched for it.
         digest = audio_digest(path) if state else None
+        part = used_part(path) if used_part else (None, None)
     except AudioError as error:
-        return path, state, None, None, None, str(error).removeprefix(f"{path}: ")
+        return path, state, *[None] * 5, str(error).removeprefix(f"{path}: ")
     except OSError as error:
-        return path, state, None, None, None, (error.strerror or str(error)).lower()
-    return path, state, info.seconds, info.sample_rate, digest, None
+        return path, state, *[None] * 5, (error.strerror or str(error)).lower()
+    return path, state, info.seconds, info.sample_rate, digest, *part, None

@@ -49,9 +49,10 @@ class AugmentationSettings(Settings):
 
     Added noise is ``ambient``, ``music`` or ``babble``, each at its signal-to-noise ratio in dB;
     the ranges are those of CEL and of the x-vector recipe. ``noises``, a manifest of `contravox
-    prepare musan`, has recordings of all three; without it ambient noise and music are synthetic,
-    and babble is of other training speakers. ``rooms``, a manifest of `contravox prepare rirs`, has
-    impulse responses; without it rooms are simulated with a ``decay_time`` (RT60) in seconds.
+    prepare musan` or `prepare noises`, has recordings of them; of what it has none, and without it,
+    ambient noise and music are synthetic and babble is of other training speakers. ``rooms``, a
+    manifest of `contravox prepare rirs` or `prepare responses`, has impulse responses; without it
+    rooms are simulated with a ``decay_time`` (RT60) in seconds.
 
     Babble is of ``babble_voices``, fewest and most, equally loud and ``together`` at
     ``babble_snr``; with ``babble_ratio: each`` every voice draws a ratio of its own, as in the
@@ -196,16 +197,17 @@ class Augmentation:
     ) -> tuple[NDArray[np.float32], float]:
         """Draw (samples,) of noise, and its ratio to the speech in dB."""
         settings = self.settings
+        recorded = self.noises if self.noises is not None and self.noises.has(kind) else None
         if kind == "babble":
-            voice = draw_speech if self.noises is None else partial(self.noises.draw, kind)
+            voice = draw_speech if recorded is None else partial(recorded.draw, kind)
             voices = settings.babble_voices
             if settings.babble_ratio == "each":
                 noise = babble(generator, samples, voice, voices=voices, snr=settings.babble_snr)
                 # What the voices' own ratios come to; silence has none.
                 return noise, -10 * float(np.log10(noise @ noise or 1))
             noise = babble(generator, samples, voice, voices=voices)
-        elif self.noises is not None:
-            noise = self.noises.draw(kind, generator, samples)
+        elif recorded is not None:
+            noise = recorded.draw(kind, generator, samples)
         else:
             noise = synthetic_noise(kind, generator, samples)
         return noise, generator.uniform(*getattr(settings, f"{kind}_snr"))

@@ -1,5 +1,6 @@
 """Recordings of noise, music and speech to add to training speech, such as MUSAN's."""
 
+import warnings
 from collections.abc import Collection
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from contravox.audio import SAMPLE_RATE, read_audio
 from contravox.data.first_readable import first_readable
 from contravox.data.noise import NoiseKind
-from contravox.errors import RecipeError
+from contravox.errors import RecipeError, TrainingWarning
 from contravox.manifest import Manifest
 
 RECORDED: dict[NoiseKind, str] = {"ambient": "noise", "music": "music", "babble": "speech"}
@@ -26,7 +27,8 @@ class RecordedNoises:
 
     unreadable: those that were drawn and could not be read, by path, and why.
 
-    Raises ManifestError, and RecipeError where the manifest lacks a kind that is to be drawn.
+    Raises ManifestError, and RecipeError where the manifest has no column ``kind`` or nothing that
+    is to be drawn. Warns with TrainingWarning where it lacks a kind.
     """
 
     def __init__(self, path: Path, kinds: Collection[NoiseKind]) -> None:
@@ -35,7 +37,7 @@ class RecordedNoises:
         if "kind" not in table.columns:
             raise RecipeError(
                 f"augmentation.noises: {path} has no column 'kind': "
-                "make it with `contravox prepare musan`"
+                "make it with `contravox prepare noises`"
             )
         # Plain lists: polars must not be used in a forked worker process.
         self.recordings: dict[str, list[Recording]] = {}
@@ -43,12 +45,25 @@ class RecordedNoises:
             recorded = RECORDED[kind]
             rows = table.filter(pl.col("kind") == recorded)
             if rows.is_empty():
-                raise RecipeError(
-                    f"augmentation.noises: {path} holds no recording of kind {recorded}, from "
-                    f"which {kind} is drawn: add some, or set augmentation.{kind}=0"
+                instead = "of other training speakers" if kind == "babble" else "synthetic"
+                warnings.warn(
+                    f"augmentation.noises: {path} holds no recording of kind {recorded}: {kind} "
+                    f"is {instead}, as without noises; to have none set augmentation.{kind}=0",
+                    TrainingWarning,
+                    stacklevel=2,
                 )
+                continue
             self.recordings[recorded] = rows.select("path", "start", "duration").rows()
+        if not self.recordings:
+            raise RecipeError(
+                f"augmentation.noises: {path} holds nothing of {', '.join(sorted(kinds))} that is "
+                "to be drawn: give another, or leave it out"
+            )
         self.unreadable: dict[str, str] = {}
+
+    def has(self, kind: NoiseKind) -> bool:
+        """Whether there is any recording behind this kind of noise."""
+        return RECORDED[kind] in self.recordings
 
     def draw(
         self, kind: NoiseKind, generator: np.random.Generator, samples: int

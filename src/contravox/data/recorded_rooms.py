@@ -33,7 +33,7 @@ class RecordedRooms:
             if len(noises):
                 raise RecipeError(
                     f"augmentation.rooms: {path} holds {noises['utterance'][0]!r} of kind "
-                    f"{noises['kind'][0]}, no room: use the manifest of `contravox prepare rirs`"
+                    f"{noises['kind'][0]}, no room: use a manifest of `contravox prepare responses`"
                 )
         # Plain lists: polars must not be used in a forked worker process.
         self.recordings: list[Recording] = table.select("path", "start", "duration").rows()
