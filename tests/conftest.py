@@ -20,6 +20,13 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("contravox")
 
 
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(request, monkeypatch):
+    """Files of tests need not outlast a loss of power; those of writing say what is asked for."""
+    if request.module.__name__ != "test_writing":
+        monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
 @pytest.fixture(scope="session")
 def tone_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """12 speakers × 5 utterances of 0.9 to 1.3 s in two sessions; each speaker has a pitch."""

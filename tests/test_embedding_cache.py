@@ -294,3 +294,14 @@ def test_a_cache_that_cannot_be_written_is_told_before_the_work(
     with pytest.raises(OutputError, match=r"embeddings cannot be kept there .* or pass --no-cache"):
         embed_once(model, manifest, tmp_path / place)
     assert embedded == []
+
+
+def test_a_disk_that_fills_up_names_the_cache_and_what_helps(
+    model, manifest, tmp_path, monkeypatch
+):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OutputError, match=r"cannot be kept there \(no space .*XDG_CACHE_HOME"):
+        embed_once(model, manifest, tmp_path / "cache")

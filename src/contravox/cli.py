@@ -8,7 +8,7 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any, TextIO
+from typing import Annotated, TextIO
 
 import typer
 
@@ -162,11 +162,9 @@ def _nothing_said_by_libraries(debug: bool) -> Iterator[None]:
     """Say in one line what a user can mend; what only developers can is not for the terminal."""
     before = threading.excepthook, sys.unraisablehook
 
-    def in_thread(arguments: Any) -> None:
-        note(f"warning: {_reason(arguments.exc_value)}")
-
     if not debug:
-        threading.excepthook = in_thread
+        # Whoever waits for a thread raises its error once more, as TensorBoard does.
+        threading.excepthook = lambda _: None
         sys.unraisablehook = lambda _: None
     try:
         with warnings.catch_warnings():

@@ -3,8 +3,8 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +22,15 @@ PART = 4096
 """Utterances embedded between two writes: what an interrupt can cost."""
 
 
+ELSEWHERE = "set XDG_CACHE_HOME to a folder that can be written, or pass --no-cache"
+
+
 def default_cache() -> Path:
-    """The user's folder for what can be made again."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    """The user's folder for what can be made again. Raises OutputError where there is no home."""
+    try:
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError as error:
+        raise OutputError(f"embeddings cannot be kept ({error}): {ELSEWHERE}") from error
     return Path(home) / "contravox"
 
 
@@ -49,7 +55,8 @@ def embed_once(
     Raises OutputError where the folder cannot be written, before anything is embedded.
     """
     _check_writable(folder)
-    table = _with_keys(manifest, Journal(folder / "contents", CONTENTS))
+    with _cache_errors(folder):
+        table = _with_keys(manifest, Journal(folder / "contents", CONTENTS))
     kept = _Kept(folder / f"{model.digest} {crops!r}", width(model, crops))
     found = kept.read()
     # The longest first, as they are embedded, so that parts hold utterances of similar length.
@@ -67,7 +74,8 @@ def embed_once(
         embedded = embed_readable(model, utterances, crops=crops, progress=report)
         done += len(part)
         unreadable |= embedded.unreadable
-        kept.add(embedded.embeddings, part.filter(unchanged(part))["key"])
+        with _cache_errors(folder):
+            kept.add(embedded.embeddings, part.filter(unchanged(part))["key"])
         found = Embeddings.joined([found, embedded.embeddings])
     failed = pl.DataFrame(
         {"key": list(unreadable), "reason": list(unreadable.values())},
@@ -81,15 +89,22 @@ def embed_once(
 
 
 def _check_writable(folder: Path) -> None:
-    try:
+    with _cache_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+
+
+@contextmanager
+def _cache_errors(folder: Path) -> Iterator[None]:
+    """Say of a cache that cannot be written what helps. Raises OutputError."""
+    try:
+        yield
+    except (OSError, OutputError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
         raise OutputError(
-            f"{folder}: embeddings cannot be kept there ({reason}): set XDG_CACHE_HOME to a folder "
-            "that can be written, or pass --no-cache"
+            f"{folder}: embeddings cannot be kept there ({reason.lower()}): {ELSEWHERE}"
         ) from error
 
 

@@ -6,6 +6,7 @@ of the command is never replaced. A folder keeps, in ``.contravox.json``, who wr
 files and from what; a file is asked itself.
 """
 
+import glob
 import hashlib
 import json
 import os
@@ -17,7 +18,7 @@ from typing import Any
 
 from contravox.errors import OutputError
 from contravox.lock import locked
-from contravox.writing import json_text, unwritable, write_text
+from contravox.writing import json_text, remove_leftovers, unwritable, write_text
 
 RECORD = ".contravox.json"
 
@@ -72,6 +73,7 @@ def claimed_folder(
     with _made(folder), locked(folder):
         before = _read_record(folder)
         for pattern in writes:
+            remove_leftovers(folder, pattern)
             own = resumes or force or before.get(pattern) == mine
             # A tree of a million files is looked through only where something may be wrong.
             for path in folder.glob(pattern) if inputs or not own else ():
@@ -107,6 +109,7 @@ def claimed_file(
     if path.suffix != suffix:
         raise OutputError(f"{path}: the file would be of the kind {suffix}: name it so")
     with _made(path.parent), locked(path):
+        remove_leftovers(path.parent, glob.escape(path.name))
         if os.path.lexists(path):
             _refuse(path, inputs)
             if not force and not own(path):

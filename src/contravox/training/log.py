@@ -1,6 +1,7 @@
 """What happened in training: one JSON object a line, and TensorBoard."""
 
 import json
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, Protocol
 
 from torch.utils.tensorboard import SummaryWriter
 
-from contravox.errors import OutputError
+from contravox.errors import OutputError, TrainingWarning
 from contravox.writing import write_text
 
 NAME = "log.jsonl"
@@ -47,20 +48,39 @@ class TrainingLog:
         self.folder = folder
         with _output_errors(folder):
             self.file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
-            self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step)
+            board = str(folder / "tensorboard")
+            self.board: SummaryWriter | None = SummaryWriter(board, purge_step=first_step)
 
     def write(self, step: int, entry: dict[str, Any]) -> None:
         """Log numbers, or groups of numbers by name, of a step. Raises OutputError."""
         with _output_errors(self.folder):
             self.file.write(json.dumps({"step": step, **entry}) + "\n")
+        with self._board_errors():
             for name, value in entry.items():
                 for key, number in value.items() if isinstance(value, dict) else [("", value)]:
-                    self.board.add_scalar(f"{name}/{key}".rstrip("/"), number, step)
+                    if self.board is not None:
+                        self.board.add_scalar(f"{name}/{key}".rstrip("/"), number, step)
 
     def close(self) -> None:
+        with self._board_errors():
+            if self.board is not None:
+                self.board.close()
         with _output_errors(self.folder):
             self.file.close()
-            self.board.close()
+
+    @contextmanager
+    def _board_errors(self) -> Iterator[None]:
+        """Training goes on without TensorBoard's files, which hold nothing that the log has not."""
+        try:
+            yield
+        except OSError as error:
+            self.board = None
+            warnings.warn(
+                f"{self.folder / 'tensorboard'}: is no longer written "
+                f"({(error.strerror or str(error)).lower()}); log.jsonl is",
+                TrainingWarning,
+                stacklevel=1,
+            )
 
 
 @contextmanager
