@@ -2,11 +2,13 @@
 
 import math
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import soundfile
 import soxr
 from numpy.typing import NDArray
 
@@ -69,17 +71,34 @@ def audio_info(path: str | Path) -> AudioInfo:
     Raises AudioError, StorageError, MissingExtraError.
     """
     with open_audio(path) as file:
-        rate, length = file.samplerate, file.length
-        probed = UNKNOWN if length is None else min(length, round(END_SECONDS * rate))
-        if length is not None and file.format != "OGG":
-            file.go_to(length - probed)
-        there = sum(len(block) for block in file.decoded(probed))
-        if length is None:
-            length = there
-        elif there < probed:
-            raise _cut_short(file, length - probed + there, length)
+        frames = _whole_length(file)
         file.warn_of_another()
-        return AudioInfo(length / rate, rate, file.channels)
+        return AudioInfo(frames / file.samplerate, file.samplerate, file.channels)
+
+
+def _whole_length(file: AudioFile) -> int:
+    """Frames of a recording, of which the last are there. Raises AudioError."""
+    length = file.length
+    if length is None:
+        there = expected = _decode(file, UNKNOWN)
+    else:
+        there, expected = 0, min(length, round(END_SECONDS * file.samplerate))
+        with suppress(soundfile.LibsndfileError):
+            if file.format != "OGG":
+                file.go_to(length - expected)
+            there = _decode(file, expected)
+    if there < max(1, expected):
+        raise AudioError(f"{file.path}: cut short, its end cannot be decoded: replace the file")
+    return there if length is None else length
+
+
+def _decode(file: AudioFile, frames: int) -> int:
+    """How many of the next frames are there. Raises AudioError for one of no recording's level."""
+    there = 0
+    for block in file.decoded(frames):
+        _check_level(file.path, block)
+        there += len(block)
+    return there
 
 
 def read_audio(
@@ -117,13 +136,20 @@ def read_audio(
         first = round(min(start, FARTHEST) * rate)
         wanted = UNKNOWN if duration is None else round(min(max(duration, 0.0), FARTHEST) * rate)
         mono = _mono(file, first, wanted, channel)
-    peak = max(float(mono.max()), -float(mono.min()))
-    if not peak <= HIGHEST_PEAK:
-        what = f"up to {peak:.3g} where full scale is 1" if peak < math.inf else "not finite"
-        raise AudioError(f"{path}: holds samples that are {what}: replace the file")
+    _check_level(path, mono)
     if rate != SAMPLE_RATE:
         mono = soxr.resample(mono, rate, SAMPLE_RATE)
     return np.ascontiguousarray(mono, dtype=np.float32)
+
+
+def _check_level(path: str | Path, samples: NDArray[np.float32]) -> None:
+    """Raise AudioError where samples are not finite, or beyond what any recording has."""
+    if not samples.size:
+        return
+    peak = max(float(samples.max()), -float(samples.min()))
+    if not peak <= HIGHEST_PEAK:
+        what = f"up to {peak:.3g} where full scale is 1" if peak < math.inf else "not finite"
+        raise AudioError(f"{path}: holds samples that are {what}: replace the file")
 
 
 def _mono(
@@ -151,18 +177,14 @@ def _mono(
     if len(mono) > longest:
         raise _too_long(file, "longer")
     if length is not None and len(mono) < wanted:
-        raise _cut_short(file, len(mono), wanted)
+        raise AudioError(
+            f"{file.path}: cut short, {len(mono)} of {wanted} samples are there: replace the file"
+        )
     if not len(mono):
         raise nothing
     if length is None or first + wanted == length:
         file.warn_of_another()
     return mono
-
-
-def _cut_short(file: AudioFile, there: int, wanted: int) -> AudioError:
-    return AudioError(
-        f"{file.path}: cut short, {there} of {wanted} samples are there: replace the file"
-    )
 
 
 def _too_long(file: AudioFile, length: str) -> AudioError:
