@@ -202,3 +202,26 @@ def test_more_files_than_are_kept_open(tmp_path):
             location = Location(f"{tmp_path}/{number}.tar", 0, 1)
             assert int.from_bytes(read_bytes(location), "big") == number
     assert len(os.listdir("/proc/self/fd")) <= opened + 256
+
+
+class RefusedError(Exception):
+    def __init__(self, status):
+        super().__init__(f"{status}, message='Forbidden'")
+        self.status = status
+
+
+@pytest.mark.parametrize(
+    "trouble", [RefusedError(403), RefusedError(401), ValueError("no such port")]
+)
+def test_what_a_server_refuses_is_not_asked_again(trouble):
+    TroubledStore.begin(trouble)
+    with pytest.raises(StorageError, match=r"^troubled://bucket/a: .*: mend the URL$"):
+        read_bytes(Location("troubled://bucket/a"))
+    assert len(TroubledStore.requests) == 1
+
+
+def test_a_server_that_is_busy_is_asked_again(monkeypatch):
+    monkeypatch.setattr(storage, "PAUSES", (0.0, 0.0))
+    TroubledStore.begin(RefusedError(429), RefusedError(503))
+    TroubledStore().pipe_file("/bucket/a", b"abc")
+    assert read_bytes(Location("troubled://bucket/a")) == b"abc"

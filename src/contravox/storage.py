@@ -33,6 +33,9 @@ MARKS = (
 )
 """What stores call that which changes with an object: its checksum, its version, its time."""
 
+REFUSED = frozenset(range(400, 500)) - {408, 425, 429}
+"""States of HTTP in which a server stays: all of a client's mistakes but coming at a bad time."""
+
 _PERMANENT = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 """What no further attempt mends."""
 
@@ -190,6 +193,9 @@ def ask(request: Callable[[], Answer], url: str, seconds: float) -> Answer:
                 f"{url}: {_reason(error)}: mend the URL or the rights there"
             ) from error
         except Exception as error:
+            status = getattr(error, "status", None)
+            if isinstance(error, ValueError) or status in REFUSED:
+                raise StorageError(f"{url}: {_reason(error)}: mend the URL") from error
             if pause is None:
                 raise StorageError(
                     f"{url}: no answer after {len(PAUSES) + 1} attempts ({_reason(error)}): "
