@@ -3,7 +3,6 @@
 import io
 import struct
 import warnings
-from datetime import timedelta
 
 import numpy as np
 import soundfile
@@ -17,7 +16,6 @@ from tones import tone
 
 FUZZ = settings(
     max_examples=300,
-    deadline=timedelta(seconds=30),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
