@@ -5,7 +5,7 @@ import pytest
 
 from contravox.errors import TrialsError
 from contravox.manifest import COLUMNS, Manifest
-from contravox.trial_making import make_trials
+from contravox.trial_making import make_pooled_trials, make_trials, within_sessions
 from test_manifest import manifest, pooled
 
 
@@ -64,3 +64,40 @@ def test_speakers_of_two_corpora_make_no_targets():
     trials = make_trials(pooled(*rows)).table
     assert trials["target"].sum() == 4 * 3
     assert all((a[:2] == b[:2]) == target for a, b, target in trials.rows())
+
+
+def test_pooled_non_targets_are_within_a_corpus_unless_asked():
+    rows = [(f"{c}{name}{u}", name, c) for c in "AB" for name in "012" for u in "wxyz"]
+    manifest = pooled(*rows)
+    within = make_pooled_trials(manifest).table
+    assert within["target"].sum() == 2 * 3 * 6
+    assert len(within) == 2 * 12 * 11 // 2
+    assert all(a[0] == b[0] and (a[1] == b[1]) == target for a, b, target in within.rows())
+    across = make_pooled_trials(manifest, across_corpora=True).table
+    assert len(across) == 24 * 23 // 2
+    assert {row[:2] for row in within.rows()} < {row[:2] for row in across.rows()}
+    capped = make_pooled_trials(manifest, maximum=5, seed=1).table
+    corpus = capped["test"].str.head(1)
+    assert sorted(capped.with_columns(corpus=corpus)["corpus", "target"].rows()) == sorted(
+        (c, target) for c in "AB" for target in (True, False) for _ in range(5)
+    )
+    assert capped.equals(make_pooled_trials(manifest, maximum=5, seed=1).table)
+    one = pooled(("a", "0", None), ("b", "0", None), ("c", "1", None))
+    assert make_pooled_trials(one).table.equals(make_trials(one).table)
+    with pytest.raises(TrialsError, match=r"^C: only one speaker: .* pass --across-corpora"):
+        make_pooled_trials(pooled(*rows, ("c1", "0", "C"), ("c2", "0", "C")))
+
+
+def test_targets_within_a_session_are_counted():
+    rows = [
+        ("a1", "a", "x"),
+        ("a2", "a", "x"),
+        ("b1", "b", "y"),
+        ("b2", "b", "z"),
+        ("c1", "c", None),
+        ("c2", "c", "x"),
+    ]
+    table = pl.DataFrame(rows, schema=["utterance", "speaker", "session"], orient="row")
+    table = table.with_columns(path=pl.lit("p"), start=0.0, duration=1.0, sample_rate=16_000)
+    manifest = Manifest(table)
+    assert within_sessions(make_trials(manifest), manifest) == 2

@@ -42,6 +42,44 @@ def make_trials(manifest: Manifest, *, seed: int = 0, maximum: int = 100_000) ->
     )
 
 
+def make_pooled_trials(
+    manifest: Manifest, *, across_corpora: bool = False, seed: int = 0, maximum: int = 100_000
+) -> Trials:
+    """Make a trial list from a manifest of several corpora: that of each, one after another.
+
+    So non-targets are within a corpus, where only voices differ: between two, channels tell most of
+    them apart, which flatters. ``maximum`` is of each corpus.
+
+    across_corpora: make the list of all utterances at once, non-targets between corpora included.
+
+    Raises TrialsError naming the corpus where one has no target or no non-target pair.
+    """
+    if across_corpora or "corpus" not in manifest.table.columns:
+        return make_trials(manifest, seed=seed, maximum=maximum)
+    lists = []
+    for corpus in manifest.table["corpus"].unique().sort().to_list():
+        within = Manifest(manifest.table.filter(pl.col("corpus").eq_missing(corpus)))
+        try:
+            lists.append(make_trials(within, seed=seed, maximum=maximum).table)
+        except TrialsError as error:
+            raise TrialsError(
+                f"{corpus or 'utterances of no named corpus'}: {error}: leave its manifest out, or "
+                "pass --across-corpora"
+            ) from error
+    return Trials(pl.concat(lists))
+
+
+def within_sessions(trials: Trials, manifest: Manifest) -> int:
+    """How many target trials are not known to be of two sessions: they share a channel perhaps."""
+    sessions = manifest.table.select("utterance", "session")
+    sides = trials.table.filter("target")
+    for side in ("enrolment", "test"):
+        of_side = sessions.rename({"utterance": side, "session": f"session of {side}"})
+        sides = sides.join(of_side, on=side, how="left")
+    different = pl.col("session of enrolment") != pl.col("session of test")
+    return int((~sides.select(different.fill_null(False)).to_series()).sum())
+
+
 def _target_pairs(
     rows: pl.DataFrame, speakers: NDArray[np.int64], maximum: int, generator: np.random.Generator
 ) -> NDArray[np.int64]:

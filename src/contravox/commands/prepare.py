@@ -8,10 +8,13 @@ import typer
 
 from contravox.commands.console import Force, Json, Output, print_json
 from contravox.commands.numbers import HIGHEST_SEED, finite
+from contravox.commands.prepare_trials import prepare_trials
+from contravox.errors import ManifestError
 from contravox.stopping import goes_on
 from contravox.terminal import note, tell
 
 IN_RELEASE = " in release"
+MOST_TRIALS = 100_000
 
 
 class Corpus(StrEnum):
@@ -31,11 +34,17 @@ class Corpus(StrEnum):
     unlabelled = "unlabelled"
     table = "table"
     kaldi = "kaldi"
+    trials = "trials"
 
 
 def prepare(
     corpus: Annotated[Corpus, typer.Argument(help="Which, or how it lies on disk.")],
-    folder: Annotated[Path, typer.Argument(help="The corpus; a file for table.")],
+    places: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FOLDER...", help="The corpus; a file for table; manifests for trials."
+        ),
+    ],
     output: Annotated[Path, Output],
     split: Annotated[
         bool, typer.Option("--split", help="Also make train, validation and test: 65, 15, 20 %.")
@@ -59,10 +68,37 @@ def prepare(
     seed: Annotated[
         int, typer.Option(min=0, max=HIGHEST_SEED, help="Of what is drawn: speakers and trials.")
     ] = 0,
+    most: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=100_000_000,
+            help="Of trials: so many of a kind in each corpus. Default: 100,000.",
+        ),
+    ] = None,
+    across_corpora: Annotated[
+        bool,
+        typer.Option("--across-corpora", help="Of trials: non-targets between corpora, too."),
+    ] = False,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Turn a corpus into manifests and trial lists."""
+    of_corpora = split or hold_out or join_shorter or drop_missing
+    if corpus is Corpus.trials:
+        if of_corpora:
+            raise ManifestError(
+                "--split, --hold-out, --join-shorter and --drop-missing are of corpora, not of "
+                "trials: leave them out"
+            )
+        across = across_corpora
+        prepare_trials(places, output, across, most or MOST_TRIALS, seed, force, as_json)
+        return
+    if across_corpora or most is not None:
+        raise ManifestError("--most and --across-corpora are of `prepare trials`: leave them out")
+    if len(places) > 1:
+        raise ManifestError(f"{corpus.value}: takes one folder, and {len(places)} are given")
+    [folder] = places
     from contravox.outputs import claimed_folder
     from contravox.preparation import prepare_corpus, prepared_files
     from contravox.progress import progress_bar
