@@ -380,6 +380,19 @@ def test_shards_in_a_store(manifest, tmp_path, small_shards, monkeypatch):
     assert len(TroubledStore.requests) == 60
 
 
+def test_shards_of_another_folder_in_a_store_are_not_replaced(manifest, tmp_path, small_shards):
+    TroubledStore.begin()
+    url = "troubled://bucket/shards"
+    shard_manifest(manifest, tmp_path / "one", store=url, megabytes=30)
+    before = TroubledStore().cat_file("/bucket/shards/shard-000000.tar")
+    few = Manifest(manifest.table.head(20))
+    with pytest.raises(StorageError, match=r"holds shards that .* --store, or pass --force"):
+        shard_manifest(few, tmp_path / "two", store=url, megabytes=30)
+    assert TroubledStore().cat_file("/bucket/shards/shard-000000.tar") == before
+    shard_manifest(few, tmp_path / "two", store=url, megabytes=30, again=True)
+    assert TroubledStore().cat_file("/bucket/shards/shard-000000.tar") != before
+
+
 def test_the_command(manifest, tmp_path, monkeypatch, capsys):
     manifest.write(tmp_path / "manifest.tsv")
 

@@ -1,7 +1,7 @@
 """A system's scores on a trial list, what they are worth, and all that they depend on."""
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ from contravox.scoring.scorer import Comparison, Scorer, ScoringSettings
 from contravox.scoring.trial_columns import SCORE, Quality, trial_columns
 from contravox.settings import Settings
 from contravox.trial_set import TrialSet
-from contravox.writing import json_text, write_text
+from contravox.writing import atomic_path, json_text
 
 Stage = Callable[[str], AbstractContextManager[Callable[..., None]]]
 """What shows how far a stage of the work has come, such as ``progress.progress_bar``."""
@@ -92,19 +92,21 @@ class Evaluation:
         return {**metrics_of(self.result), "protocol": self.protocol}
 
     def write(self, folder: Path) -> None:
-        """Write ``scores.tsv``, ``metrics.json`` and ``report.html``. Raises OutputError."""
+        """Write ``FILES``, all of them or, where anything goes wrong, none. Raises OutputError."""
         result, trial_set = self.result, self.trial_set
         if self.embeddings is not None:
             speakers = trial_set.manifest.speakers_of(trial_set.utterances).fill_null("unknown")
             vectors = self.embeddings.vectors[self.embeddings.rows(trial_set.utterances)]
             result = replace(result, embedding_map=map_embeddings(vectors, speakers.to_list()))
-        write_scores(
-            folder / "scores.tsv", trial_set.trials, result.scores, result.log_likelihood_ratios
-        )
-        write_text(folder / "metrics.json", json_text(self.metrics) + "\n")
         notes = {name: str(value) for name, value in self.protocol.items() if value is not None}
         title = f"{result.name} on {trial_set.name}"
-        write_report(folder / "report.html", title, [result], notes, trial_set)
+        with ExitStack() as stack:
+            scores, metrics, page = (
+                stack.enter_context(atomic_path(folder / name)) for name in FILES
+            )
+            write_scores(scores, trial_set.trials, result.scores, result.log_likelihood_ratios)
+            metrics.write_text(json_text(self.metrics) + "\n", encoding="utf-8")
+            write_report(page, title, [result], notes, trial_set)
 
 
 def evaluate(

@@ -26,7 +26,7 @@ from contravox.errors import AudioError, ManifestError, StorageError
 from contravox.flac import sixteen_bits
 from contravox.manifest import Manifest
 from contravox.shard_index import INDEX, ShardIndex, source_state
-from contravox.storage import check_store, upload
+from contravox.storage import check_store, stored_size, upload
 from contravox.threads import map_in_threads
 from contravox.writing import atomic_path, write_text
 
@@ -91,7 +91,7 @@ def shard_manifest(
         progress(done, len(plan))
 
     for number, utterances in enumerate(shards):
-        name = f"shard-{number:06}"
+        name = _name(number)
         tar = folder / f"{name}.tar"
         place = f"{store}/{tar.name}" if store else tar.name
         index = ShardIndex(folder / f"{name}.tsv", place if store else str(tar), utterances)
@@ -107,6 +107,11 @@ def shard_manifest(
             progress(done, len(plan))
         indices.append(rows.with_columns(pl.lit(place).alias("tar")))
     return _write_tables(manifest, pl.concat(indices), folder, len(shards))
+
+
+def _name(number: int) -> str:
+    """Of a shard, without an ending."""
+    return f"shard-{number:06}"
 
 
 def _plan(manifest: Manifest, megabytes: int) -> pl.DataFrame:
@@ -136,6 +141,11 @@ def _claim(folder: Path, plan: pl.DataFrame, store: str | None, again: bool) -> 
         return
     elif (folder / "manifest.tsv").exists():
         raise StorageError(f"{folder}: holds another manifest: choose another --output")
+    elif store and stored_size(f"{store}/{_name(0)}.tar") is not None:
+        raise StorageError(
+            f"{store}: holds shards that {folder} does not know of, and whoever reads them would "
+            "read others: choose another --store, or pass --force to replace them"
+        )
     write_text(plan_file, f"{digest.hexdigest()}\n")
 
 

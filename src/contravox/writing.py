@@ -47,8 +47,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
         # Some file systems cannot, and keep the order by themselves.
         with suppress(OSError):
             _sync(file.parent)
-    except OSError as error:
-        raise unwritable(path, error) from error
+    except (OSError, OutputError) as error:
+        cause = error.__cause__ if isinstance(error, OutputError) else error
+        if not isinstance(cause, OSError):
+            raise
+        raise unwritable(path, cause) from cause
     finally:
         # An unwritable folder may refuse even this; the error above already says so.
         with suppress(OSError):
