@@ -1,0 +1,98 @@
+"""What batch normalisation gives away where a chunk of a batch holds whole speakers.
+
+    python benchmarks/row_order.py RUN [KEY=VALUE ...] [--batches 20] [--chunks 8 16 32]
+
+RUN is the folder of a training, whose checkpoint is the model. Its losses are computed on the same
+batches, each in chunks of rows in the order of speakers, and of rows as the sampler orders them. A
+KEY=VALUE changes its recipe, such as sampler.utterances=4.
+"""
+
+import argparse
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+
+import torch
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from contravox.data.batch import Batch
+from contravox.data.dataset import collate
+from contravox.training.checkpoint import NAME as CHECKPOINT
+from contravox.training.corpus import TrainingCorpus
+from contravox.training.recipe import Recipe
+from contravox.training.system import System
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("overrides", nargs="*")
+    parser.add_argument("--batches", type=int, default=20)
+    parser.add_argument("--chunks", type=int, nargs="+", default=[8, 16, 32])
+    arguments = parser.parse_args()
+    recipe = Recipe.read(arguments.run / "recipe.yaml", arguments.overrides)
+    corpus = TrainingCorpus.read(recipe)
+    system = System(recipe, corpus.classes)
+    state = torch.load(arguments.run / CHECKPOINT, map_location="cpu", weights_only=True)
+    system.load_state_dict(state["system"])
+    system.train()
+    requests = [batch for epoch in range(100) for batch in corpus.sampler.batches(epoch)]
+    batches = [
+        collate([corpus.dataset[request] for request in batch]).to(torch.device("cpu"))
+        for batch in requests[: arguments.batches]
+    ]
+    found = losses_by_order(system, batches, arguments.chunks)
+    Console().print(table_of(found, recipe.sampler.batch_size))
+
+
+def losses_by_order(
+    system: System, batches: Sequence[Batch], chunks: Sequence[int]
+) -> dict[int, dict[str, list[tuple[float, float]]]]:
+    """By the size of a chunk and the loss: of rows in the order of speakers, and as they come."""
+    found: dict[int, dict[str, list[tuple[float, float]]]] = {}
+    for size in (*chunks, len(batches[0].labels)):
+        system.chunk_size = size
+        found[size] = defaultdict(list)
+        for batch in batches:
+            by_speaker = batch.labels.argsort(stable=True)
+            ordered, random = (
+                losses_of(system, each) for each in (batch_of(batch, by_speaker), batch)
+            )
+            for name in random:
+                found[size][name].append((ordered[name], random[name]))
+    return found
+
+
+def batch_of(batch: Batch, rows: Tensor) -> Batch:
+    return Batch(*(tensor[rows] for tensor in batch))
+
+
+def losses_of(system: System, batch: Batch) -> dict[str, float]:
+    return {name: loss.item() for name, loss in system(batch).losses.items()}
+
+
+def table_of(found: dict[int, dict[str, list[tuple[float, float]]]], batch_size: int) -> Table:
+    table = Table(box=SIMPLE_HEAD, title=f"{batch_size} segments")
+    for column in ("Chunk", "Loss", "Whole speakers", "Random", "Difference"):
+        table.add_column(column, justify="left" if column == "Loss" else "right")
+    for size, losses in found.items():
+        for name, pairs in losses.items():
+            ordered, random = zip(*pairs, strict=True)
+            difference = [one - other for one, other in pairs]
+            deviation = stdev(difference) if len(pairs) > 1 else 0.0
+            table.add_row(
+                str(size),
+                name,
+                f"{fmean(ordered):.3f}",
+                f"{fmean(random):.3f}",
+                f"{fmean(difference):+.3f} ± {deviation:.3f}",
+            )
+    return table
+
+
+if __name__ == "__main__":
+    main()
