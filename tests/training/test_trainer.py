@@ -195,9 +195,13 @@ class _StopError(Exception):
     pass
 
 
-@pytest.mark.parametrize("stop_at", [3, 4, 5])
-def test_resuming_gives_the_weights_of_an_uninterrupted_run(make_recipe, tmp_path, stop_at):
+@pytest.mark.parametrize(("stop_at", "normalise"), [(3, "none"), (4, "initial_loss"), (5, "norm")])
+def test_resuming_gives_the_weights_of_an_uninterrupted_run(
+    make_recipe, tmp_path, stop_at, normalise
+):
     recipe = make_recipe(checkpoint_steps=1, epochs=3)
+    balance = recipe.balance.model_copy(update={"normalise": normalise})
+    recipe = recipe.model_copy(update={"balance": balance})
     Trainer(recipe, tmp_path / "whole").fit()
 
     def stop(done, total, text):
