@@ -266,6 +266,8 @@ def test_a_training_is_resumed_or_by_force_begun_anew(run, work):
         (EMBED, f"{MODEL}/e.npz", "cannot be written"),
         (EMBED, "n" * 300 + ".npz", "cannot be written (file name too long)"),
         (EMBED, "gone.npz", "not a regular file"),
+        (EMBED, os.fsdecode(b"\xff.npz"), "is not UTF-8"),
+        (EVALUATE, os.fsdecode(b"\xff"), "is not UTF-8"),
         (CALIBRATE, "c.npz", "would be of the kind .safetensors"),
         (EVALUATE, MODEL, "is not a folder"),
         (EVALUATE, "/dev/full", "is not a folder"),

@@ -126,10 +126,15 @@ def fingerprint(value: Path | str) -> str:
 
 
 def _is_there(path: Path) -> bool:
+    """Whether there is something. Raises OutputError where there can be nothing of that name."""
     try:
+        os.fspath(path).encode()
         os.stat(path)
     except FileNotFoundError:
         return False
+    except UnicodeEncodeError as error:
+        # Not all that write tables take it.
+        raise OutputError(f"{path}: is not UTF-8: choose another --output") from error
     except OSError as error:
         raise unwritable(path, error) from error
     return True

@@ -1,6 +1,7 @@
 """Asked to stop between two steps, never in the middle of one."""
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -59,7 +60,11 @@ def deferred_interrupt() -> Iterator[Interrupt]:
 
 
 def ignore_interrupts(worker: int) -> None:
-    """For reading processes: signals reach them too, but the trainer is who ends them."""
+    """For reading processes: signals reach them too, but the trainer is who ends them.
+
+    What they have to say the trainer raises; their threads print nothing once it is gone.
+    """
+    sys.excepthook = lambda *_: None
     for number in (signal.SIGINT, *STOPPING):
         signal.signal(number, signal.SIG_IGN)
 

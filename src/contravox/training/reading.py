@@ -12,7 +12,7 @@ from contravox.data.batch import Batch
 from contravox.data.dataset import Segment, SegmentDataset, Unreadable, collate
 from contravox.data.sampling import SegmentRequest
 from contravox.data.unmixed_batch import UnmixedBatch
-from contravox.errors import ContravoxError
+from contravox.errors import ContravoxError, TrainingError
 from contravox.training.interrupt import ignore_interrupts
 from contravox.training.left_out import LeftOut
 from contravox.training.processes import errors_of_any, share_of, union_of
@@ -87,6 +87,23 @@ def _plain_worker_errors() -> Iterator[None]:
         if "Traceback" not in str(error):
             raise
         raise type(error)(str(error).strip().splitlines()[-1].partition(": ")[2]) from None
+
+
+@contextmanager
+def readers_that_live() -> Iterator[None]:
+    """Say what helps where the system ended a process that reads, at whatever line that is found.
+
+    Raises TrainingError.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error) or "Traceback" in str(error):
+            raise
+        raise TrainingError(
+            "a process that reads was killed, as systems do where memory ends: set data.workers "
+            "lower, and go on with --resume"
+        ) from error
 
 
 class _Requests(torch.utils.data.Sampler[list[SegmentRequest]]):

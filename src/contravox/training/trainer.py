@@ -37,7 +37,7 @@ from contravox.training.processes import (
     mean_of,
     random_states,
 )
-from contravox.training.reading import read_batches
+from contravox.training.reading import read_batches, readers_that_live
 from contravox.training.recipe import Recipe
 from contravox.training.shares import EVERY, ShareWatch
 from contravox.training.shipped import RECIPE
@@ -166,7 +166,7 @@ class Trainer:
                     write_text(self.folder / RECIPE, self.recipe.to_yaml())
                     write_recordings(self.folder, self.heritage.recordings)
                     log = TrainingLog(self.folder, first_step=self.progress.step)
-            with closing(log), deferred_interrupt() as interrupt:
+            with readers_that_live(), closing(log), deferred_interrupt() as interrupt:
                 self._train(log, interrupt)
         with errors_of_any(self.fabric):
             return Model.load(self.folder / MODEL)
