@@ -1,5 +1,6 @@
 """How good a model is on the trials that choose the best epoch and set its threshold."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -7,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from contravox.embedding import embed_manifest
+from contravox.embedding import embed_readable
 from contravox.embeddings import Embeddings
-from contravox.errors import RecipeError
+from contravox.errors import AudioError, RecipeError, TrainingWarning
 from contravox.metrics.error_rates import equal_error_rate
 from contravox.model import Model
 from contravox.scoring.scorer import Comparison, Scorer, ScoringSettings
@@ -54,14 +55,27 @@ def read_validation(lists: Sequence[Path], manifests: Sequence[Path]) -> dict[st
     return dict(zip(names, sets, strict=True))
 
 
-def validate(model: Model, lists: Mapping[str, TrialSet]) -> Validation:
+def validate(
+    model: Model, lists: Mapping[str, TrialSet], *, unreadable_share: float = 0.0
+) -> Validation:
     """Measure a model on lists of trials, each by its name.
 
-    Raises AudioError, MetricError.
+    unreadable_share: of a list's utterances that may be unreadable; it is then without their
+    trials, the same ones whenever it is measured.
+
+    Raises AudioError, MetricError; TrialsError where no trial is left. Warns with TrainingWarning
+    of what cannot be read.
     """
     scored = {}
     for name, each in lists.items():
-        embeddings = embed_manifest(model, each.manifest)
+        embeddings, unreadable = embed_readable(model, each.manifest)
+        if unreadable:
+            reason = next(iter(unreadable.values()))
+            if len(unreadable) > unreadable_share * len(each.manifest):
+                raise AudioError(reason)
+            text = f"{name}: validated without {len(unreadable):,} utterances: {reason}"
+            warnings.warn(text, TrainingWarning, stacklevel=2)
+            each = each.without(unreadable)
         scores = score_trials(embeddings, each, model.settings.comparison)
         scored[name] = scores, each.trials.targets
     measured = {name: equal_error_rate(*each) for name, each in scored.items()}

@@ -34,6 +34,9 @@ def test_what_is_left_out_is_listed_and_said_once(tmp_path):
     assert len(found) == 1
     assert np.flatnonzero(found.gone).tolist() == [3, 23]
     again = left_out(tmp_path, known=map(Unreadable._make, found.entries))
+    (tmp_path / "unreadable.tsv").unlink()
+    again.write()
+    assert pl.read_csv(tmp_path / "unreadable.tsv", separator="\t").equals(table)
     assert again.found == found.found
     assert np.array_equal(again.gone, found.gone)
     with warnings.catch_warnings():

@@ -11,6 +11,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
 
 from contravox.errors import (
+    AudioError,
     CheckpointError,
     ManifestError,
     ModelError,
@@ -561,6 +562,27 @@ def test_resuming_leaves_out_what_an_uninterrupted_run_does(damaged, tmp_path, s
         for name in ("whole", "cut")
     ]
     assert lists[0] == lists[1]
+
+
+def test_validation_is_without_what_cannot_be_read(make_recipe, corpus, tmp_path):
+    path = corpus / "validation" / "manifest.tsv"
+    table = pl.read_csv(path, separator="\t", infer_schema=False)
+    lost = pl.col("utterance") == table["utterance"][4]
+    table.with_columns(path=pl.when(lost).then(pl.lit("absent.wav")).otherwise("path")).write_csv(
+        tmp_path / "m.tsv", separator="\t"
+    )
+    recipe = make_recipe(epochs=1)
+    data = recipe.data.model_copy(
+        update={"validation_manifest": (tmp_path / "m.tsv",), "unreadable_share": 0.2}
+    )
+    trainer = Trainer(recipe.model_copy(update={"data": data}), tmp_path / "run")
+    with pytest.warns(TrainingWarning, match="validated without 1 utterances: .*absent"):
+        model = trainer.fit()
+    [(name, trials)] = trainer.validation.items()
+    rest = {name: trials.without([table["utterance"][4]])}
+    assert trainer.progress.best_rate == validate(model, rest).rate
+    with pytest.raises(AudioError, match=r"absent\.wav: no such file"):
+        validate(model, trainer.validation)
 
 
 def test_a_log_cut_short_is_read_up_to_there(tmp_path):

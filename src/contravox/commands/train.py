@@ -52,7 +52,8 @@ def train(
             if run is None:
                 raise RecipeError(f"--cooldown: {recipe} is no folder of a run: name the run's")
             settings = [*cooldown_settings(run, cooldown), *settings]
-            folder = output or run.resolve().with_name(f"{run.resolve().name}_cooldown")
+            named = run if run.name.strip(".") else run.resolve()
+            folder = output or named.with_name(f"{named.name}_cooldown")
         read = Recipe.read(recipe, settings)
         if dry_run:
             _dry_run(read, as_json)

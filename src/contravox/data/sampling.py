@@ -94,7 +94,8 @@ class Sampler:
         if isinstance(settings, SpeakersUtterancesSettings):
             self._check("speakers", settings.speakers, len(np.unique(labels[groups])))
         else:
-            self._check("utterances", settings.utterances, len(np.unique(groups)))
+            different = len(groups) if self.shares is None else len(np.unique(groups))
+            self._check("utterances", settings.utterances, different)
 
     @staticmethod
     def _check(key: str, wanted: int, held: int) -> None:

@@ -67,8 +67,7 @@ class LeftOut:
         reason = self._add(found)
         if len(self.found) == before:
             return
-        if self.writes:
-            self._write()
+        self.write()
         if len(self) > self.share * len(self.names):
             raise TrainingError(
                 f"{reason}: {len(self):,} of {len(self.names):,} utterances cannot be read"
@@ -91,7 +90,10 @@ class LeftOut:
                 self.gone[each.utterance :: len(self.names)] = True
         return reason
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Name what was found in ``unreadable.tsv``, where there is any. Raises OutputError."""
+        if not self.found or not self.writes:
+            return
         rows = [
             ("(noise)" if row is None else self.names[row], *rest) for row, *rest in self.entries
         ]

@@ -165,6 +165,7 @@ class Trainer:
                 if leads():
                     write_text(self.folder / RECIPE, self.recipe.to_yaml())
                     write_recordings(self.folder, self.heritage.recordings)
+                    self.left_out.write()
                     log = TrainingLog(self.folder, first_step=self.progress.step)
             with readers_that_live(), closing(log), deferred_interrupt() as interrupt:
                 self._train(log, interrupt)
@@ -327,7 +328,8 @@ class Trainer:
         step, result = self.progress.step, Validation(0.0, 0.0, {})
         with errors_of_any(self.fabric):
             if leads():
-                result = validate(model, self.validation)
+                share = self.recipe.data.unreadable_share
+                result = validate(model, self.validation, unreadable_share=share)
         rate, threshold, rates = self.fabric.broadcast(result)
         entry = {"validation": {"equal_error_rate": rate, "threshold": threshold}}
         if len(rates) > 1:
