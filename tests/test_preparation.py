@@ -79,7 +79,7 @@ def test_an_unlabelled_tree(tone_corpus, tmp_path):
 def test_names_of_corpora_are_those_of_the_command_line():
     from contravox.commands.prepare import Corpus
 
-    assert list(CORPORA) == [corpus.value for corpus in Corpus]
+    assert [*CORPORA, "trials"] == [corpus.value for corpus in Corpus]
 
 
 def test_paths_with_spaces_quotes_and_other_alphabets(tone_corpus, tmp_path):

@@ -1,8 +1,9 @@
 """``contravox prepare``."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -84,21 +85,38 @@ def prepare(
     as_json: Json = False,
 ) -> None:
     """Turn a corpus into manifests and trial lists."""
-    of_corpora = split or hold_out or join_shorter or drop_missing
     if corpus is Corpus.trials:
-        if of_corpora:
+        if split or hold_out or join_shorter or drop_missing:
             raise ManifestError(
                 "--split, --hold-out, --join-shorter and --drop-missing are of corpora, not of "
                 "trials: leave them out"
             )
-        across = across_corpora
-        prepare_trials(places, output, across, most or MOST_TRIALS, seed, force, as_json)
+        most = most or MOST_TRIALS
+        prepare_trials(places, output, across_corpora, most, seed, force, as_json)
         return
     if across_corpora or most is not None:
         raise ManifestError("--most and --across-corpora are of `prepare trials`: leave them out")
     if len(places) > 1:
         raise ManifestError(f"{corpus.value}: takes one folder, and {len(places)} are given")
-    [folder] = places
+    options = {
+        "split": split,
+        "hold_out": hold_out,
+        "join_shorter": join_shorter,
+        "drop_missing": drop_missing,
+        "seed": seed,
+    }
+    _prepare(corpus, places[0], output, options, force, as_json)
+
+
+def _prepare(
+    corpus: Corpus,
+    folder: Path,
+    output: Path,
+    options: Mapping[str, Any],
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Prepare a corpus; options: of ``prepare_corpus``."""
     from contravox.outputs import claimed_folder
     from contravox.preparation import prepare_corpus, prepared_files
     from contravox.progress import progress_bar
@@ -120,11 +138,7 @@ def prepare(
             corpus.value,
             folder,
             output,
-            split=split,
-            hold_out=hold_out,
-            join_shorter=join_shorter,
-            drop_missing=drop_missing,
-            seed=seed,
+            **options,
             progress=report,
             note=warnings.append,
         )
