@@ -1,6 +1,8 @@
 """Small corpora of generated audio, and the folder of real speech."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import hypothesis
@@ -8,6 +10,17 @@ import pytest
 import soundfile
 
 from tones import tone
+
+HOLD = """
+import os, sys
+from pathlib import Path
+from contravox.lock import locked
+with locked(Path(sys.argv[1])):
+    # A process forked from it, such as one that reads audio, outlives it and holds nothing.
+    if os.fork():
+        print(os.getpid(), flush=True)
+    sys.stdin.read()
+"""
 
 # The same examples every time: what is found by chance is found by a longer run, and made a test.
 # A busy machine is no failure.
@@ -25,6 +38,25 @@ def _no_waiting_for_the_disk(request, monkeypatch):
     """Files of tests need not outlast a loss of power; those of writing say what is asked for."""
     if request.module.__name__ != "test_writing":
         monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+@pytest.fixture
+def hold():
+    """Let another process hold a place."""
+    started = []
+
+    def start(path):
+        command = [sys.executable, "-c", HOLD, str(path)]
+        process = subprocess.Popen(command, stdin=-1, stdout=-1, text=True)
+        started.append(process)
+        assert process.stdout.readline().strip() == str(process.pid)
+        return process
+
+    yield start
+    for process in started:
+        process.stdin.close()
+        process.stdout.close()
+        process.wait(10)
 
 
 @pytest.fixture(scope="session")

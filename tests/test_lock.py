@@ -1,42 +1,10 @@
 import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
 from contravox.errors import OutputError
 from contravox.lock import locked
-
-HOLD = """
-import os, sys
-from pathlib import Path
-from contravox.lock import locked
-with locked(Path(sys.argv[1])):
-    # A process forked from it, such as one that reads audio, outlives it and holds nothing.
-    if os.fork():
-        print(os.getpid(), flush=True)
-    sys.stdin.read()
-"""
-
-
-@pytest.fixture
-def hold():
-    """Let another process hold a place."""
-    started = []
-
-    def start(path):
-        command = [sys.executable, "-c", HOLD, str(path)]
-        process = subprocess.Popen(command, stdin=-1, stdout=-1, text=True)
-        started.append(process)
-        assert process.stdout.readline().strip() == str(process.pid)
-        return process
-
-    yield start
-    for process in started:
-        process.stdin.close()
-        process.stdout.close()
-        process.wait(10)
 
 
 @pytest.mark.parametrize("name", ["folder", "file.npz", "n" * 250])

@@ -300,6 +300,32 @@ def test_an_output_that_cannot_be_is_refused_before_the_work(
     )
 
 
+@pytest.mark.parametrize(
+    ("command", "output", "held"),
+    [
+        (EMBED, "e.npz", "e.npz"),
+        (CALIBRATE, "c.safetensors", "c.safetensors"),
+        (EVALUATE, "out", "out"),
+        (("score", "corpus/test", "none.npz"), "out", "out"),
+        (("prepare", "table", "corpus/manifest.tsv"), "out", "out"),
+        (("prepare", "trials", "corpus/manifest.tsv"), "out", "out"),
+        (("shard", "corpus/manifest.tsv"), "out", "out"),
+        (("convert", "corpus"), "out", "out"),
+        (TRAIN, "out", "out"),
+        (("sweep", "sweep.yaml"), "out", "out"),
+        (("demo", "--corpus", "corpus"), "out", "out/corpus-seed0"),
+    ],
+)
+def test_one_run_at_a_time_writes_to_a_place(run, work, hold, command, output, held):
+    if "." not in held:
+        Path(held).mkdir(parents=True)
+    process = hold(work / held)
+    for force in ((), ("--force",)):
+        line = run(*command, "-o", output, *force)
+        assert f"{held}: process {process.pid} on " in line
+        assert " is writing it: wait for that, or choose another --output" in line
+
+
 def test_a_command_that_fails_leaves_no_folder_behind(run, work):
     assert run("prepare", "table", "none.tsv", "-o", "a/b/c") is not None
     assert run("evaluate", MODEL, "none.tsv", "-o", "a/b") is not None

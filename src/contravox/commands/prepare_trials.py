@@ -29,7 +29,7 @@ def prepare_trials(
     from contravox.trial_set import TrialSet
 
     made_from = {f"manifest {number}": path for number, path in enumerate(manifests)}
-    files = ("trials.tsv", "manifest.tsv")
+    files = ("trials.tsv", "manifest.tsv", "protocol.json")
     with claimed_folder(
         output, "prepare", files, inputs=manifests, made_from=made_from, force=force
     ):
