@@ -47,3 +47,10 @@ def test_official_lists_are_found_by_name(tmp_path):
         find_protocol("voxceleb-o", tmp_path)
     with pytest.raises(TrialsError, match="there are voxceleb1-e, voxceleb1-o"):
         find_protocol("xyz", tmp_path)
+
+
+def test_several_lists_of_a_name_are_refused(tmp_path):
+    for corpus in "ab":
+        Protocol("x").write(tmp_path / corpus / "x")
+    with pytest.raises(TrialsError, match=r"^x: there are several .*, a/x, b/x: give the folder"):
+        find_protocol("x", tmp_path)

@@ -15,17 +15,28 @@ FILE = "protocol.json"
 
 
 def find_protocol(name: str, corpora: Path) -> Path:
-    """The folder of a protocol below that of the prepared corpora. Raises TrialsError."""
-    found = {path.parent.name: path.parent for path in sorted(corpora.glob(f"**/{FILE}"))}
-    if name in found:
-        return found[name]
+    """The folder of a protocol below that of the prepared corpora.
+
+    Raises TrialsError where there is none of the name, or are several.
+    """
+    folders = sorted(path.parent for path in corpora.glob(f"**/{FILE}"))
+    named = [folder for folder in folders if folder.name == name]
+    if len(named) == 1:
+        return named[0]
+    if named:
+        places = few([folder.relative_to(corpora) for folder in named])
+        raise TrialsError(
+            f"{name}: there are several such lists below {corpora}, {places}: give the folder of "
+            "one in place of --protocol"
+        )
+    found = list(dict.fromkeys(folder.name for folder in folders))
     if not found:
         raise TrialsError(
             f"{corpora}: holds no official trial list: make it with `contravox prepare CORPUS DIR "
             f"-o {corpora}/CORPUS`, or say where they are by --corpora"
         )
     near = difflib.get_close_matches(name, found, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {few(list(found))}"
+    hint = f"did you mean {near[0]}?" if near else f"there are {few(found)}"
     raise TrialsError(f"{name}: no such list below {corpora}: {hint}")
 
 
