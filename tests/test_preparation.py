@@ -96,11 +96,11 @@ def test_paths_with_spaces_quotes_and_other_alphabets(tone_corpus, tmp_path):
 
 
 def test_folders_that_look_the_same_are_one_speaker_and_told(tone_corpus, tmp_path):
-    wav = next(tone_corpus.rglob("*.wav")).read_bytes()
+    wavs = sorted(tone_corpus.rglob("*.wav"))
     for number, name in enumerate(["Zo\u00eb", "Zoe\u0308", "ZO\u00cb", "ann"]):
         path = tmp_path / "in" / name / f"{number}.wav"
         path.parent.mkdir(parents=True)
-        path.write_bytes(wav)
+        path.write_bytes(wavs[number].read_bytes())
     notes = []
     counts = prepare_corpus("folder", tmp_path / "in", tmp_path / "out", note=notes.append)
     assert counts["corpus"]["speakers"] == 3
@@ -168,3 +168,16 @@ def test_counts_are_printed_beside_the_releases(tone_corpus, tmp_path, monkeypat
     printed = json.loads(capsys.readouterr().out)
     assert printed["kind noise"]["utterances in release"] == 930
     assert len(printed["warnings"]) == 1
+
+
+def test_a_recording_under_two_speakers_is_said(tone_corpus, tmp_path):
+    wavs = sorted(tone_corpus.rglob("*.wav"))
+    for name, wav in {"a/1": wavs[0], "a/2": wavs[1], "b/1": wavs[7], "b/2": wavs[0]}.items():
+        path = tmp_path / "in" / f"{name}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(wav.read_bytes())
+    notes = []
+    prepare_corpus("folder", tmp_path / "in", tmp_path / "out", note=notes.append)
+    [note] = notes
+    assert "2 utterances are the same recordings under several speakers" in note
+    assert "such as a/1.wav, b/2.wav" in note

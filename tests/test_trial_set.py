@@ -193,3 +193,16 @@ def test_a_list_that_flatters_is_told(tmp_path, recwarn):
     TrialSet.of(trials(*MODELS), manifest(), Protocol("list"), enrolments(*BEHIND)).write(tmp_path)
     TrialSet.read(tmp_path)
     assert not [each for each in recwarn if each.category is TrialsWarning]
+
+
+def test_a_recording_under_two_speakers_is_told_to_spoil(tmp_path):
+    """It is no trial that flatters: whatever the system, it is an error."""
+    copies = manifest().table.with_columns(
+        path=pl.when(pl.col("utterance") == "s1/u0")
+        .then(pl.lit("/audio/s0/u0.wav"))
+        .otherwise("path")
+    )
+    rows = (*PAIRS, ("s0/u0", "s1/u0", False))
+    TrialSet.of(trials(*rows), Manifest(copies), Protocol("list")).write(tmp_path)
+    with pytest.warns(TrialsWarning, match=r"1 of 3 trials .* as of two people, so they spoil"):
+        TrialSet.read(tmp_path)

@@ -25,7 +25,7 @@ from contravox.corpora.table import TABLE
 from contravox.corpora.voices_from_a_distance import VOICES
 from contravox.corpora.voxceleb1 import VOXCELEB1
 from contravox.corpora.voxceleb2 import VOXCELEB2
-from contravox.errors import ManifestError, brief
+from contravox.errors import ManifestError, brief, few
 from contravox.journal import Journal
 from contravox.manifest import Manifest
 from contravox.trial_making import make_trials
@@ -125,6 +125,7 @@ def prepare_corpus(
     counts = {"corpus": {**_counts(manifest), "files skipped": len(skipped)}}
     counts |= _subsets(known, manifest, folder, note)
     _tell_names_alike(manifest, folder, note)
+    _tell_shared_recordings(manifest, folder, note)
 
     # Everything is made before anything is written, so that an error leaves no half of it behind.
     sets = list(
@@ -187,6 +188,23 @@ def _subsets(
         whole = f"; not all of {packed[0]} may be unpacked" if packed else ""
         note(f"{folder}: not the whole release: {', '.join(differ)}{whole}")
     return counts
+
+
+def _tell_shared_recordings(manifest: Manifest, folder: Path, note: Callable[[str], None]) -> None:
+    """Say which recordings are there under several speakers, one of whom is wrong."""
+    if "digest" not in manifest.table.columns:
+        return
+    rows = manifest.table.select(
+        "utterance", "digest", "start", "duration", speaker=manifest.identities
+    ).drop_nulls()
+    several = pl.col("speaker").n_unique().over("digest", "start", "duration") > 1
+    shared = rows.filter(several).sort("digest", "utterance")
+    if len(shared):
+        note(
+            f"{folder}: {len(shared):,} utterances are the same recordings under several speakers, "
+            f"such as {few(shared['utterance'][:2].to_list())}: leave the wrong ones out, or their "
+            "trials spoil the error rates"
+        )
 
 
 def _tell_names_alike(manifest: Manifest, folder: Path, note: Callable[[str], None]) -> None:

@@ -122,6 +122,15 @@ class TrialSet:
         return cls._of_file(path, trials, Manifest.of_names(names.unique().sort()))
 
     @classmethod
+    def read_known(
+        cls, path: Path, manifest: Path | None = None, *, target: TargetPlace | None = None
+    ) -> "TrialSet":
+        """Read with the manifest given or beside the list; alone where there is none."""
+        if manifest is not None or (list_file(path).parent / "manifest.tsv").is_file():
+            return cls.read(path, manifest, target=target)
+        return cls.read_alone(path, target=target)
+
+    @classmethod
     def _of_file(cls, path: Path, trials: Trials, manifest: Manifest) -> "TrialSet":
         beside = path.parent / "enrolments.tsv"
         trial_set = cls.of(
@@ -130,13 +139,19 @@ class TrialSet:
             Protocol.read(path.parent) or Protocol(str(path)),
             Enrolments.read(beside) if beside.is_file() else None,
         )
-        if trial_set.heard_twice:
-            warnings.warn(
-                f"{path}: {trial_set.heard_twice:,} of {len(trials):,} trials compare a recording "
-                "with itself, or with an enrolment that holds it: they flatter the error rates",
-                TrialsWarning,
-                stacklevel=3,
-            )
+        itself = trial_set.of_itself
+        for target, effect in (
+            (True, "they flatter the error rates"),
+            (False, "as of two people, so they spoil the error rates: mend who speaks in it"),
+        ):
+            count = int((itself & (trials.table["target"] == target)).sum())
+            if count:
+                warnings.warn(
+                    f"{path}: {count:,} of {len(trials):,} trials compare a recording with itself, "
+                    f"or with an enrolment that holds it: {effect}",
+                    TrialsWarning,
+                    stacklevel=3,
+                )
         return trial_set
 
     def write(self, folder: Path) -> None:
@@ -167,18 +182,24 @@ class TrialSet:
         """(k,) identity of each trial's test. Raises ManifestError where one is unknown."""
         return self._known(self._tested["speaker"], "test")
 
-    @cached_property
+    @property
     def heard_twice(self) -> int:
-        """How many trials have one recording on both sides, by whatever names.
+        """How many trials have one recording on both sides; see ``of_itself``."""
+        return int(self.of_itself.sum())
+
+    @cached_property
+    def of_itself(self) -> pl.Series:
+        """(k,) bool: whether a trial has one recording on both sides, by whatever names.
 
         Recordings are told apart by what of which file they are, and by their content where the
         manifest has digests.
         """
         if self.enrolments is None:
-            return int((self._enrolled["number"] == self._tested["number"]).sum())
+            return self._enrolled["number"] == self._tested["number"]
         behind = self.enrolments.table.join(self._utterances, on="utterance")
         tested = self.trials.table.select("enrolment", number=self._tested["number"])
-        return len(tested.join(behind, on=["enrolment", "number"], how="semi"))
+        rows = tested.with_row_index("row").join(behind, on=["enrolment", "number"], how="semi")
+        return pl.int_range(len(tested), eager=True).is_in(rows["row"].implode())
 
     @cached_property
     def listed_twice(self) -> int:
