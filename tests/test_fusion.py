@@ -1,9 +1,11 @@
+import json
+
 import numpy as np
 import polars as pl
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from contravox.errors import OverlapError, ScoringError
+from contravox.errors import OverlapError, ScoringError, TrialsWarning
 from contravox.fusion import fuse
 from contravox.manifest import Manifest
 from contravox.protocol import Protocol
@@ -64,3 +66,26 @@ def test_what_cannot_be_fused(lists, scored):
         fuse(files[1], files[0][:1], lists[1], lists[0])
     with pytest.raises(OverlapError, match="from s0 and from s0: 8 of its 8 speakers"):
         fuse(files[0], files[0], lists[0], lists[0])
+
+
+def test_systems_in_another_order_are_refused(lists, scored):
+    files, _ = scored
+    for of_list in files:
+        for place, folder in enumerate(of_list):
+            protocol = {"model": f"model{place}", "score": "cosine", "speakers": len(str(folder))}
+            (folder / "metrics.json").write_text(json.dumps({"protocol": protocol}))
+    fuse(files[1], files[0], lists[1], lists[0])
+    with pytest.raises(ScoringError, match=r"system1: scores of the system of .* the same order$"):
+        fuse(files[1], files[0][::-1], lists[1], lists[0])
+    with pytest.warns(TrialsWarning, match=r"system1: model is model1, but model0 in .*system0: "):
+        fuse(files[1][:1], files[0][1:], lists[1], lists[0])
+
+
+def test_lists_that_share_recordings_are_refused_without_digests(lists, scored):
+    files, _ = scored
+    nameless = [
+        TrialSet(each.trials, Manifest(each.manifest.table.drop("corpus")), each.protocol)
+        for each in lists
+    ]
+    with pytest.raises(OverlapError, match="32 of its 32 recordings are in both"):
+        fuse(files[0], files[0], nameless[0], nameless[0])

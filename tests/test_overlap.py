@@ -7,6 +7,7 @@ from contravox.overlap import (
     recording_digests,
     recordings_trained_on,
     refuse_overlap,
+    refuse_shared,
     speaker_digests,
     write_recordings,
 )
@@ -64,7 +65,8 @@ def test_a_speaker_is_the_same_in_every_unicode_form():
 
 
 def test_what_a_manifest_does_not_say_is_not_compared():
-    refuse(Manifest(TRAINING.table.drop("corpus", "digest")))
+    with pytest.warns(OverlapWarning, match="^list: not known whether its speakers or recordings"):
+        refuse(Manifest(TRAINING.table.drop("corpus", "digest")))
     refuse(TRAINING, training=Manifest(TRAINING.table.drop("corpus", "digest")))
     unknown = TRAINING.table.with_columns(
         corpus=pl.lit(None, dtype=pl.String), digest=pl.lit(None, dtype=pl.String)
@@ -98,3 +100,24 @@ def test_digests_of_a_part_of_the_file_refuse_nothing_and_are_told():
 def test_digests_that_can_be_compared_warn_of_nothing(recwarn):
     refuse(manifest("b", ["1"], ["x"]), training=manifest("a", ["1"], ["y"]))
     assert not recwarn
+
+
+def bare(*paths):
+    rows = [(f"u{p}", "1", None, p, 0.0, 1.0, 16_000) for p in paths]
+    return Manifest(pl.DataFrame(rows, schema=COLUMNS, orient="row"))
+
+
+def test_recordings_without_digests_are_known_by_their_places():
+    with pytest.raises(OverlapError, match=r"^a and b: 1 of its 2 recordings .* 'u/y', .* say so$"):
+        refuse_shared(bare("/x", "/y"), bare("/y", "/z"), "a and b", "say so")
+    part = bare("/y").table.with_columns(start=2.0)
+    with pytest.warns(OverlapWarning, match="^a and b: not known"):
+        refuse_shared(bare("/x", "/y"), Manifest(part), "a and b", "say so")
+
+
+def test_where_a_name_is_one_recording_names_are_compared():
+    other = Manifest(bare("/z").table.with_columns(utterance=pl.lit("u/y")))
+    with pytest.raises(OverlapError, match="'u/y'"):
+        refuse_shared(bare("/x", "/y"), other, "a and b", "say so", by_name=True)
+    with pytest.warns(OverlapWarning):
+        refuse_shared(bare("/x", "/y"), other, "a and b", "say so")

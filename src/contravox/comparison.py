@@ -1,6 +1,5 @@
 """Two systems' scores of the same trials, brought side by side and compared."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,10 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from contravox.errors import TrialsError, brief
+from contravox.errors import brief
 from contravox.measurement import P_TARGETS
 from contravox.metrics.paired_bootstrap import Difference, paired_bootstrap
-from contravox.score_files import aligned_scores, score_file
+from contravox.score_files import aligned_scores, protocol_beside, score_file
 from contravox.trial_list import TargetPlace
 from contravox.trial_set import TrialSet
 
@@ -87,26 +86,8 @@ def compare(
         speakers=pl.concat([pl.Series(enrolment), pl.Series(test)]).n_unique(),
         replicates=replicates,
         differences=differences,
-        unlike=_unlike(*(_protocol(path) for path in files)),
+        unlike=_unlike(*(protocol_beside(path) for path in files)),
     )
-
-
-def _protocol(scores: Path) -> dict[str, Any]:
-    """What ``contravox evaluate`` wrote beside the scores of how they came about, if it did.
-
-    Raises TrialsError where it is damaged: the systems might be unlike, and nobody told.
-    """
-    path = scores.parent / "metrics.json"
-    if not path.is_file():
-        return {}
-    try:
-        metrics = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise TrialsError(
-            f"{path}: is damaged ({brief(str(error))}): evaluate again, or remove it"
-        ) from error
-    protocol = metrics.get("protocol") if isinstance(metrics, dict) else None
-    return protocol if isinstance(protocol, dict) else {}
 
 
 def _unlike(first: dict[str, Any], second: dict[str, Any]) -> list[tuple[str, str, str]]:

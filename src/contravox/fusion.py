@@ -1,16 +1,18 @@
 """Several systems' scores of the same trials, fused to one log-likelihood ratio."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contravox.errors import ScoringError
+from contravox.errors import ScoringError, TrialsWarning, brief
 from contravox.evaluation import Evaluation, Stage, protocol_of, silently
 from contravox.measurement import measure
-from contravox.overlap import recording_digests, refuse_overlap, speaker_digests
-from contravox.score_files import aligned_scores
+from contravox.overlap import refuse_shared
+from contravox.score_files import aligned_scores, protocol_beside, score_file
 from contravox.scoring.calibration import Calibration
 from contravox.scoring.scorer import ScoringSettings
 from contravox.trial_set import TrialSet
@@ -31,21 +33,22 @@ def fuse(
 
     Returns the evaluation of the fused scores, which are log-likelihood ratios, and the weights.
 
-    Raises ScoringError where the systems are not as many, OverlapError where the lists share
-    speakers, TrialsError, MetricError.
+    Raises ScoringError where the systems are not as many, or in another order, as far as
+    ``evaluate`` wrote which they are; OverlapError where the lists share speakers; TrialsError,
+    MetricError. Warns with TrialsWarning where a system is another on both lists.
     """
     if len(tests) != len(learning):
         raise ScoringError(
             f"{len(tests)} systems to fuse, but scores of {len(learning)} to learn on: give "
             "--learn-on for each, in the same order"
         )
-    refuse_overlap(
+    refuse_shared(
         trials.manifest,
+        learning_trials.manifest,
         f"{trials.name} and {learning_trials.name}",
-        speakers=speaker_digests(learning_trials.manifest),
-        recordings=recording_digests(learning_trials.manifest),
-        override="learn on another",
+        "learn on another",
     )
+    _check_systems(tests, learning)
     names = [f"system {number}" for number in range(1, len(tests) + 1)]
 
     def columns(files: Sequence[Path], of: TrialSet) -> dict[str, NDArray[np.float64]]:
@@ -70,3 +73,32 @@ def fuse(
         "calibration": f"learned on {learning_trials.name}",
     }
     return Evaluation(result, protocol, trials), learned
+
+
+SYSTEM = ("model", "embedding", "embeddings", "score", "normalisation")
+"""What of a protocol says which system made the scores."""
+
+
+def _check_systems(tests: Sequence[Path], learning: Sequence[Path]) -> None:
+    """Refuse systems in another order: each would be weighed as another."""
+    tested, learned = ([_system(path) for path in files] for files in (tests, learning))
+    for number, (own, other) in enumerate(zip(tested, learned, strict=True)):
+        if not own or not other or own == other:
+            continue
+        if other in tested:
+            raise ScoringError(
+                f"{learning[number]}: scores of the system of {tests[tested.index(other)]}, not of "
+                f"{tests[number]}: give --learn-on in the same order"
+            )
+        name = next(name for name in SYSTEM if own.get(name) != other.get(name))
+        warnings.warn(
+            f"{learning[number]}: {name} is {brief(str(other.get(name)))}, but "
+            f"{brief(str(own.get(name)))} in {tests[number]}: the weight may be of another system",
+            TrialsWarning,
+            stacklevel=3,
+        )
+
+
+def _system(scores: Path) -> dict[str, Any]:
+    protocol = protocol_beside(score_file(scores))
+    return {name: protocol[name] for name in SYSTEM if protocol.get(name) is not None}

@@ -18,10 +18,9 @@ from contravox.evaluation import (
 from contravox.manifest import Manifest
 from contravox.model import Model
 from contravox.overlap import (
-    recording_digests,
     recordings_trained_on,
     refuse_overlap,
-    speaker_digests,
+    refuse_shared,
 )
 from contravox.scoring.calibration import Calibration
 from contravox.scoring.scorer import Scorer, ScoringSettings
@@ -168,10 +167,5 @@ class ModelEvaluation:
 
     def _refuse_shared(self, trials: TrialSet, other: Manifest, name: str) -> None:
         if not self.allow_overlap:
-            refuse_overlap(
-                trials.manifest,
-                f"{trials.name} and {name}",
-                speakers=speaker_digests(other),
-                recordings=recording_digests(other),
-                override="pass --allow-overlap",
-            )
+            both = f"{trials.name} and {name}"
+            refuse_shared(trials.manifest, other, both, "pass --allow-overlap")

@@ -77,8 +77,9 @@ def refuse_overlap(
     name: of the test, for the message. speakers, recordings: digests of those trained on.
     override: what allows it, for the message.
 
-    Warns with OverlapWarning where the digests of one side are of an older contravox, which do not
-    tell recordings apart.
+    Warns with OverlapWarning where the test says neither of what corpora its speakers are nor what
+    its recordings hold, or the digests of one side are of an older contravox, which do not tell
+    recordings apart.
     """
     learned, voices = set(speakers), speaker_digests(test)
     both = sorted(speaker for digest, speaker in voices.items() if digest in learned)
@@ -90,6 +91,8 @@ def refuse_overlap(
         )
     tested, trained = recording_digests(test), recordings
     told = of_whole_files(trained)
+    if not voices and tested.is_empty() and (learned or len(trained)):
+        _tell_unknown(name)
     if (len(tested) and of_whole_files(tested).is_empty()) or (len(trained) and told.is_empty()):
         warnings.warn(
             f"{name}: not known whether its recordings were trained on: the digests of it or of "
@@ -105,3 +108,46 @@ def refuse_overlap(
             f"{name}: {len(same):,} of its {len(test):,} recordings were trained on, such as "
             f"{same['utterance'].min()!r}, {flatters} {override}"
         )
+
+
+def refuse_shared(
+    test: Manifest, other: Manifest, name: str, override: str, *, by_name: bool = False
+) -> None:
+    """Raise OverlapError where what a test is scored by was learned on its speakers or recordings.
+
+    other: what calibration, a cohort, whitening or PLDA are learned on, or a system is trained on.
+    Recordings without digests are told apart by their places, or where these are unknown by their
+    names. name, override: as in ``refuse_overlap``, which it warns like. by_name: whether an
+    utterance's name is one recording in both, as where both take their embeddings from one file.
+    """
+    refuse_overlap(
+        test,
+        name,
+        speakers=speaker_digests(other),
+        recordings=recording_digests(other),
+        override=override,
+    )
+    keys = ["utterance"] if by_name else ["place", "start", "duration"]
+    same = _places(test).join(_places(other), on=keys, how="semi")
+    if len(same):
+        raise OverlapError(
+            f"{name}: {len(same):,} of its {len(test):,} recordings are in both, such as "
+            f"{same['utterance'].min()!r}, so its error rates would flatter: use another list, or "
+            f"{override}"
+        )
+    if not speaker_digests(other) and recording_digests(other).is_empty():
+        _tell_unknown(name)
+
+
+def _places(manifest: Manifest) -> pl.DataFrame:
+    place = pl.coalesce("path", "utterance").alias("place")
+    return manifest.table.select("utterance", place, pl.col("start", "duration").fill_null(0))
+
+
+def _tell_unknown(name: str | Path) -> None:
+    warnings.warn(
+        f"{name}: not known whether its speakers or recordings were trained on: a manifest has no "
+        "column corpus and no column digest; `contravox prepare` writes both",
+        OverlapWarning,
+        stacklevel=3,
+    )

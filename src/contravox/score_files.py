@@ -1,6 +1,8 @@
 """Scores of a trial list in a file."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,6 +20,24 @@ TRIAL = ["enrolment", "test", "target"]
 def score_file(path: Path) -> Path:
     """The file of scores itself, or of the folder that ``contravox evaluate`` wrote."""
     return path / FILE if path.is_dir() else path
+
+
+def protocol_beside(scores: Path) -> dict[str, Any]:
+    """What ``contravox evaluate`` wrote beside the scores of how they came about, if it did.
+
+    Raises TrialsError where it is damaged: the systems might be unlike, and nobody told.
+    """
+    path = scores.parent / "metrics.json"
+    if not path.is_file():
+        return {}
+    try:
+        metrics = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise TrialsError(
+            f"{path}: is damaged ({brief(str(error))}): evaluate again, or remove it"
+        ) from error
+    protocol = metrics.get("protocol") if isinstance(metrics, dict) else None
+    return protocol if isinstance(protocol, dict) else {}
 
 
 def write_scores(

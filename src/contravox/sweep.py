@@ -21,7 +21,7 @@ from contravox.errors import (
 from contravox.evaluation import EvaluationSettings
 from contravox.manifest import Manifest
 from contravox.model_evaluation import ModelEvaluation
-from contravox.overlap import recording_digests, refuse_overlap, speaker_digests
+from contravox.overlap import refuse_shared
 from contravox.settings import FolderName, Seed, Settings
 from contravox.sweep_results import NAME as RESULTS
 from contravox.sweep_results import RunResult, read_results, write_results
@@ -157,13 +157,7 @@ def _check_trials(sweep: Sweep, runs: Sequence[Run]) -> TrialSet:
     trial_set = TrialSet.read(sweep.trials)
     for path in {path for run in runs for path in run.recipe.data.manifest}:
         training = Manifest.read(path)
-        refuse_overlap(
-            trial_set.manifest,
-            trial_set.name,
-            speakers=speaker_digests(training),
-            recordings=recording_digests(training),
-            override="train on another manifest",
-        )
+        refuse_shared(trial_set.manifest, training, trial_set.name, "train on another manifest")
     return trial_set
 
 

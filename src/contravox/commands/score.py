@@ -7,6 +7,7 @@ import typer
 
 from contravox.commands.console import Force, Json
 from contravox.commands.scoring_options import (
+    AllowOverlap,
     CalibrateOn,
     Conditions,
     Enrolment,
@@ -20,6 +21,8 @@ from contravox.commands.scoring_options import (
     evaluation_settings,
     print_evaluation,
 )
+
+OVERRIDE = "pass --allow-overlap"
 
 
 def score(
@@ -47,6 +50,7 @@ def score(
     calibrate_on: CalibrateOn = None,
     p_target: Prior = None,
     condition: Conditions = None,
+    allow_overlap: AllowOverlap = False,
     force: Force = False,
     target_column: TargetColumn = None,
     as_json: Json = False,
@@ -56,6 +60,7 @@ def score(
     from contravox.evaluation import FILES, TrainingEmbeddings, TrialEmbeddings, evaluate
     from contravox.manifest import Manifest
     from contravox.outputs import claimed_folder
+    from contravox.overlap import refuse_shared
     from contravox.progress import progress_bar
     from contravox.trial_set import TrialSet, list_file
 
@@ -88,18 +93,17 @@ def score(
             vectors = Embeddings.load(training)
             speakers = Manifest.read(training_manifest).speakers_of(vectors.utterances)
             learned = TrainingEmbeddings(vectors, speakers, str(training))
-        beside = (trials if trials.is_dir() else trials.parent) / "manifest.tsv"
-        known = manifest is not None or beside.is_file()
-        test = (
-            TrialSet.read(trials, manifest, target=target_column)
-            if known
-            else TrialSet.read_alone(trials, target=target_column)
-        )
+        test = TrialSet.read_known(trials, manifest, target=target_column)
+        if training_manifest is not None and not allow_overlap:
+            cohort = Manifest.read(training_manifest)
+            refuse_shared(test.manifest, cohort, f"{test.name} and --training", OVERRIDE)
         calibration = None
         if calibrate_on is not None:
-            calibration = TrialEmbeddings(
-                TrialSet.read_alone(calibrate_on, target=target_column), given
-            )
+            learning = TrialSet.read_known(calibrate_on, target=target_column)
+            if not allow_overlap:
+                both = f"{test.name} and --calibrate-on"
+                refuse_shared(test.manifest, learning.manifest, both, OVERRIDE, by_name=True)
+            calibration = TrialEmbeddings(learning, given)
         evaluation = evaluate(
             " + ".join(path.stem for path in embeddings),
             TrialEmbeddings(test, given),
