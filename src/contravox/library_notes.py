@@ -28,9 +28,11 @@ class _Catch:
     users: int = 0
 
     def pass_on(self) -> None:
-        """Print what is no note."""
+        """Print what is no note; while others may be printing, only lines that are whole."""
         size = os.fstat(self.caught.fileno()).st_size
         printed = os.pread(self.caught.fileno(), size - self.passed_on, self.passed_on)
+        if self.users:
+            printed = printed[: printed.rfind(b"\n") + 1]
         self.passed_on += len(printed)
         os.write(self.screen, NOTES.sub(b"", printed))
 
