@@ -59,6 +59,20 @@ def deferred_interrupt() -> Iterator[Interrupt]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def held_for_workers() -> Iterator[None]:
+    """Hold signals back while reading processes are started, which hold them until they are ready.
+
+    PyTorch gives them handlers of its own first, and what a scheduler sends to all processes just
+    then would end them, and with them the training, without a checkpoint.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, *STOPPING))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def ignore_interrupts(worker: int) -> None:
     """For reading processes: signals reach them too, but the trainer is who ends them.
 
@@ -73,3 +87,5 @@ def ignore_interrupts(worker: int) -> None:
 
     # A scheduler sends it to all processes, and the trainer itself to a reader that hangs.
     signal.signal(signal.SIGTERM, then_end)
+    # Held since ``held_for_workers``.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, *STOPPING))

@@ -13,7 +13,7 @@ from contravox.data.dataset import Segment, SegmentDataset, Unreadable, collate
 from contravox.data.sampling import SegmentRequest
 from contravox.data.unmixed_batch import UnmixedBatch
 from contravox.errors import ContravoxError, TrainingError
-from contravox.training.interrupt import ignore_interrupts
+from contravox.training.interrupt import held_for_workers, ignore_interrupts
 from contravox.training.left_out import LeftOut
 from contravox.training.processes import errors_of_any, share_of, union_of
 
@@ -52,7 +52,8 @@ def read_batches(
         generator=torch.Generator(),
         prefetch_factor=4 if workers else None,
     )
-    ahead = iter(loader)
+    with held_for_workers():
+        ahead = iter(loader)
     for batch, plan in zip(batches, planned, strict=True):
         with errors_of_any(fabric), _plain_worker_errors():
             read = next(ahead)
