@@ -96,7 +96,8 @@ def main() -> None:
             for variant in arguments.only or sweep.variants:
                 changes = [*arguments.overrides, *sweep.variants[variant]]
                 changes += [f"data.manifest={fold.manifest}", "data.validation_trials=null"]
-                recipe = Recipe.read(sweep.recipe, [*changes, f"training.seed={seed}"])
+                changes += [f"training.seed={seed * len(folds) + number}"]
+                recipe = Recipe.read(sweep.recipe, changes)
                 train_and_score(recipe, run_folder(arguments.output, variant, seed, number), fold)
     Console(width=120).print(
         table_of(
