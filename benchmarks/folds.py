@@ -29,28 +29,28 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from contravox.cpu import tune_process
-from contravox.embedding import embed_manifest
+from contravox.commands.cpu import tune_process
+from contravox.corpora.preparation import prepare_corpus
 from contravox.errors import AudioWarning, TrialsError
+from contravox.evaluation.validation import score_trials
+from contravox.inference.embed import embed_manifest
 from contravox.manifest import Manifest
 from contravox.metrics.bootstrap import bootstrap_speakers
 from contravox.metrics.error_rates import equal_error_rate
 from contravox.metrics.paired_bootstrap import Difference
 from contravox.model import Model
-from contravox.preparation import prepare_corpus
-from contravox.progress import progress_bar
-from contravox.protocol import Protocol
-from contravox.score_files import FILE as SCORES
-from contravox.score_files import aligned_scores, write_scores
-from contravox.sweep import Sweep
-from contravox.terminal import note
+from contravox.terminal.messages import note
+from contravox.terminal.progress import progress_bar
 from contravox.training.recipe import Recipe
 from contravox.training.shares import mean_shares, shares_in_words
+from contravox.training.sweep import Sweep
 from contravox.training.trainer import Trainer
-from contravox.trial_making import make_trials
-from contravox.trial_set import TrialSet
-from contravox.trials import Trials
-from contravox.validation import score_trials
+from contravox.trials.making import make_trials
+from contravox.trials.protocol import Protocol
+from contravox.trials.scores import FILE as SCORES
+from contravox.trials.scores import aligned_scores, write_scores
+from contravox.trials.trial_set import TrialSet
+from contravox.trials.trials import Trials
 
 TWIN = "an4/mdcs2"
 """May be the same person as mdcs."""

@@ -28,10 +28,10 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from contravox.cpu import tune_process
+from contravox.commands.cpu import tune_process
 from contravox.features import FeatureSettings, LogMelFilterbank
-from contravox.progress import progress_bar
-from contravox.writing import write_text
+from contravox.files.writing import write_text
+from contravox.terminal.progress import progress_bar
 from filter_banks import native_filter_bank, plain_filter_bank
 from loading_corpus import UTTERANCES, Corpus, make_corpus
 from measure import Loss, Measurement, measure_in_turns

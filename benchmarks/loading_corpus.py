@@ -14,13 +14,13 @@ import polars as pl
 import soundfile
 from numpy.typing import NDArray
 
-from contravox.audio import AUDIO_SUFFIXES, SAMPLE_RATE, read_audio
-from contravox.data.music import music
-from contravox.data.noise import coloured_noise
-from contravox.data.rooms import draw_room, impulse_response
+from contravox.audio.waveform import AUDIO_SUFFIXES, SAMPLE_RATE, read_audio
+from contravox.augmentation.music import music
+from contravox.augmentation.noise import coloured_noise
+from contravox.augmentation.rooms import draw_room, impulse_response
+from contravox.corpora.shards import shard_manifest
 from contravox.errors import AudioError
 from contravox.manifest import COLUMNS, Manifest
-from contravox.sharding import shard_manifest
 
 SHARED = Path("/work/shared")
 UTTERANCES, SPEAKERS = 1000, 100

@@ -3,9 +3,9 @@
 Every contestant lives in a process of its own, so that none finds memory that another has warmed
 or spoilt, and they take turns on the same machine, so that what else it does hits them all alike.
 
-All run as PyTorch comes, without the settings of ``contravox.cpu``: those keep freed memory mapped,
-which speeds up whoever frees much and blurs what a step takes. Set as environment variables
-(GOMP_SPINCOUNT, MALLOC_MMAP_MAX_ and its like) they reach every contestant.
+All run as PyTorch comes, without the settings of ``contravox.commands.cpu``: those keep freed
+memory mapped, which speeds up whoever frees much and blurs what a step takes. Set as environment
+variables (GOMP_SPINCOUNT, MALLOC_MMAP_MAX_ and its like) they reach every contestant.
 
 Memory is the most that a step held above what the process held just before the first step on these
 inputs: on a CPU resident memory, of which Linux keeps the peak, on a GPU what PyTorch allocated.

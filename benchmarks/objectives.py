@@ -27,9 +27,9 @@ from rich.console import Console
 from rich.table import Table
 
 import contestants
+from contravox.files.writing import write_text
 from contravox.objectives.functional import nt_xent_loss, supcon_loss
-from contravox.progress import progress_bar
-from contravox.writing import write_text
+from contravox.terminal.progress import progress_bar
 from measure import Failure, Loss, MakeInputs, Result, measure_in_turns
 
 QUICK_SIZE = 4096

@@ -12,14 +12,14 @@ import torch
 from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 from lightning_fabric import Fabric
 
+from contravox.augmentation.augmentation import AugmentationSettings
 from contravox.data import dataset as dataset_module
-from contravox.data.augmentation import AugmentationSettings
 from contravox.data.dataset import SegmentDataset
 from contravox.data.sampling import RandomUtterancesSettings, Sampler
 from contravox.features import FeatureSettings, LogMelFilterbank
 from contravox.manifest import Manifest
 from contravox.training.left_out import LeftOut
-from contravox.training.reading import read_batches
+from contravox.training.loader import read_batches
 from loading_corpus import Corpus
 
 LATENCY = 0.02

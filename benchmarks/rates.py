@@ -1,8 +1,8 @@
 """Pieces per second of loaders that take turns, each in a process of its own.
 
 As ``measure.py`` for work that starts processes itself, which the daemons of that module must not.
-Everyone has the settings of ``contravox.cpu``, of which ``loading.py`` makes those that have to be
-in the environment before PyTorch is imported.
+Everyone has the settings of ``contravox.commands.cpu``, of which ``loading.py`` makes those that
+have to be in the environment before PyTorch is imported.
 """
 
 import multiprocessing
@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 
 import torch
 
-from contravox.cpu import tune_process
+from contravox.commands.cpu import tune_process
 
 Load = Callable[[], int]
 """Loads everything once; how many pieces that were."""

@@ -22,9 +22,9 @@ from torch import Tensor
 from contravox.data.batch import Batch
 from contravox.data.dataset import collate
 from contravox.training.checkpoint import NAME as CHECKPOINT
-from contravox.training.corpus import TrainingCorpus
 from contravox.training.recipe import Recipe
 from contravox.training.system import System
+from contravox.training.training_set import TrainingCorpus
 
 
 def main() -> None:

@@ -24,15 +24,15 @@ from rich.console import Console
 from rich.table import Table
 
 from contravox.embeddings import Embeddings
-from contravox.enrolments import Enrolments
-from contravox.progress import progress_bar
-from contravox.score_files import write_scores
 from contravox.scoring.cohort import Cohort
 from contravox.scoring.cosine import cosine_scores, unit_rows
 from contravox.scoring.enrolment import enrol
+from contravox.scoring.inner_products import inner_products
 from contravox.scoring.normalisation import NormalisationSettings, normalise_scores
-from contravox.scoring.products import inner_products
-from contravox.trials import Trials
+from contravox.terminal.progress import progress_bar
+from contravox.trials.enrolments import Enrolments
+from contravox.trials.scores import write_scores
+from contravox.trials.trials import Trials
 from fresh_process import Run, Stopwatch, Work, run_once
 
 EMBEDDING_SIZE = 192

@@ -14,7 +14,7 @@ from tones import tone
 HOLD = """
 import os, sys
 from pathlib import Path
-from contravox.lock import locked
+from contravox.files.lock import locked
 with locked(Path(sys.argv[1])):
     # A process forked from it, such as one that reads audio, outlives it and holds nothing.
     if os.fork():

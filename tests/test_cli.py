@@ -97,7 +97,7 @@ def failing(monkeypatch, error):
     def fail(*arguments, **keywords):
         raise error
 
-    monkeypatch.setattr("contravox.verifier.Verifier.load", fail)
+    monkeypatch.setattr("contravox.inference.verifier.Verifier.load", fail)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,9 @@ def test_version(contravox):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_verb_is_one_line(contravox, monkeypatch, number):
-    monkeypatch.setattr("contravox.verifier.Verifier.load", lambda *_: os.kill(os.getpid(), number))
+    monkeypatch.setattr(
+        "contravox.inference.verifier.Verifier.load", lambda *_: os.kill(os.getpid(), number)
+    )
     done = contravox("verify", "m", "a.wav", "b.wav")
     assert (done.status, done.stderr) == (128 + number, "stopped\n")
 
@@ -479,7 +481,7 @@ def test_training_interrupted_and_resumed(contravox, fails, work, number):
         (["embed", "{model}", "corpus/test/manifest.tsv", "-o", "{out}/e.npz"], "numpy.savez"),
         (
             ["evaluate", "{model}", "corpus/test/trials.tsv", "-o", "{out}"],
-            "contravox.evaluation.write_report",
+            "contravox.evaluation.evaluation.write_report",
         ),
         (["verify", "{model}", "{wav}", "{wav}"], "contravox.model.Model.embed"),
     ],

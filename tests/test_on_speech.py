@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from contravox.audio import check_speech, read_audio
+from contravox.audio.waveform import check_speech, read_audio
 from contravox.corpora.folder import folder_recordings
+from contravox.corpora.preparation import prepare_corpus
 from contravox.corpora.scan import scan_recordings
-from contravox.demo import run_demo
-from contravox.evaluation import EvaluationSettings
-from contravox.model_evaluation import ModelEvaluation
-from contravox.preparation import prepare_corpus
-from contravox.sharding import shard_manifest
-from contravox.trial_set import TrialSet
+from contravox.corpora.shards import shard_manifest
+from contravox.demo.demo import run_demo
+from contravox.evaluation.evaluation import EvaluationSettings
+from contravox.evaluation.model_evaluation import ModelEvaluation
+from contravox.trials.trial_set import TrialSet
 
 pytestmark = pytest.mark.speech
 

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from contravox.evaluation import EvaluationSettings
+from contravox.evaluation.evaluation import EvaluationSettings
 from contravox.model import ModelSettings
 from contravox.settings import FolderName, Settings, first_mistake, shown
-from contravox.sweep import Sweep
 from contravox.training.recipe import Recipe
+from contravox.training.sweep import Sweep
 
 ENTRANCES = (Recipe, Sweep, ModelSettings, EvaluationSettings)
 

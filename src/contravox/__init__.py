@@ -7,15 +7,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from contravox.audio import read_audio as read_audio
-    from contravox.embedding import embed_manifest as embed_manifest
+    from contravox.audio.waveform import read_audio as read_audio
     from contravox.embeddings import Embeddings as Embeddings
+    from contravox.inference.embed import embed_manifest as embed_manifest
+    from contravox.inference.verifier import Verifier as Verifier
     from contravox.manifest import Manifest as Manifest
     from contravox.model import Model as Model
     from contravox.training.recipe import Recipe as Recipe
     from contravox.training.trainer import Trainer as Trainer
-    from contravox.trials import Trials as Trials
-    from contravox.verifier import Verifier as Verifier
+    from contravox.trials.trials import Trials as Trials
 
 _HOMES = {
     "Embeddings": "contravox.embeddings",
@@ -23,10 +23,10 @@ _HOMES = {
     "Model": "contravox.model",
     "Recipe": "contravox.training.recipe",
     "Trainer": "contravox.training.trainer",
-    "Trials": "contravox.trials",
-    "Verifier": "contravox.verifier",
-    "embed_manifest": "contravox.embedding",
-    "read_audio": "contravox.audio",
+    "Trials": "contravox.trials.trials",
+    "Verifier": "contravox.inference.verifier",
+    "embed_manifest": "contravox.inference.embed",
+    "read_audio": "contravox.audio.waveform",
 }
 __all__ = [*_HOMES]
 

@@ -15,6 +15,7 @@ import typer
 from contravox.commands.calibrate import calibrate
 from contravox.commands.compare import compare
 from contravox.commands.convert import convert
+from contravox.commands.cpu import tune_process
 from contravox.commands.demo import demo
 from contravox.commands.embed import embed
 from contravox.commands.evaluate import evaluate
@@ -25,10 +26,9 @@ from contravox.commands.shard import shard
 from contravox.commands.sweep import sweep
 from contravox.commands.train import train
 from contravox.commands.verify import verify
-from contravox.cpu import tune_process
 from contravox.errors import ContravoxError, ContravoxWarning
-from contravox.stopping import status_of, stopping_signals
-from contravox.terminal import note, prepare_streams, tell
+from contravox.terminal.messages import note, prepare_streams, tell
+from contravox.terminal.stopping import status_of, stopping_signals
 
 app = typer.Typer(
     help="Speaker verification by contrastive learning.",

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from contravox.errors import ModelError, TrialsError, brief
-from contravox.writing import atomic_path
+from contravox.files.writing import atomic_path
 
 ARRAYS = ("utterances", "embeddings")
 

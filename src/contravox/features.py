@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from contravox.audio import SAMPLE_RATE
+from contravox.audio.waveform import SAMPLE_RATE
 from contravox.settings import Settings
 
 FRAME_LENGTH = 400

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from contravox.errors import ManifestError, brief
-from contravox.tables import read_table, write_table
+from contravox.files.tables import read_table, write_table
 
 COLUMNS = {
     "utterance": pl.String,

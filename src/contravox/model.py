@@ -13,16 +13,16 @@ from pydantic import Field, ValidationError
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from contravox.audio import SAMPLE_RATE
+from contravox.audio.waveform import SAMPLE_RATE
 from contravox.encoders import EncoderSettings, build_encoder
 from contravox.encoders.encoder import EncoderOutput
 from contravox.errors import ModelError, brief
 from contravox.features import FeatureSettings, LogMelFilterbank
+from contravox.files.weights import kind_of, read_weights, without_numbers
+from contravox.files.writing import atomic_path
 from contravox.scoring.calibration import Calibration
 from contravox.scoring.scorer import Comparison
 from contravox.settings import NotNegative, Settings, first_mistake, shown
-from contravox.weights import kind_of, read_weights, without_numbers
-from contravox.writing import atomic_path
 
 FORMAT = 1
 """Raised when a file written before can no longer be read."""

@@ -7,8 +7,8 @@ import typer
 from contravox.cli import VERBS
 from contravox.commands.numbers import finite
 from contravox.errors import ScoringError
+from contravox.inference.verifier import Prior
 from contravox.scoring.decision import bayes_threshold
-from contravox.verifier import Prior
 
 
 def kinds(hint):

@@ -3,8 +3,8 @@ import polars as pl
 import soundfile
 
 import trees
-from contravox.audio import read_audio
-from contravox.trial_set import TrialSet
+from contravox.audio.waveform import read_audio
+from contravox.trials.trial_set import TrialSet
 
 
 def test_both_releases_and_their_parts(prepare, tmp_path):

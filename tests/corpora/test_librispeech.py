@@ -1,5 +1,5 @@
 import trees
-from contravox.trial_set import TrialSet
+from contravox.trials.trial_set import TrialSet
 
 
 def test_trials_within_a_subset_balanced_by_sex(prepare, tmp_path):

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from contravox.augmentation.augmentation import Augmentation, AugmentationSettings
+from contravox.augmentation.recorded_rooms import RecordedRooms
 from contravox.cli import main
-from contravox.data.augmentation import Augmentation, AugmentationSettings
-from contravox.data.recorded_rooms import RecordedRooms
+from contravox.corpora.preparation import prepare_corpus
 from contravox.errors import ManifestError
 from contravox.manifest import Manifest
-from contravox.preparation import prepare_corpus
 
 RATE = 16_000
 

@@ -9,9 +9,9 @@ import trees
 from contravox.corpora import scan
 from contravox.corpora.folder import folder_recordings, unlabelled_recordings
 from contravox.corpora.scan import HEADER, scan_recordings
-from contravox.digests import audio_digest
 from contravox.errors import ManifestError
-from contravox.journal import Journal
+from contravox.files.digests import audio_digest
+from contravox.files.journal import Journal
 from tones import tone
 
 

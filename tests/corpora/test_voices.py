@@ -1,41 +1,16 @@
-from pathlib import Path
-
-import pytest
-
-from contravox.corpora.voices import ACCENTS, MOST_VOICES, VARIANTS, draw_voices, nearly_the_same
+import trees
+from contravox.trials.trial_set import TrialSet
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_no_two_voices_are_nearly_the_same(seed):
-    voices = draw_voices(MOST_VOICES, seed)
-    assert len(voices) == MOST_VOICES
-    for index, voice in enumerate(voices):
-        for other in voices[:index]:
-            apart = max(voice.formant_scale, other.formant_scale) / min(
-                voice.formant_scale, other.formant_scale
-            )
-            assert voice.variant != other.variant or apart >= 1.05
-            assert not nearly_the_same(voice, other)
-
-
-def test_variants_are_used_evenly():
-    variants = [voice.variant for voice in draw_voices(2 * len(VARIANTS), seed=0)]
-    assert sorted(variants) == sorted(2 * VARIANTS)
-    assert set(variants[: len(VARIANTS)]) == set(VARIANTS)
-
-
-def test_the_first_of_many_are_the_first_of_few_and_seeds_differ():
-    assert draw_voices(100, seed=1)[:10] == draw_voices(10, seed=1)
-    assert draw_voices(10, seed=1) != draw_voices(10, seed=2)
-
-
-def test_espeak_knows_all_accents_and_variants():
-    loader = pytest.importorskip("espeakng_loader")
-    data = Path(loader.get_data_path())
-    assert set(VARIANTS) <= {path.name for path in (data / "voices" / "!v").iterdir()}
-    languages = set()
-    for path in (data / "lang" / "gmw").iterdir():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if line.startswith("language "):
-                languages.add(line.split()[1])
-    assert set(ACCENTS) <= languages
+def test_models_and_recordings_are_matched_by_the_names_of_files(prepare, tmp_path):
+    trees.voices(tmp_path / "voices")
+    done = prepare("voices", tmp_path / "voices")
+    assert done.counts["corpus"]["speakers"] == 2
+    assert done.counts["subset dev"]["utterances in release"] == 15_904
+    stem = "Lab41-SRI-VOiCES-rm1-none-sp0032-ch000206-sg0028-mc01-stu-clo-dg080"
+    assert done.column("utterance")[0] == f"sp0032/{stem}"
+    dev = TrialSet.read(done.folder / "voices-dev")
+    assert dev.trials.table["target"].to_list() == [True, False, False, True]
+    assert dev.trials.table["test"][0] == f"sp0032/{stem.replace('sg0028', 'sg0029')}"
+    assert dev.enrolments.table.row(0) == ("000000", f"sp0032/{stem}")
+    assert not (done.folder / "train").exists()

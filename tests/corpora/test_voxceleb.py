@@ -3,7 +3,7 @@ import shutil
 import pytest
 
 import trees
-from contravox.trial_set import TrialSet
+from contravox.trials.trial_set import TrialSet
 
 
 @pytest.mark.parametrize("merged", [False, True])

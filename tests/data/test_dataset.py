@@ -10,14 +10,14 @@ import soundfile
 import torch
 from torch.utils.data import DataLoader
 
+from contravox.augmentation.augmentation import AugmentationSettings
 from contravox.corpora.folder import folder_recordings
 from contravox.corpora.scan import scan_recordings
 from contravox.data import dataset as dataset_module
-from contravox.data.augmentation import AugmentationSettings
 from contravox.data.batch import Batch
 from contravox.data.dataset import SegmentDataset, Unreadable, collate, segment_places
+from contravox.data.pending_batch import UnmixedBatch
 from contravox.data.sampling import SegmentRequest
-from contravox.data.unmixed_batch import UnmixedBatch
 from contravox.errors import RecipeError
 from contravox.manifest import Manifest
 from tones import tone

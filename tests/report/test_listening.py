@@ -6,12 +6,12 @@ import polars as pl
 import pytest
 import soundfile
 
-from contravox.enrolments import Enrolments
 from contravox.manifest import Manifest
-from contravox.protocol import Protocol
 from contravox.report.listening import data_url, sides
-from contravox.trial_set import TrialSet
-from contravox.trials import Trials
+from contravox.trials.enrolments import Enrolments
+from contravox.trials.protocol import Protocol
+from contravox.trials.trial_set import TrialSet
+from contravox.trials.trials import Trials
 from tones import tone
 
 LONG = np.concatenate([tone(3.0, 100), tone(9.0, 170)])

@@ -12,19 +12,19 @@ import pytest
 import soundfile
 
 from contravox.errors import MissingExtraError
-from contravox.manifest import Manifest
-from contravox.metrics.drawing import line_style
-from contravox.metrics.embedding_map import EmbeddingMap
-from contravox.metrics.system_result import (
+from contravox.evaluation.system_result import (
     ConditionResult,
     DetBand,
     DetectionCost,
     SystemResult,
 )
-from contravox.protocol import Protocol
-from contravox.report import write_report
-from contravox.trial_set import TrialSet
-from contravox.trials import Trials
+from contravox.manifest import Manifest
+from contravox.report.drawing import line_style
+from contravox.report.embedding_map import EmbeddingMap
+from contravox.report.page import write_report
+from contravox.trials.protocol import Protocol
+from contravox.trials.trial_set import TrialSet
+from contravox.trials.trials import Trials
 from tones import tone
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from contravox.errors import ScoringError
-from contravox.scoring import products
+from contravox.scoring import inner_products as blocks
 from contravox.scoring.cosine import cosine_scores, unit_rows
 
 
@@ -40,7 +40,7 @@ def test_one_array_may_be_both_sides() -> None:
 def test_scores_never_leave_the_range_of_a_cosine(
     monkeypatch: pytest.MonkeyPatch, cells: int
 ) -> None:
-    monkeypatch.setattr(products, "CELLS_PER_GATHER", cells)
+    monkeypatch.setattr(blocks, "CELLS_PER_GATHER", cells)
     embeddings = np.random.default_rng(2).normal(size=(2000, 64)).astype(np.float32)
     same = np.stack([np.arange(2000)] * 2, axis=1)
     scores = cosine_scores(embeddings, embeddings, same)

@@ -3,11 +3,11 @@ import polars as pl
 import pytest
 
 from contravox.embeddings import Embeddings
-from contravox.enrolments import Enrolments
 from contravox.errors import ScoringError, TrialsError
 from contravox.scoring.cosine import cosine_scores, unit_rows
 from contravox.scoring.enrolment import enrol, enrolment_means
-from contravox.scoring.products import inner_products
+from contravox.scoring.inner_products import inner_products
+from contravox.trials.enrolments import Enrolments
 
 
 def enrolments(*rows):

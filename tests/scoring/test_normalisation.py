@@ -5,8 +5,8 @@ from contravox.errors import ScoringError
 from contravox.scoring import cohort_statistics
 from contravox.scoring.cohort import Cohort
 from contravox.scoring.cosine import unit_rows
+from contravox.scoring.inner_products import inner_products
 from contravox.scoring.normalisation import NormalisationSettings, normalise_scores
-from contravox.scoring.products import inner_products
 
 TOP = 4
 

@@ -4,9 +4,9 @@ from scipy.stats import multivariate_normal
 
 from contravox.errors import ScoringError
 from contravox.scoring.cosine import cosine_scores
+from contravox.scoring.inner_products import inner_products
 from contravox.scoring.normalisation import NormalisationSettings, normalise_scores
 from contravox.scoring.plda import PLDA
-from contravox.scoring.products import inner_products
 
 
 def covariance(generator, width, scale):

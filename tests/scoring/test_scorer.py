@@ -3,7 +3,6 @@ import polars as pl
 import pytest
 
 from contravox.embeddings import Embeddings
-from contravox.enrolments import Enrolments
 from contravox.errors import ScoringError
 from contravox.scoring.cohort import cohort_vectors
 from contravox.scoring.cosine import unit_rows
@@ -11,7 +10,8 @@ from contravox.scoring.normalisation import NormalisationSettings
 from contravox.scoring.plda import PLDA
 from contravox.scoring.scorer import Scorer, ScoringSettings
 from contravox.scoring.whitening import Whitening
-from contravox.trials import Trials
+from contravox.trials.enrolments import Enrolments
+from contravox.trials.trials import Trials
 
 WIDTH = 4
 TRIALS = Trials(

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from contravox.cli import main
+from contravox.corpora.preparation import prepare_corpus
 from contravox.errors import RecipeError
-from contravox.preparation import prepare_corpus
 from contravox.training.dry_run import dry_run
 from contravox.training.recipe import Recipe
 from contravox.training.shipped import shipped_recipes

@@ -3,9 +3,9 @@ import polars as pl
 import pytest
 
 from contravox.errors import RecipeError
-from contravox.training.corpus import TrainingCorpus
 from contravox.training.epoch import corpora_in_epoch
 from contravox.training.recipe import Recipe
+from contravox.training.training_set import TrainingCorpus
 
 
 @pytest.fixture

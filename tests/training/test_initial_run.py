@@ -6,8 +6,8 @@ import torch
 from pydantic import ValidationError
 
 from contravox.cli import main
+from contravox.corpora.preparation import prepare_corpus
 from contravox.errors import CheckpointError, ModelError, RecipeError
-from contravox.preparation import prepare_corpus
 from contravox.training.initial_run import cooldown_settings
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe

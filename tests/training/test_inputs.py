@@ -1,8 +1,8 @@
 import polars as pl
 import pytest
 
+from contravox.corpora.preparation import prepare_corpus
 from contravox.errors import CheckpointError
-from contravox.preparation import prepare_corpus
 from contravox.training.recipe import Recipe
 from contravox.training.trainer import Trainer
 

@@ -2,8 +2,8 @@ import warnings
 
 import pytest
 
-from contravox.balance import BalanceSettings
 from contravox.errors import TrainingWarning
+from contravox.objectives.balance import BalanceSettings
 from contravox.training.log import TrainingLog
 from contravox.training.shares import ShareWatch, mean_shares, shares_in_words
 

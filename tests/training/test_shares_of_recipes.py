@@ -8,7 +8,7 @@ from statistics import fmean
 
 import pytest
 
-from contravox.preparation import prepare_corpus
+from contravox.corpora.preparation import prepare_corpus
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
 from contravox.training.shipped import shipped_recipes

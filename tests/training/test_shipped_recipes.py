@@ -2,8 +2,8 @@
 
 import pytest
 
+from contravox.corpora.preparation import prepare_corpus
 from contravox.model import Model
-from contravox.preparation import prepare_corpus
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
 from contravox.training.shipped import shipped_recipes

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from contravox.sweep import Sweep, plan_runs
 from contravox.training.dry_run import dry_run
 from contravox.training.recipe import Recipe
 from contravox.training.shipped import shipped_sweeps
+from contravox.training.sweep import Sweep, plan_runs
 
 TINY = {
     "ecapa_tdnn": {"channels": 16, "aggregation": 8, "bottleneck": 4, "embedding_size": 6},

@@ -10,6 +10,7 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
 
+from contravox.corpora.preparation import prepare_corpus
 from contravox.errors import (
     AudioError,
     CheckpointError,
@@ -20,15 +21,14 @@ from contravox.errors import (
     TrainingError,
     TrainingWarning,
 )
+from contravox.evaluation.validation import validate
 from contravox.manifest import Manifest
 from contravox.model import Model
-from contravox.overlap import recording_digests, recordings_trained_on, speaker_digests
-from contravox.preparation import prepare_corpus
+from contravox.trained_on import recording_digests, recordings_trained_on, speaker_digests
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
 from contravox.training.trainer import Trainer
-from contravox.trial_making import make_trials
-from contravox.validation import validate
+from contravox.trials.making import make_trials
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import typer
 
 from contravox.commands.console import Force, Json, Output, print_json
 from contravox.commands.scoring_options import AllowOverlap, TargetColumn
-from contravox.terminal import tell
+from contravox.terminal.messages import tell
 
 
 class RecordingQuality(StrEnum):
@@ -32,13 +32,13 @@ def calibrate(
     as_json: Json = False,
 ) -> None:
     """Learn log-likelihood ratios; writes a model whose `verify` gives probabilities."""
-    from contravox.embedding_cache import default_cache
     from contravox.errors import ModelError
+    from contravox.evaluation.model_evaluation import ModelEvaluation
+    from contravox.files.outputs import claimed_file
+    from contravox.inference.embedding_cache import default_cache
     from contravox.model import Model
-    from contravox.model_evaluation import ModelEvaluation
-    from contravox.outputs import claimed_file
-    from contravox.progress import progress_bar
-    from contravox.trial_set import TrialSet
+    from contravox.terminal.progress import progress_bar
+    from contravox.trials.trial_set import TrialSet
 
     evaluation = ModelEvaluation(
         model, cache=default_cache(), allow_overlap=allow_overlap, stage=progress_bar

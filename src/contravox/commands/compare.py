@@ -8,12 +8,12 @@ import typer
 from contravox.commands.console import Json, print_json
 from contravox.commands.numbers import finite
 from contravox.commands.scoring_options import TargetColumn
-from contravox.terminal import note, tell
+from contravox.terminal.messages import note, tell
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from contravox.comparison import Comparison
+    from contravox.evaluation.comparison import Comparison
     from contravox.metrics.paired_bootstrap import Difference
 
 
@@ -40,9 +40,9 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Tell two systems apart on the same trials: difference, its interval, p-value."""
-    from contravox.comparison import compare as compare_scores
-    from contravox.measurement import P_TARGETS
-    from contravox.progress import progress_bar
+    from contravox.evaluation.comparison import compare as compare_scores
+    from contravox.evaluation.measurement import P_TARGETS
+    from contravox.terminal.progress import progress_bar
 
     for prior in p_target or ():
         if not 0 < prior < 1:

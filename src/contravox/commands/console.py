@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from contravox.writing import json_text
+from contravox.files.writing import json_text
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Force = Annotated[

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from contravox.commands.console import Force, Json, Output, print_json
-from contravox.stopping import goes_on
-from contravox.terminal import tell
+from contravox.terminal.messages import tell
+from contravox.terminal.stopping import goes_on
 
 
 def convert(
@@ -21,9 +21,9 @@ def convert(
     as_json: Json = False,
 ) -> None:
     """Turn a tree of AAC into one of FLAC, by ffmpeg."""
-    from contravox.conversion import FAILED, convert_folder
-    from contravox.outputs import claimed_folder
-    from contravox.progress import progress_bar
+    from contravox.corpora.transcoding import FAILED, convert_folder
+    from contravox.files.outputs import claimed_folder
+    from contravox.terminal.progress import progress_bar
 
     with (
         goes_on("the same command goes on from here"),

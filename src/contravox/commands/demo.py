@@ -9,7 +9,7 @@ import typer
 
 from contravox.commands.console import Force, Json, Output, print_json
 from contravox.commands.numbers import HIGHEST_SEED
-from contravox.stopping import goes_on
+from contravox.terminal.stopping import goes_on
 
 
 def demo(
@@ -28,7 +28,7 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Train and compare the three systems in about five minutes."""
-    from contravox.demo import run_demo
+    from contravox.demo.demo import run_demo
 
     # What people read goes to the error stream where a program reads the output.
     with (

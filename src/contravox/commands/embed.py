@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from contravox.commands.console import Force, Json, Output, print_json
-from contravox.terminal import tell
+from contravox.terminal.messages import tell
 
 
 def embed(
@@ -17,12 +17,12 @@ def embed(
     as_json: Json = False,
 ) -> None:
     """Embed every utterance of a manifest into one .npz file."""
-    from contravox.embedding import embed_manifest
     from contravox.embeddings import made_from
+    from contravox.files.outputs import claimed_file, fingerprint
+    from contravox.inference.embed import embed_manifest
     from contravox.manifest import Manifest
     from contravox.model import Model
-    from contravox.outputs import claimed_file, fingerprint
-    from contravox.progress import progress_bar
+    from contravox.terminal.progress import progress_bar
 
     loaded, utterances = Model.load(model), Manifest.read(manifest)
     made = f"{loaded.digest} {fingerprint(manifest)}"

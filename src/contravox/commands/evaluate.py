@@ -82,14 +82,14 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Score a trial list: error rates and costs with intervals, and a report to look at."""
-    from contravox.embedding import Crops
-    from contravox.embedding_cache import default_cache
-    from contravox.evaluation import FILES
-    from contravox.model_evaluation import ModelEvaluation
-    from contravox.outputs import claimed_folder
-    from contravox.progress import progress_bar
-    from contravox.protocol import find_protocol
-    from contravox.trial_set import TrialSet, list_file
+    from contravox.evaluation.evaluation import FILES
+    from contravox.evaluation.model_evaluation import ModelEvaluation
+    from contravox.files.outputs import claimed_folder
+    from contravox.inference.embed import Crops
+    from contravox.inference.embedding_cache import default_cache
+    from contravox.terminal.progress import progress_bar
+    from contravox.trials.protocol import find_protocol
+    from contravox.trials.trial_set import TrialSet, list_file
 
     if (trials is None) == (protocol is None):
         raise typer.BadParameter("give a trial list, or the name of one by --protocol")

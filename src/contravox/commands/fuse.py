@@ -7,7 +7,7 @@ import typer
 
 from contravox.commands.console import Force, Json
 from contravox.commands.scoring_options import TargetColumn, print_evaluation
-from contravox.terminal import note
+from contravox.terminal.messages import note
 
 
 def fuse(
@@ -28,12 +28,12 @@ def fuse(
     as_json: Json = False,
 ) -> None:
     """Fuse the scores of several systems to one log-likelihood ratio."""
-    from contravox.evaluation import FILES
-    from contravox.fusion import fuse as fuse_scores
-    from contravox.outputs import claimed_folder
-    from contravox.progress import progress_bar
-    from contravox.score_files import score_file
-    from contravox.trial_set import TrialSet, list_file
+    from contravox.evaluation.evaluation import FILES
+    from contravox.evaluation.fusion import fuse as fuse_scores
+    from contravox.files.outputs import claimed_folder
+    from contravox.terminal.progress import progress_bar
+    from contravox.trials.scores import score_file
+    from contravox.trials.trial_set import TrialSet, list_file
 
     files = [score_file(path) for path in systems]
     with claimed_folder(

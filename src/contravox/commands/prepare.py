@@ -11,8 +11,8 @@ from contravox.commands.console import Force, Json, Output, print_json
 from contravox.commands.numbers import HIGHEST_SEED, finite
 from contravox.commands.prepare_trials import prepare_trials
 from contravox.errors import ManifestError
-from contravox.stopping import goes_on
-from contravox.terminal import note, tell
+from contravox.terminal.messages import note, tell
+from contravox.terminal.stopping import goes_on
 
 IN_RELEASE = " in release"
 MOST_TRIALS = 100_000
@@ -117,9 +117,9 @@ def _prepare(
     as_json: bool,
 ) -> None:
     """Prepare a corpus; options: of ``prepare_corpus``."""
-    from contravox.outputs import claimed_folder
-    from contravox.preparation import prepare_corpus, prepared_files
-    from contravox.progress import progress_bar
+    from contravox.corpora.preparation import prepare_corpus, prepared_files
+    from contravox.files.outputs import claimed_folder
+    from contravox.terminal.progress import progress_bar
 
     warnings: list[str] = []
     with (

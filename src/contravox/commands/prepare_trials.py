@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from contravox.commands.console import print_json
 from contravox.errors import brief
-from contravox.terminal import note, tell
+from contravox.terminal.messages import note, tell
 
 if TYPE_CHECKING:
     from contravox.manifest import Manifest
@@ -22,11 +22,11 @@ def prepare_trials(
     as_json: bool,
 ) -> None:
     """Make one trial list of manifests; say what it holds of each corpus."""
+    from contravox.files.outputs import claimed_folder
     from contravox.manifest import Manifest
-    from contravox.outputs import claimed_folder
-    from contravox.protocol import Protocol
-    from contravox.trial_making import make_pooled_trials, within_sessions
-    from contravox.trial_set import TrialSet
+    from contravox.trials.making import make_pooled_trials, within_sessions
+    from contravox.trials.protocol import Protocol
+    from contravox.trials.trial_set import TrialSet
 
     made_from = {f"manifest {number}": path for number, path in enumerate(manifests)}
     files = ("trials.tsv", "manifest.tsv", "protocol.json")

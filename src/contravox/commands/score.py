@@ -57,12 +57,12 @@ def score(
 ) -> None:
     """Score and measure embeddings made elsewhere, or by `embed`."""
     from contravox.embeddings import Embeddings
-    from contravox.evaluation import FILES, TrainingEmbeddings, TrialEmbeddings, evaluate
+    from contravox.evaluation.evaluation import FILES, TrainingEmbeddings, TrialEmbeddings, evaluate
+    from contravox.files.outputs import claimed_folder
     from contravox.manifest import Manifest
-    from contravox.outputs import claimed_folder
-    from contravox.overlap import refuse_shared
-    from contravox.progress import progress_bar
-    from contravox.trial_set import TrialSet, list_file
+    from contravox.terminal.progress import progress_bar
+    from contravox.trained_on import refuse_shared
+    from contravox.trials.trial_set import TrialSet, list_file
 
     if (training is None) != (training_manifest is None):
         raise typer.BadParameter("--training and --training-manifest go together")

@@ -9,10 +9,10 @@ import typer
 
 from contravox.commands.console import print_json
 from contravox.commands.numbers import finite
-from contravox.terminal import tell
+from contravox.terminal.messages import tell
 
 if TYPE_CHECKING:
-    from contravox.evaluation import Evaluation, EvaluationSettings
+    from contravox.evaluation.evaluation import Evaluation, EvaluationSettings
 
 
 class Enrolment(StrEnum):
@@ -121,8 +121,8 @@ def evaluation_settings(
     """What the options ask for. Raises typer.BadParameter where they contradict each other."""
     from pydantic import ValidationError
 
-    from contravox.evaluation import EvaluationSettings
-    from contravox.measurement import P_TARGETS
+    from contravox.evaluation.evaluation import EvaluationSettings
+    from contravox.evaluation.measurement import P_TARGETS
 
     method = normalise and {"method": NORMALISATIONS[normalise], "top": top}
     try:
@@ -148,7 +148,7 @@ def evaluation_settings(
 
 def print_evaluation(evaluation: "Evaluation", output: Path | None, *, as_json: bool) -> None:
     """Print a table for people or JSON for programs; write the files where asked to."""
-    from contravox.metrics.table import render_table
+    from contravox.report.table import render_table
 
     if output is not None:
         evaluation.write(output)

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from contravox.commands.console import Force, Json, Output, print_json
-from contravox.stopping import goes_on
-from contravox.terminal import note, tell
+from contravox.terminal.messages import note, tell
+from contravox.terminal.stopping import goes_on
 
 
 def shard(
@@ -26,10 +26,10 @@ def shard(
     as_json: Json = False,
 ) -> None:
     """Put a manifest's utterances into shards: few large files, here or in a store."""
+    from contravox.corpora.shards import FILES, PLAN, shard_manifest
+    from contravox.files.outputs import claimed_folder
     from contravox.manifest import Manifest
-    from contravox.outputs import claimed_folder
-    from contravox.progress import progress_bar
-    from contravox.sharding import FILES, PLAN, shard_manifest
+    from contravox.terminal.progress import progress_bar
 
     utterances = Manifest.read(manifest)
     with (

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from contravox.commands.console import Force, Json, print_json
-from contravox.stopping import goes_on
-from contravox.terminal import note, tell
+from contravox.terminal.messages import note, tell
+from contravox.terminal.stopping import goes_on
 
 
 def sweep(
@@ -29,10 +29,10 @@ def sweep(
     """Train variants of a recipe with several seeds; prints mean and deviation."""
     from rich.console import Console
 
-    from contravox.outputs import claimed_folder
-    from contravox.progress import progress_bar
-    from contravox.sweep import FILES, Sweep, run_sweep
-    from contravox.sweep_results import NAME, render_results, summarise
+    from contravox.files.outputs import claimed_folder
+    from contravox.terminal.progress import progress_bar
+    from contravox.training.sweep import FILES, Sweep, run_sweep
+    from contravox.training.sweep_results import NAME, render_results, summarise
 
     folder = output or Path("runs") / (Path(file).stem if Path(file).is_file() else file)
     read = Sweep.read(file)

@@ -8,8 +8,8 @@ import typer
 
 from contravox.commands.console import Force, Json, print_json
 from contravox.errors import ContravoxError, RecipeError
-from contravox.stopping import Stopped, status_of
-from contravox.terminal import note, tell
+from contravox.terminal.messages import note, tell
+from contravox.terminal.stopping import Stopped, status_of
 
 if TYPE_CHECKING:
     from contravox.training.recipe import Recipe
@@ -69,7 +69,7 @@ def train(
 def _claim_and_train(
     recipe: "Recipe", name: str, folder: Path, resume: bool, force: bool, as_json: bool
 ) -> None:
-    from contravox.outputs import claimed_folder
+    from contravox.files.outputs import claimed_folder
     from contravox.training.checkpoint import NAME as CHECKPOINT
     from contravox.training.processes import leads
     from contravox.training.trainer import FILES
@@ -89,7 +89,7 @@ def _claim_and_train(
 
 
 def _train(recipe: "Recipe", folder: Path, resume: bool, as_json: bool) -> None:
-    from contravox.progress import progress_bar
+    from contravox.terminal.progress import progress_bar
     from contravox.training.left_out import NAME as UNREADABLE
     from contravox.training.processes import leads
     from contravox.training.shares import mean_shares, shares_in_words
@@ -133,7 +133,7 @@ def _train(recipe: "Recipe", folder: Path, resume: bool, as_json: bool) -> None:
 
 
 def _dry_run(recipe: "Recipe", as_json: bool) -> None:
-    from contravox.progress import progress_bar
+    from contravox.terminal.progress import progress_bar
     from contravox.training.dry_run import dry_run
     from contravox.training.processes import leads
 

@@ -7,7 +7,7 @@ import typer
 
 from contravox.commands.console import Json, print_json
 from contravox.commands.numbers import finite
-from contravox.terminal import tell
+from contravox.terminal.messages import tell
 
 
 def verify(
@@ -35,7 +35,7 @@ def verify(
     """Say whether two recordings are of the same speaker."""
     from dataclasses import asdict
 
-    from contravox.verifier import Prior, Verifier
+    from contravox.inference.verifier import Prior, Verifier
 
     asked = prior is not None or (miss_cost, false_alarm_cost) != (1.0, 1.0)
     stated = Prior(0.5 if prior is None else prior, miss_cost, false_alarm_cost)

@@ -1,0 +1,1 @@
+"""Public corpora, folders, tables, Kaldi's folders: what is on disk to manifests and trials."""

@@ -13,9 +13,9 @@ import polars as pl
 from contravox.corpora.corpus import Corpus, TrialList
 from contravox.corpora.files import recordings_like
 from contravox.corpora.lists import find_list, read_list, without_suffix
-from contravox.enrolments import Enrolments
 from contravox.errors import ManifestError
-from contravox.trials import Trials
+from contravox.trials.enrolments import Enrolments
+from contravox.trials.trials import Trials
 
 PATTERN = (
     r"/(?:data/|eval/)(?<utterance>(?:(?<part>enroll|test)/)?(?<speaker>id\d{5})"

@@ -7,10 +7,10 @@ from typing import Literal
 
 import polars as pl
 
-from contravox.enrolments import Enrolments
 from contravox.manifest import Manifest
-from contravox.trial_set import TrialSet
-from contravox.trials import Trials
+from contravox.trials.enrolments import Enrolments
+from contravox.trials.trial_set import TrialSet
+from contravox.trials.trials import Trials
 
 
 @dataclass(frozen=True)

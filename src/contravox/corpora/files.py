@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from contravox.audio import AUDIO_SUFFIXES
+from contravox.audio.waveform import AUDIO_SUFFIXES
 from contravox.errors import ManifestError
 
 BLOCK = 10_000

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from contravox.audio import AUDIO_SUFFIXES
+from contravox.audio.waveform import AUDIO_SUFFIXES
 from contravox.corpora.corpus import Corpus
 from contravox.corpora.files import audio_files, recordings_like
 from contravox.errors import ManifestError, brief

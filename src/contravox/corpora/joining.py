@@ -8,13 +8,13 @@ import numpy as np
 import polars as pl
 import soundfile
 
-from contravox.audio import SAMPLE_RATE, read_audio
+from contravox.audio.flac import sixteen_bits
+from contravox.audio.waveform import SAMPLE_RATE, read_audio
 from contravox.corpora.scan import scan_recordings
 from contravox.errors import AudioError
-from contravox.flac import sixteen_bits
+from contravox.files.writing import atomic_path
 from contravox.manifest import COLUMNS, Manifest
 from contravox.threads import map_in_threads
-from contravox.writing import atomic_path
 
 SHORT_SECONDS = 2.0
 """Utterances shorter than this are joined."""

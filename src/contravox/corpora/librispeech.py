@@ -12,10 +12,10 @@ from contravox.corpora.corpus import Corpus
 from contravox.corpora.files import recordings_like
 from contravox.corpora.sex import with_sex
 from contravox.manifest import Manifest
-from contravox.protocol import Protocol
-from contravox.trial_making import make_trials
-from contravox.trial_set import TrialSet
-from contravox.trials import Trials
+from contravox.trials.making import make_trials
+from contravox.trials.protocol import Protocol
+from contravox.trials.trial_set import TrialSet
+from contravox.trials.trials import Trials
 
 PATTERN = (
     r"/(?<subset>(?:dev|test|train)-[^/]+)"

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from contravox.errors import ManifestError, brief
-from contravox.tables import read_lines
+from contravox.files.tables import read_lines
 
 
 def find_list(folder: Path, name: str) -> Path | None:

@@ -7,12 +7,12 @@ import polars as pl
 
 from contravox.corpora.corpus import Corpus, TrialList
 from contravox.corpora.lists import find_list
-from contravox.enrolments import Enrolments
 from contravox.errors import TrialsError
 from contravox.manifest import Manifest
-from contravox.protocol import Protocol
-from contravox.trial_set import TrialSet
-from contravox.trials import Trials
+from contravox.trials.enrolments import Enrolments
+from contravox.trials.protocol import Protocol
+from contravox.trials.trial_set import TrialSet
+from contravox.trials.trials import Trials
 
 
 def official_trials(

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from contravox.audio import SAMPLE_RATE, read_audio
+from contravox.audio.waveform import SAMPLE_RATE, read_audio
 from contravox.corpora.corpus import Corpus
 from contravox.corpora.folder import unlabelled_recordings
 from contravox.errors import AudioError

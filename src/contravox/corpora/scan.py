@@ -8,14 +8,14 @@ from typing import Any
 
 import polars as pl
 
-from contravox.audio import END_SECONDS, MINIMUM_SECONDS, audio_info
-from contravox.digests import audio_digest
+from contravox.audio.storage import file_state
+from contravox.audio.waveform import END_SECONDS, MINIMUM_SECONDS, audio_info
 from contravox.errors import AudioError, ManifestError
-from contravox.journal import Journal
+from contravox.files.digests import audio_digest
+from contravox.files.journal import Journal
+from contravox.files.writing import atomic_path
 from contravox.manifest import COLUMNS, Manifest
-from contravox.storage import file_state
 from contravox.threads import map_in_threads
-from contravox.writing import atomic_path
 
 BLOCK = 1_000
 """Headers between two entries in the journal: what an interrupt may lose, under a second's work."""

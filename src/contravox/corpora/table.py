@@ -9,8 +9,8 @@ import polars as pl
 
 from contravox.corpora.corpus import Corpus
 from contravox.errors import ManifestError, brief, few
+from contravox.files.tables import read_table, refuse_unwritable
 from contravox.manifest import located, parse_columns
-from contravox.tables import read_table, refuse_unwritable
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 PARQUET = ".parquet"

@@ -1,71 +1,62 @@
-"""Who speaks in the corpus of synthetic voices."""
+"""VOiCES from a distance (Nandwana et al., Interspeech 2019): the challenge's development set.
 
-from dataclasses import dataclass
+``Development_Data/Speaker_Recognition/sid_dev/sp0032/Lab41-SRI-VOiCES-….wav`` and
+``sid_dev_lists_and_keys``.
+"""
 
-import numpy as np
+from collections.abc import Sequence
+from pathlib import Path
 
-# fmt: off
-ACCENTS = (
-    "en-us", "en-gb-x-rp", "en-gb-scotland", "en-029", "en-gb-x-gbclan", "en-gb-x-gbcwmd",
-    "en-us-nyc", "en",
-)
-"""eSpeak's languages for English."""
+import polars as pl
 
-VARIANTS = (
-    "f1", "f2", "f3", "f4", "f5", "Alicia", "Andrea", "Annie", "anika", "belinda", "linda", "steph",
-    "grandma", "shelby", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "Andy", "Denis", "Gene",
-    "Henrique", "Jacky", "Lee", "Marco", "Mario", "Michael", "Nguyen", "Reed", "antonio",
-    "benjamin", "boris", "david", "ed", "edward", "gustave", "ian", "iven3", "kaukovalta", "klatt2",
-    "klatt4", "marcelo", "max", "miguel", "norbert", "pablo", "paul", "pedro", "quincy", "rob",
-    "sandro", "travis", "victor",
-)
-"""eSpeak's formant tables and timbres; its whispers, robots and special effects are left out,
-and some of those that sound like another."""
-# fmt: on
+from contravox.corpora.corpus import Corpus, TrialList
+from contravox.corpora.files import recordings_like
+from contravox.corpora.lists import read_list
+from contravox.trials.enrolments import Enrolments
+from contravox.trials.trials import Trials
 
-MOST_VOICES = 3 * len(VARIANTS)
-"""The formant scales of a variant's voices, 5 % apart in 22 %, always have room for three."""
+PATTERN = r"/sid_dev/(?<utterance>(?:[^/]+/)*(?<speaker>sp\d+)/[^/]+)\.[^./]+$"
+LISTS = "sid_dev_lists_and_keys"
+STEM = r"([^/]+?)(?:\.[^./]+)?$"
 
 
-@dataclass(frozen=True)
-class Voice:
-    """A speaker.
+def voices_recordings(folder: Path) -> pl.DataFrame:
+    """Every recording of the development set below ``folder``; sessions are not told."""
+    return recordings_like(folder, PATTERN).with_columns(pl.lit("dev").alias("subset"))
 
-    accent, variant: of eSpeak; pitch, pitch_range: 0 to 100, of eSpeak; rate: words per minute;
-    formant_scale: factor on all frequencies, as from a shorter vocal tract.
+
+def _read(files: Sequence[Path], utterances: pl.DataFrame) -> tuple[Trials, Enrolments | None]:
+    """Trials of models, and the recordings behind each model.
+
+    The lists and the disk agree on the names of the files alone, each of which is there once.
     """
+    stems = utterances.select("utterance", pl.col("utterance").str.extract(STEM).alias("stem"))
 
-    accent: str
-    variant: str
-    pitch: int
-    pitch_range: int
-    rate: int
-    formant_scale: float
-
-
-def draw_voices(count: int, seed: int) -> list[Voice]:
-    """Draw voices of which no two are nearly the same; the first of many are the first of few."""
-    generator = np.random.default_rng([seed, 0])
-    variants: list[str] = []
-    voices: list[Voice] = []
-    while len(voices) < count:
-        # Every variant comes up once before any comes up again.
-        variants = variants or list(generator.permutation(VARIANTS))
-        voice = Voice(
-            accent=str(generator.choice(ACCENTS)),
-            variant=str(variants[-1]),
-            pitch=int(generator.integers(20, 81)),
-            pitch_range=int(generator.integers(30, 81)),
-            rate=int(generator.integers(145, 196)),
-            formant_scale=float(generator.uniform(0.9, 1.12)),
+    def named(table: pl.DataFrame, column: str) -> pl.DataFrame:
+        joined = table.with_columns(pl.col(column).str.extract(STEM).alias("stem")).join(
+            stems, on="stem", how="left", maintain_order="left", suffix="_known"
         )
-        if not any(nearly_the_same(voice, other) for other in voices):
-            voices.append(voice)
-            variants.pop()
-    return voices
+        known = "utterance_known" if column == "utterance" else "utterance"
+        return joined.with_columns(pl.coalesce(known, column).alias(column)).drop("stem")
+
+    keys, models = files
+    behind = read_list(models, r"^(?<enrolment>\S+)\s+(?<utterance>\S+)$", "model path")
+    trials = named(Trials.read(keys).table, "test").select("enrolment", "test", "target")
+    return Trials(trials), Enrolments(named(behind, "utterance").select("enrolment", "utterance"))
 
 
-def nearly_the_same(one: Voice, other: Voice) -> bool:
-    """Whether two voices share their variant and their formants within 5 %."""
-    ratio = one.formant_scale / other.formant_scale
-    return one.variant == other.variant and abs(np.log(ratio)) < np.log(1.05)
+VOICES = Corpus(
+    title="VOiCES from a distance",
+    recordings=voices_recordings,
+    pattern=PATTERN,
+    example="Development_Data/Speaker_Recognition/sid_dev/sp0032/Lab41-SRI-VOiCES-….wav",
+    release={"dev": {"speakers": 196, "utterances": 15_904}},
+    lists=(
+        TrialList(
+            "voices-dev",
+            (f"{LISTS}/dev-trial-keys.lst", f"{LISTS}/dev-enroll.lst"),
+            _read,
+            enrolment="several utterances",
+        ),
+    ),
+)

@@ -12,8 +12,8 @@ from contravox.corpora.corpus import Corpus, TrialList
 from contravox.corpora.files import recordings_like
 from contravox.corpora.lists import without_suffix
 from contravox.corpora.sex import with_sex
-from contravox.enrolments import Enrolments
-from contravox.trials import Trials
+from contravox.trials.enrolments import Enrolments
+from contravox.trials.trials import Trials
 
 PATTERN = r"/(?<utterance>(?<speaker>id1\d{4})/(?<session>[^/]+)/[^/]+)\.[^./]+$"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from contravox.audio import AUDIO_SUFFIXES
+from contravox.audio.waveform import AUDIO_SUFFIXES
 from contravox.corpora.corpus import Corpus
 from contravox.corpora.files import recordings_like
 from contravox.corpora.sex import with_sex

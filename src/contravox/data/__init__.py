@@ -1,0 +1,1 @@
+"""Which segments make a batch, and how they are read."""

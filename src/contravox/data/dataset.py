@@ -9,15 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from contravox.audio import SAMPLE_RATE, read_audio
-from contravox.data.augmentation import Augmentation, AugmentationSettings
+from contravox.audio.waveform import SAMPLE_RATE, read_audio
+from contravox.augmentation.augmentation import Augmentation, AugmentationSettings
+from contravox.augmentation.effects import Treatment, treat
+from contravox.augmentation.noise import DrawSpeech
+from contravox.augmentation.speed import change_speed, check_speeds
 from contravox.data.batch import Batch
 from contravox.data.first_readable import first_readable
-from contravox.data.noise import DrawSpeech
+from contravox.data.pending_batch import UnmixedBatch
 from contravox.data.sampling import SegmentRequest
-from contravox.data.speed import change_speed, check_speeds
-from contravox.data.treatment import Treatment, treat
-from contravox.data.unmixed_batch import UnmixedBatch
 from contravox.errors import AudioError
 from contravox.manifest import Manifest
 

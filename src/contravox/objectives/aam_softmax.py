@@ -7,12 +7,12 @@ from pydantic import Field
 from torch import Tensor
 
 from contravox.objectives.angular_margin import add_angular_margin, subtract_angular_margin
+from contravox.objectives.checks import check_angle
 from contravox.objectives.margin_softmax import (
     MarginSoftmax,
     MarginSoftmaxSettings,
     margin_softmax_loss,
 )
-from contravox.objectives.shapes import check_angle
 from contravox.precision import full_precision
 
 

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from contravox.objectives.checks import check_positive, check_prototypes
 from contravox.objectives.classifier import Classifier, class_logits
 from contravox.objectives.segments import Segments
-from contravox.objectives.shapes import check_positive, check_prototypes
 from contravox.precision import full_precision
 from contravox.settings import NotNegative, Settings
 

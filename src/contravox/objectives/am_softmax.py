@@ -5,12 +5,12 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor
 
+from contravox.objectives.checks import check_not_negative
 from contravox.objectives.margin_softmax import (
     MarginSoftmax,
     MarginSoftmaxSettings,
     margin_softmax_loss,
 )
-from contravox.objectives.shapes import check_not_negative
 from contravox.precision import full_precision
 
 

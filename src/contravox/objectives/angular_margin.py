@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from contravox.objectives.shapes import check_angle
+from contravox.objectives.checks import check_angle
 
 # 1 - s² is kept above this, so that the gradient of its root stays finite at s = ±1. It is about
 # the spacing of float32 at 1, so the cosine changes by less than 4e-4·sin m.

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from contravox.objectives.checks import check_positive, check_prototypes
 from contravox.objectives.classifier import class_logits
-from contravox.objectives.shapes import check_positive, check_prototypes
 from contravox.precision import full_precision
 from contravox.settings import Positive, Settings
 

@@ -9,9 +9,9 @@ from pydantic import Field
 from torch import Tensor
 
 from contravox.errors import RecipeError
+from contravox.objectives.checks import check_positive, check_prototypes, shape
 from contravox.objectives.classifier import Classifier, class_logits
 from contravox.objectives.segments import Segments
-from contravox.objectives.shapes import check_positive, check_prototypes, shape
 from contravox.settings import NotNegative, Positive, Settings
 
 

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from contravox.objectives.checks import check_labelled
 from contravox.objectives.segments import Segments
-from contravox.objectives.shapes import check_labelled
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.precision import full_precision
 from contravox.settings import NotNegative, Settings

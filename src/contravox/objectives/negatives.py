@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from contravox.objectives.checks import check_positive
 from contravox.objectives.class_attention import AttentionForm, log_attention
-from contravox.objectives.shapes import check_positive
 
 
 def tile_of(vectors: Tensor, tile: int | None) -> int:

@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from contravox.objectives.checks import check_labelled, check_not_negative, check_positive
 from contravox.objectives.negatives import negative_log_sums, tile_of
 from contravox.objectives.positives import over_blocks, positive_blocks, rows, similarities
 from contravox.objectives.segments import Segments
-from contravox.objectives.shapes import check_labelled, check_not_negative, check_positive
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.precision import full_precision
 from contravox.settings import NotNegative, Positive, Settings

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from contravox.objectives.checks import check_positive, check_views
 from contravox.objectives.learned_scale import LearnedScale
 from contravox.objectives.segments import Segments
-from contravox.objectives.shapes import check_positive, check_views
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.objectives.views import group_views
 from contravox.precision import full_precision

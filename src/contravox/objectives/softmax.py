@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from contravox.objectives.checks import check_classes, check_finite, check_labelled, shape
 from contravox.objectives.classifier import Classifier
 from contravox.objectives.segments import Segments
-from contravox.objectives.shapes import check_classes, check_finite, check_labelled, shape
 from contravox.precision import full_precision
 from contravox.settings import NotNegative, Settings
 

@@ -11,6 +11,13 @@ from torch import Tensor, nn
 
 from contravox.errors import RecipeError
 from contravox.objectives.angular_margin import add_angular_margin
+from contravox.objectives.checks import (
+    check_angle,
+    check_attention,
+    check_choice,
+    check_labelled,
+    check_positive,
+)
 from contravox.objectives.class_attention import (
     AttentionForm,
     AttentionOn,
@@ -23,13 +30,6 @@ from contravox.objectives.class_attention import (
 from contravox.objectives.negatives import negative_log_sums, tile_of
 from contravox.objectives.positives import over_blocks, positive_blocks, rows, similarities
 from contravox.objectives.segments import Segments
-from contravox.objectives.shapes import (
-    check_angle,
-    check_attention,
-    check_choice,
-    check_labelled,
-    check_positive,
-)
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.precision import full_precision
 from contravox.settings import NotNegative, Positive, Settings

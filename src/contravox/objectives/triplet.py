@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from contravox.objectives.checks import check_choice, check_labelled, check_not_negative
 from contravox.objectives.positives import mean_over_anchors, positive_pairs
 from contravox.objectives.segments import Segments
-from contravox.objectives.shapes import check_choice, check_labelled, check_not_negative
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.precision import full_precision
 from contravox.settings import NotNegative, Settings

@@ -6,9 +6,9 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from contravox.objectives.checks import check_choice, check_positive, check_views
 from contravox.objectives.negatives import negative_log_sums, tile_of
 from contravox.objectives.segments import Segments
-from contravox.objectives.shapes import check_choice, check_positive, check_views
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.objectives.views import group_views
 from contravox.precision import full_precision

@@ -11,9 +11,9 @@ import polars as pl
 import soundfile
 from numpy.typing import NDArray
 
-from contravox.audio import SAMPLE_RATE, read_audio
+from contravox.audio.waveform import SAMPLE_RATE, read_audio
 from contravox.errors import AudioError, MissingExtraError, StorageError
-from contravox.trial_set import TrialSet
+from contravox.trials.trial_set import TrialSet
 
 SECONDS = 6.0
 """How much of a recording is put into the page: enough to know a voice, at about 6 kB a second."""

@@ -8,20 +8,20 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, StrictUndefined
 
-from contravox.metrics.drawing import line_style
-from contravox.metrics.plots import (
+from contravox.evaluation.system_result import ConditionResult, SystemResult
+from contravox.files.writing import write_text
+from contravox.report.drawing import line_style
+from contravox.report.listening import Side, sides
+from contravox.report.plots import (
     draw_calibration,
     draw_det_curves,
     draw_embedding_maps,
     draw_losses,
     draw_score_histograms,
 )
-from contravox.metrics.system_result import ConditionResult, SystemResult
-from contravox.metrics.table import Cell, columns, percent
-from contravox.metrics.worst_trials import worst_trials
-from contravox.report.listening import Side, sides
-from contravox.trial_set import TrialSet
-from contravox.writing import write_text
+from contravox.report.table import Cell, columns, percent
+from contravox.report.worst_trials import worst_trials
+from contravox.trials.trial_set import TrialSet
 
 SVG_DASHES = {"-": "none", "--": "6 3", ":": "2 3", "-.": "6 3 2 3"}
 ERRORS = 8

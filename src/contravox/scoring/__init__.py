@@ -1,0 +1,1 @@
+"""Embeddings to scores, and scores to log-likelihood ratios and decisions."""

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contravox.errors import ScoringError
-from contravox.scoring.averages import Speakers, group_means, number_speakers
 from contravox.scoring.cosine import unit_rows
+from contravox.scoring.group_means import Speakers, group_means, number_speakers
 
 CohortMembers = Literal["speakers", "utterances"]
 """What the members of a cohort are: the mean of each speaker, or every utterance."""

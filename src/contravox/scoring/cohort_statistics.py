@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from contravox.scoring.products import BLOCK
+from contravox.scoring.inner_products import BLOCK
 
 Progress = Callable[[int], None]
 """Called with how many more rows are done."""

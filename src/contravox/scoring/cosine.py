@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contravox.errors import ScoringError
-from contravox.scoring.products import inner_products
+from contravox.scoring.inner_products import inner_products
 
 
 def unit_rows(

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contravox.embeddings import Embeddings
-from contravox.enrolments import Enrolments
 from contravox.numbering import number_names
-from contravox.scoring.averages import group_means
 from contravox.scoring.cosine import unit_rows
+from contravox.scoring.group_means import group_means
+from contravox.trials.enrolments import Enrolments
 
 EnrolmentMethod = Literal["mean of unit embeddings", "mean of embeddings", "mean of scores"]
 """How several utterances enrol a speaker; every result names it."""

@@ -16,7 +16,7 @@ from contravox.scoring.cohort_statistics import (
     cross_statistics,
     own_statistics,
 )
-from contravox.scoring.products import check_pairs
+from contravox.scoring.inner_products import check_pairs
 from contravox.settings import Settings
 
 SPREAD = 1e-6

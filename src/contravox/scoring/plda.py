@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 
 from contravox.errors import ScoringError
-from contravox.scoring.averages import Speakers
 from contravox.scoring.cohort import Cohort
 from contravox.scoring.cosine import finite_rows
+from contravox.scoring.group_means import Speakers
 from contravox.scoring.speaker_statistics import SpeakerStatistics
 
 

@@ -9,18 +9,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from contravox.embeddings import Embeddings
-from contravox.enrolments import Enrolments
 from contravox.errors import ScoringError
 from contravox.scoring import euclidean
 from contravox.scoring.cohort import Cohort, cohort_vectors
 from contravox.scoring.cosine import unit_rows
 from contravox.scoring.enrolment import EnrolmentMethod, enrol, enrolment_means
+from contravox.scoring.inner_products import inner_products
 from contravox.scoring.normalisation import NormalisationSettings, normalise_scores
 from contravox.scoring.plda import PLDA
-from contravox.scoring.products import inner_products
 from contravox.scoring.whitening import Whitening, WhiteningMethod
 from contravox.settings import Settings
-from contravox.trials import Trials
+from contravox.trials.enrolments import Enrolments
+from contravox.trials.trials import Trials
 
 Comparison = Literal["cosine", "Euclidean distance"]
 """What a model's embeddings were trained to be compared by: their cosine, or as they are by their

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contravox.errors import ScoringError
-from contravox.scoring.averages import Speakers, group_means, number_speakers
 from contravox.scoring.cosine import finite_rows
-from contravox.scoring.products import BLOCK
+from contravox.scoring.group_means import Speakers, group_means, number_speakers
+from contravox.scoring.inner_products import BLOCK
 
 
 def mean_and_scatter(vectors: NDArray[np.float32]) -> tuple[NDArray, NDArray]:

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from contravox.errors import ScoringError
-from contravox.scoring.averages import Speakers
 from contravox.scoring.cosine import finite_rows, unit_rows
-from contravox.scoring.products import BLOCK
+from contravox.scoring.group_means import Speakers
+from contravox.scoring.inner_products import BLOCK
 from contravox.scoring.speaker_statistics import SpeakerStatistics, mean_and_scatter
 
 WhiteningMethod = Literal["mean subtraction", "whitening", "within-class whitening"]

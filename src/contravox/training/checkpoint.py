@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from contravox.errors import CheckpointError, RecipeError, brief
+from contravox.files.weights import kind_of, wrong_with
+from contravox.files.writing import atomic_path
 from contravox.settings import Share, first_mistake
 from contravox.training.processes import RandomState, restore_random_state
 from contravox.training.prolonging import check_length
 from contravox.training.recipe import Recipe
-from contravox.weights import kind_of, wrong_with
-from contravox.writing import atomic_path
 
 NAME = "checkpoint.pt"
 

@@ -10,11 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from contravox.audio import SAMPLE_RATE
+from contravox.audio.waveform import SAMPLE_RATE
 from contravox.data.batch import Batch
 from contravox.data.sampling import Sampler, SegmentRequest
 from contravox.errors import RecipeError
-from contravox.training.corpus import TrainingCorpus
 from contravox.training.epoch import CorpusInEpoch, corpora_in_epoch
 from contravox.training.optimiser import make_optimiser
 from contravox.training.peak_memory import PeakMemory
@@ -23,6 +22,7 @@ from contravox.training.recipe import Recipe
 from contravox.training.size import check_size
 from contravox.training.start import start_system
 from contravox.training.supervision import check_supervision
+from contravox.training.training_set import TrainingCorpus
 
 LEFT_OUT = (
     ("data", "validation_trials"),

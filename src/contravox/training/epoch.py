@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from contravox.data.sampling import SegmentRequest
-from contravox.training.corpus import TrainingCorpus, corpus_names
+from contravox.training.training_set import TrainingCorpus, corpus_names
 
 
 class CorpusInEpoch(NamedTuple):

@@ -7,13 +7,13 @@ import polars as pl
 
 from contravox.manifest import Manifest
 from contravox.model import ModelSettings
-from contravox.overlap import (
+from contravox.trained_on import (
     recording_digests,
     recordings_trained_on,
     refuse_overlap,
     speaker_digests,
 )
-from contravox.trial_set import TrialSet
+from contravox.trials.trial_set import TrialSet
 
 
 @dataclass(frozen=True)

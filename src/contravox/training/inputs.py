@@ -9,7 +9,7 @@ import polars as pl
 from contravox.manifest import Manifest
 from contravox.model import Model
 from contravox.training.recipe import Recipe
-from contravox.trial_set import TrialSet
+from contravox.trials.trial_set import TrialSet
 
 
 def input_digests(

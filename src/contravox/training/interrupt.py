@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from contravox.stopping import STOPPING, Stopped
+from contravox.terminal.stopping import STOPPING, Stopped
 
 ONCE = 2.0
 """Seconds in which Ctrl-C counts once: torchrun hands on what the terminal sent to all."""

@@ -12,7 +12,7 @@ from contravox.data.dataset import Unreadable
 from contravox.data.replacement import Replacement
 from contravox.data.sampling import SegmentRequest
 from contravox.errors import TrainingError, TrainingWarning
-from contravox.tables import write_table
+from contravox.files.tables import write_table
 
 NAME = "unreadable.tsv"
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from torch.utils.tensorboard import SummaryWriter
 
 from contravox.errors import OutputError, TrainingWarning
-from contravox.writing import write_text
+from contravox.files.writing import write_text
 
 NAME = "log.jsonl"
 

@@ -6,16 +6,16 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from contravox.balance import BalanceSettings
-from contravox.data.augmentation import AugmentationSettings
+from contravox.augmentation.augmentation import AugmentationSettings
+from contravox.augmentation.spec_augment import SpecAugmentSettings
+from contravox.augmentation.speed import check_speeds
 from contravox.data.dataset import Placement
 from contravox.data.sampling import RandomUtterancesSettings, SamplerSettings
-from contravox.data.speed import check_speeds
 from contravox.encoders import EncoderSettings
 from contravox.features import FeatureSettings
 from contravox.objectives import ObjectiveSettings
+from contravox.objectives.balance import BalanceSettings
 from contravox.settings import Count, Positive, Seed, Settings, Share
-from contravox.spec_augment import SpecAugmentSettings
 from contravox.training.schedule import MarginSchedule, ScheduleSettings
 from contravox.training.settings_file import read_settings, to_yaml, validate_settings
 from contravox.training.shipped import find_recipe

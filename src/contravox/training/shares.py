@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
 
-from contravox.balance import BalanceSettings
 from contravox.errors import TrainingWarning
+from contravox.objectives.balance import BalanceSettings
 from contravox.objectives.gradient_weights import WEIGHTINGS
 from contravox.training.log import read_log
 

@@ -5,13 +5,13 @@ import os
 import torch
 from lightning_fabric import Fabric
 
-from contravox.audio import SAMPLE_RATE
+from contravox.audio.waveform import SAMPLE_RATE
 from contravox.encoders import build_encoder
 from contravox.errors import RecipeError
 from contravox.features import frame_count
+from contravox.files.weights import without_numbers
 from contravox.objectives import Objectives
 from contravox.training.recipe import Recipe
-from contravox.weights import without_numbers
 
 REQUEST_BYTES = 200
 """Of Python's objects for one segment of an epoch."""

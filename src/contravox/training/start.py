@@ -6,12 +6,12 @@ import torch
 
 from contravox.errors import RecipeError
 from contravox.model import Model
-from contravox.training.corpus import TrainingCorpus
 from contravox.training.heritage import Heritage
 from contravox.training.processes import synchronise_batchnorm
 from contravox.training.recipe import Recipe
 from contravox.training.system import System
 from contravox.training.trained_objectives import load_objectives
+from contravox.training.training_set import TrainingCorpus
 
 
 def start_system(

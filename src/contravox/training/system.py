@@ -6,15 +6,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from contravox.balance import Balance
+from contravox.augmentation.spec_augment import SpecAugment
 from contravox.data.batch import Batch
 from contravox.errors import TrainingError
 from contravox.model import Model, ModelSettings
 from contravox.objectives import Objectives, Segments
+from contravox.objectives.balance import Balance
 from contravox.objectives.gradient_gate import GradientGate
 from contravox.objectives.objectives import Gates
 from contravox.precision import at_least_float32
-from contravox.spec_augment import SpecAugment
 from contravox.training.chunks import in_chunks
 from contravox.training.recipe import Recipe
 

@@ -6,10 +6,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from contravox.errors import ModelError, RecipeError
+from contravox.files.weights import kind_of, read_weights
+from contravox.files.writing import atomic_path
 from contravox.objectives import Objectives
 from contravox.objectives.classifier import Classifier
-from contravox.weights import kind_of, read_weights
-from contravox.writing import atomic_path
 
 NAME = "objectives.safetensors"
 """Beside the model of the same epoch."""

@@ -11,21 +11,23 @@ from lightning_fabric.plugins import Precision
 
 from contravox.data.batch import Batch
 from contravox.data.dataset import Unreadable
-from contravox.data.unmixed_batch import UnmixedBatch
+from contravox.data.pending_batch import UnmixedBatch
 from contravox.errors import CheckpointError, TrainingError
+from contravox.evaluation.validation import Validation, read_validation, validate
+from contravox.files.writing import write_text
 from contravox.model import Model
 from contravox.objectives import positive_shares
 from contravox.objectives.gathering import gather
-from contravox.overlap import write_recordings
+from contravox.trained_on import write_recordings
 from contravox.training.checkpoint import NAME as CHECKPOINT
 from contravox.training.checkpoint import Progress, read_checkpoint, restore, save_checkpoint
-from contravox.training.corpus import TrainingCorpus
 from contravox.training.heritage import Heritage
 from contravox.training.initial_run import begin_from
 from contravox.training.inputs import input_digests
 from contravox.training.interrupt import Interrupt, deferred_interrupt
 from contravox.training.left_out import NAME as UNREADABLE
 from contravox.training.left_out import LeftOut
+from contravox.training.loader import read_batches, readers_that_live
 from contravox.training.log import Log, NoLog, TrainingLog
 from contravox.training.optimiser import make_optimiser
 from contravox.training.processes import (
@@ -37,7 +39,6 @@ from contravox.training.processes import (
     mean_of,
     random_states,
 )
-from contravox.training.reading import read_batches, readers_that_live
 from contravox.training.recipe import Recipe
 from contravox.training.shares import EVERY, ShareWatch
 from contravox.training.shipped import RECIPE
@@ -47,8 +48,7 @@ from contravox.training.step_clock import StepClock
 from contravox.training.supervision import check_supervision
 from contravox.training.trained_objectives import NAME as OBJECTIVES
 from contravox.training.trained_objectives import save_objectives
-from contravox.validation import Validation, read_validation, validate
-from contravox.writing import write_text
+from contravox.training.training_set import TrainingCorpus
 
 MODEL = "model.safetensors"
 

@@ -1,0 +1,230 @@
+"""Any recording to mono float32 at 16 kHz."""
+
+import math
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from contravox.audio.audio_file import UNKNOWN, AudioFile, open_audio
+from contravox.errors import AudioError, AudioWarning
+
+SAMPLE_RATE = 16_000
+"""Samples per second of every waveform in contravox."""
+
+MINIMUM_SECONDS = 0.1
+"""Shorter recordings hold too little of a voice to be compared."""
+
+MAXIMUM_SECONDS = 6 * 3600
+"""Longest that is read at once: 1.4 GB of samples."""
+
+FARTHEST = 1e9
+"""Seconds beyond which no place in a recording is."""
+
+END_SECONDS = 0.02
+"""Of a recording's end that is decoded to see that it is there."""
+
+HIGHEST_PEAK = 2.0**16
+"""Of a sample, where full scale is 1. More than 16-bit numbers left unscaled is no recording."""
+
+SILENCE = 10 ** (-70 / 20)
+"""Standard deviation (full scale is 1) under which a recording counts as silent: -70 dB."""
+
+BEYOND = 2.0
+"""Level above which samples are not clipped, as decoders overshoot, but of another scale."""
+
+CLIPPED_SHARE = 0.01
+"""Share of samples at full scale above which a recording is reported as clipped."""
+
+AUDIO_SUFFIXES = frozenset(
+    f".{ending}"
+    for ending in (
+        *("wav", "flac", "ogg", "opus", "oga", "mp3", "sph", "nist", "raw"),
+        *("aiff", "aif", "aifc", "au", "w64", "caf", "rf64"),
+    )
+)
+"""Endings of the files that a corpus folder is searched for."""
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """seconds: length of the recording; sample_rate: in Hz, as stored; channels: as stored."""
+
+    seconds: float
+    sample_rate: int
+    channels: int
+
+
+def audio_info(path: str | Path) -> AudioInfo:
+    """A recording's length and format, of any that ``read_audio`` takes.
+
+    They are the header's, but the end is decoded to see that it is there, and all is where the
+    header does not tell the length. (OGG has no length to be wrong about, and is slow to seek in:
+    of it the beginning is decoded.)
+
+    Raises AudioError, StorageError, MissingExtraError.
+    """
+    with open_audio(path) as file:
+        frames = _whole_length(file)
+        file.warn_of_another()
+        return AudioInfo(frames / file.samplerate, file.samplerate, file.channels)
+
+
+def _whole_length(file: AudioFile) -> int:
+    """Frames of a recording, of which the last are there. Raises AudioError."""
+    length = file.length
+    if length is None:
+        there = expected = _decode(file, UNKNOWN)
+    else:
+        there, expected = 0, min(length, round(END_SECONDS * file.samplerate))
+        with suppress(soundfile.LibsndfileError):
+            if file.format != "OGG":
+                file.go_to(length - expected)
+            there = _decode(file, expected)
+    if there < max(1, expected):
+        raise AudioError(f"{file.path}: cut short, its end cannot be decoded: replace the file")
+    return there if length is None else length
+
+
+def _decode(file: AudioFile, frames: int) -> int:
+    """How many of the next frames are there. Raises AudioError for one of no recording's level."""
+    there = 0
+    for block in file.decoded(frames):
+        _check_level(file.path, block)
+        there += len(block)
+    return there
+
+
+def read_audio(
+    path: str | Path,
+    *,
+    start: float = 0.0,
+    duration: float | None = None,
+    channel: Literal["mean", "first"] = "mean",
+) -> NDArray[np.float32]:
+    """Read a recording, or a part of it, as mono at 16 kHz.
+
+    WAV, FLAC, OGG, MP3 and whatever libsndfile reads, at rates from 4 to 768 kHz, in any number of
+    channels. Only the part asked for is decoded, where the format can seek. Headers are not
+    believed: where one does not tell the length, the file is read to its end, and so is a WAV file
+    whose recorder was stopped before it wrote the size. Files ending in ``.raw`` are headerless
+    16-bit little-endian mono at 16 kHz, as AN4 has them.
+
+    path: a file, a URL that fsspec knows, or a recording within a tar file at either, as
+    ``storage`` writes it: ``shard.tar#bytes=FIRST-LAST``. What is no file of its own is read whole,
+    in one request.
+    start, duration: seconds; ``None`` reads to the end. At most 6 hours are read at once.
+    channel: which of several: their mean, or the first alone.
+
+    Returns (samples,), of which full scale is [-1, 1].
+
+    Raises AudioError, naming the file, where it is missing, is not audio, is empty, is cut short,
+    or holds samples that are not finite or far beyond full scale; StorageError where a store does
+    not answer, MissingExtraError where fsspec lacks what the store needs. Warns with AudioWarning
+    where the file holds more recordings after the first, which are not read.
+    """
+    if not 0 <= start < math.inf or not (duration is None or math.isfinite(duration)):
+        raise AudioError(f"{path}: from {start} s on, {duration} s long: give seconds from 0 on")
+    with open_audio(path) as file:
+        rate = file.samplerate
+        first = round(min(start, FARTHEST) * rate)
+        wanted = UNKNOWN if duration is None else round(min(max(duration, 0.0), FARTHEST) * rate)
+        mono = _mono(file, first, wanted, channel)
+    _check_level(path, mono)
+    if rate != SAMPLE_RATE:
+        mono = soxr.resample(mono, rate, SAMPLE_RATE)
+    return np.ascontiguousarray(mono, dtype=np.float32)
+
+
+def _check_level(path: str | Path, samples: NDArray[np.float32]) -> None:
+    """Raise AudioError where samples are not finite, or beyond what any recording has."""
+    if not samples.size:
+        return
+    peak = max(float(samples.max()), -float(samples.min()))
+    if not peak <= HIGHEST_PEAK:
+        what = f"up to {peak:.3g} where full scale is 1" if peak < math.inf else "not finite"
+        raise AudioError(f"{path}: holds samples that are {what}: replace the file")
+
+
+def _mono(
+    file: AudioFile, first: int, wanted: int, channel: Literal["mean", "first"]
+) -> NDArray[np.float32]:
+    """(n,) frames from a place on, n <= ``wanted``, at the file's own rate. Raises AudioError."""
+    length, longest = file.length, MAXIMUM_SECONDS * file.samplerate
+    nothing = AudioError(
+        f"{file.path}: holds no audio at {first / file.samplerate:g} s: use a longer recording"
+    )
+    if length is not None:
+        wanted = min(wanted, length - first)
+        if wanted > longest:
+            raise _too_long(file, f"{wanted / file.samplerate / 3600:,.1f} hours")
+    if wanted <= 0:
+        raise nothing
+    file.go_to(first)
+    # One channel needs no mean, and the copy would double the time of a training read.
+    alone = channel == "first" or file.channels == 1
+    blocks = [
+        block[:, 0] if alone else block.mean(axis=1)
+        for block in file.decoded(min(wanted, longest + 1))
+    ]
+    mono = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+    if len(mono) > longest:
+        raise _too_long(file, "longer")
+    if length is not None and len(mono) < wanted:
+        raise AudioError(
+            f"{file.path}: cut short, {len(mono)} of {wanted} samples are there: replace the file"
+        )
+    if not len(mono):
+        raise nothing
+    if length is None or first + wanted == length:
+        file.warn_of_another()
+    return mono
+
+
+def _too_long(file: AudioFile, length: str) -> AudioError:
+    return AudioError(
+        f"{file.path}: {length}, and at most {MAXIMUM_SECONDS // 3600} hours are read at once: cut "
+        "it into parts, by start and duration in a manifest; or replace it, if that is wrong"
+    )
+
+
+def check_speech(waveform: NDArray[np.float32], name: str | Path) -> None:
+    """Refuse a (samples,) waveform from which no embedding can be trusted.
+
+    name: the recording, for the message.
+
+    Raises AudioError where it is not finite, shorter than 0.1 s, or silent but for a constant.
+    Warns with AudioWarning where it is clipped, or goes far beyond full scale.
+    """
+    seconds = len(waveform) / SAMPLE_RATE
+    if seconds < MINIMUM_SECONDS:
+        raise AudioError(
+            f"{name}: only {seconds:.3f} s long: use at least {MINIMUM_SECONDS} s of speech"
+        )
+    if not np.isfinite(waveform).all():
+        raise AudioError(f"{name}: holds samples that are not finite: replace the recording")
+    if float(np.std(waveform, dtype=np.float64)) < SILENCE:
+        raise AudioError(f"{name}: silent: record it again, or check the microphone")
+    loudest = float(np.abs(waveform).max())
+    if loudest > BEYOND:
+        warnings.warn(
+            f"{name}: reaches {loudest:.3g} where full scale is 1: is it of another scale? "
+            "Write it anew, in [-1, 1]",
+            AudioWarning,
+            stacklevel=2,
+        )
+        return
+    clipped = float(np.mean(np.abs(waveform) >= 0.999))
+    if clipped > CLIPPED_SHARE:
+        warnings.warn(
+            f"{name}: clipped ({clipped:.0%} of the samples at full scale): "
+            "its score is less certain; record it at a lower level",
+            AudioWarning,
+            stacklevel=2,
+        )

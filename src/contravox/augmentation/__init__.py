@@ -1,0 +1,1 @@
+"""A fresh copy of a segment at each draw: noise, rooms, codecs, speed."""

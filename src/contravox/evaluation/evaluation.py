@@ -1,0 +1,206 @@
+"""A system's scores on a trial list, what they are worth, and all that they depend on."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import Field
+
+from contravox.embeddings import Embeddings
+from contravox.evaluation.conditions import conditions_of
+from contravox.evaluation.measurement import P_TARGETS, measure, metrics_of
+from contravox.evaluation.system_result import SystemResult
+from contravox.files.writing import atomic_path, json_text
+from contravox.report.embedding_map import map_embeddings
+from contravox.report.page import write_report
+from contravox.scoring.calibration import Calibration
+from contravox.scoring.calibration_columns import SCORE, Quality, trial_columns
+from contravox.scoring.scorer import Comparison, Scorer, ScoringSettings
+from contravox.settings import Settings
+from contravox.trials.scores import write_scores
+from contravox.trials.trial_set import TrialSet
+
+Stage = Callable[[str], AbstractContextManager[Callable[..., None]]]
+"""What shows how far a stage of the work has come, such as ``progress.progress_bar``."""
+
+
+def silently(_: str) -> AbstractContextManager[Callable[..., None]]:
+    """A stage that shows nothing."""
+    return nullcontext(lambda *_: None)
+
+
+FILES = ("scores.tsv", "metrics.json", "report.html")
+"""What ``Evaluation.write`` writes to a folder."""
+
+INTERVALS = "95 %, 1,000 bootstraps over speakers"
+
+Prior = Annotated[float, Field(gt=0, lt=1)]
+
+CONDITIONS = ("sex", "language", "genre", "session", "duration")
+"""Columns of a manifest by which trials are parted, where it has them."""
+
+
+class EvaluationSettings(Settings):
+    """scoring: from embeddings to scores. p_targets: priors of the detection costs.
+
+    quality: what calibration looks at beside the score. conditions: columns of the manifest by
+    which trials are parted; None for those of CONDITIONS that tell its utterances apart.
+    """
+
+    scoring: ScoringSettings = ScoringSettings()
+    p_targets: tuple[Prior, ...] = P_TARGETS
+    quality: tuple[Quality, ...] = ()
+    conditions: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class TrialEmbeddings:
+    """A trial list, and the embeddings of all its utterances (and perhaps others)."""
+
+    trial_set: TrialSet
+    embeddings: Embeddings
+
+
+@dataclass(frozen=True)
+class TrainingEmbeddings:
+    """Embeddings of training data with the speaker of each (n,); name: where they are from."""
+
+    embeddings: Embeddings
+    speakers: pl.Series
+    name: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """result: what was measured; protocol: all that it depends on, for people and programs.
+
+    embeddings: of the trials' utterances, for a map of them, where there are any.
+    """
+
+    result: SystemResult
+    protocol: dict[str, str | int | None]
+    trial_set: TrialSet
+    embeddings: Embeddings | None = None
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The numbers, and the protocol that they belong to."""
+        return {**metrics_of(self.result), "protocol": self.protocol}
+
+    def write(self, folder: Path) -> None:
+        """Write ``FILES``, all of them or, where anything goes wrong, none. Raises OutputError."""
+        result, trial_set = self.result, self.trial_set
+        if self.embeddings is not None:
+            speakers = trial_set.manifest.speakers_of(trial_set.utterances).fill_null("unknown")
+            vectors = self.embeddings.vectors[self.embeddings.rows(trial_set.utterances)]
+            result = replace(result, embedding_map=map_embeddings(vectors, speakers.to_list()))
+        notes = {name: str(value) for name, value in self.protocol.items() if value is not None}
+        title = f"{result.name} on {trial_set.name}"
+        with ExitStack() as stack:
+            scores, metrics, page = (
+                stack.enter_context(atomic_path(folder / name)) for name in FILES
+            )
+            write_scores(scores, trial_set.trials, result.scores, result.log_likelihood_ratios)
+            metrics.write_text(json_text(self.metrics) + "\n", encoding="utf-8")
+            write_report(page, title, [result], notes, trial_set)
+
+
+def evaluate(
+    name: str,
+    test: TrialEmbeddings,
+    settings: EvaluationSettings,
+    *,
+    training: TrainingEmbeddings | None = None,
+    calibration: TrialEmbeddings | Calibration | None = None,
+    crops_averaged: bool = False,
+    comparison: Comparison = "cosine",
+    described: Mapping[str, str] | None = None,
+    about: Mapping[str, Any] | None = None,
+    stage: Stage = silently,
+) -> Evaluation:
+    """Score a trial list and measure the scores.
+
+    training: what whitening, PLDA and normalisation learn from. calibration: trials to learn it on,
+    of other speakers, or one learned before. crops_averaged, comparison: see ``Scorer``. described:
+    more about the protocol, for people. about: more about the system; see ``SystemResult``.
+
+    Raises ScoringError, TrialsError, MetricError.
+    """
+    learns_from = () if training is None else (training.embeddings, training.speakers)
+    with stage("learning from the training embeddings"):
+        scorer = Scorer(
+            settings.scoring,
+            *learns_from,
+            crops_averaged=crops_averaged,
+            comparison=comparison,
+        )
+
+    def columns(trials: TrialEmbeddings) -> dict[str, NDArray]:
+        of = trials.trial_set
+        with stage("scoring") as report:
+            scored = scorer.score(trials.embeddings, of.trials, of.enrolments, progress=report)
+        return trial_columns(scored, trials.embeddings, of, settings.quality)
+
+    tested = columns(test)
+    learned: Calibration | None
+    if isinstance(calibration, TrialEmbeddings):
+        learned = Calibration.learn(columns(calibration), calibration.trial_set.trials.targets)
+    else:
+        learned = calibration
+    ratios = None if learned is None else learned.log_likelihood_ratios(tested)
+    asked = settings.conditions
+    columns_of_conditions = usual_conditions(test.trial_set) if asked is None else asked
+    with stage("conditions") as report:
+        parts = conditions_of(tested[SCORE], test.trial_set, columns_of_conditions, progress=report)
+    with stage("bootstrap over speakers") as report:
+        result = measure(
+            name,
+            tested[SCORE],
+            test.trial_set,
+            log_likelihood_ratios=ratios,
+            p_targets=settings.p_targets,
+            progress=report,
+            conditions=parts,
+            **(about or {}),
+        )
+    protocol = {
+        **protocol_of(test.trial_set, settings.scoring, comparison),
+        **scorer.describe(),
+        "training data": None if training is None else training.name,
+        **(described or {}),
+    }
+    return Evaluation(result, protocol, test.trial_set, test.embeddings)
+
+
+def usual_conditions(trial_set: TrialSet) -> list[str]:
+    """Those of CONDITIONS in which a trial list's utterances differ."""
+    table = trial_set.manifest.table
+    there = [name for name in CONDITIONS if name in table.columns]
+    return [name for name in there if table[name].drop_nulls().n_unique() > 1]
+
+
+def protocol_of(
+    trial_set: TrialSet, scoring: ScoringSettings, comparison: Comparison = "cosine"
+) -> dict[str, str | int | None]:
+    """What a trial list is, and how its enrolments are made."""
+    trials, protocol = trial_set.trials, trial_set.protocol
+    several: str = scoring.enrolment if comparison == "cosine" else "mean of embeddings"
+    if trial_set.enrolments is None or scoring.backend == "PLDA":
+        several = ""
+    return {
+        **{key.replace("_", " "): value for key, value in asdict(protocol).items()},
+        "targets": int(trials.targets.sum()),
+        "non-targets": int((~trials.targets).sum()),
+        "trials listed twice": trial_set.listed_twice,
+        "trials of a recording with itself": trial_set.heard_twice,
+        "speakers": len(trial_set.manifest.speakers),
+        "enrolment": protocol.enrolment + (f": {several}" if several else ""),
+        "equal error rate": "by linear interpolation between operating points",
+        "intervals": INTERVALS
+        if trial_set.manifest.speakers_known
+        else "none: not all speakers are known",
+    }

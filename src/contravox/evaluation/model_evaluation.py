@@ -1,0 +1,171 @@
+"""A model on a trial list: embeds what is needed, once, and evaluates it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from contravox.errors import AudioError
+from contravox.evaluation.evaluation import (
+    Evaluation,
+    EvaluationSettings,
+    Stage,
+    TrainingEmbeddings,
+    TrialEmbeddings,
+    evaluate,
+    silently,
+)
+from contravox.inference.embed import Crops, Embedded, embed_readable
+from contravox.inference.embedding_cache import embed_once
+from contravox.manifest import Manifest
+from contravox.model import Model
+from contravox.scoring.calibration import Calibration
+from contravox.scoring.calibration_columns import Quality, qualities, trial_columns
+from contravox.scoring.scorer import Scorer, ScoringSettings
+from contravox.trained_on import (
+    recordings_trained_on,
+    refuse_overlap,
+    refuse_shared,
+)
+from contravox.trials.trial_set import TrialSet
+
+
+class ModelEvaluation:
+    """Embeds with one model file, and refuses lists of what it was trained on.
+
+    crops: in place of whole utterances. cache: folder in which embeddings are kept; None keeps
+    none. allow_overlap: score what was trained on. drop_unreadable: leave trials out whose
+    recordings cannot be read or trusted, and count them.
+
+    Raises ModelError.
+    """
+
+    def __init__(
+        self,
+        model: Path,
+        *,
+        crops: Crops | None = None,
+        cache: Path | None = None,
+        allow_overlap: bool = False,
+        drop_unreadable: bool = False,
+        stage: Stage = silently,
+    ) -> None:
+        self.path = model
+        self.model = Model.load(model)
+        self.crops = crops
+        self.cache = cache
+        self.allow_overlap = allow_overlap
+        self.drop_unreadable = drop_unreadable
+        self.stage = stage
+
+    def embed(self, trial_set: TrialSet) -> TrialEmbeddings:
+        """Embed what a trial list needs.
+
+        Raises OverlapError, AudioError, TrialsError where no trial is left.
+        """
+        if not self.allow_overlap:
+            refuse_overlap(
+                trial_set.manifest,
+                trial_set.name,
+                speakers=self.model.settings.trained_on,
+                recordings=recordings_trained_on(self.path),
+                override="pass --allow-overlap",
+            )
+        embedded = self._embed(trial_set.manifest)
+        if embedded.unreadable and not self.drop_unreadable:
+            reason = next(iter(embedded.unreadable.values()))
+            raise AudioError(
+                f"{trial_set.name}: {len(embedded.unreadable):,} of "
+                f"{len(trial_set.manifest):,} recordings cannot be used, such as {reason}; or pass "
+                "--drop-unreadable to leave their trials out"
+            )
+        if embedded.unreadable:
+            trial_set = trial_set.without(embedded.unreadable)
+        return TrialEmbeddings(trial_set, embedded.embeddings)
+
+    def embed_training(self, utterances: Manifest, name: str | Path) -> TrainingEmbeddings:
+        """Embed what whitening, PLDA and normalisation learn from; the unreadable is left out."""
+        embeddings = self._embed(utterances).embeddings
+        speakers = utterances.speakers_of(embeddings.utterances)
+        held = f"{len(embeddings):,} utterances of {speakers.n_unique():,} speakers"
+        return TrainingEmbeddings(embeddings, speakers, f"{name}: {held}")
+
+    def evaluate(
+        self,
+        trials: TrialSet,
+        settings: EvaluationSettings,
+        *,
+        training: Path | None = None,
+        calibration: TrialSet | None = None,
+    ) -> Evaluation:
+        """Evaluate the model on a trial list; see ``evaluation.evaluate``.
+
+        training: a manifest. calibration: trials of other speakers; without them a calibrated model
+        calibrates the plain score of whole utterances, on which it was calibrated.
+
+        Raises ContravoxError of many kinds.
+        """
+        cohort = None if training is None else Manifest.read(training)
+        if cohort is not None:
+            self._refuse_shared(trials, cohort, "--training")
+        if calibration is not None:
+            self._refuse_shared(trials, calibration.manifest, "--calibrate-on")
+        test = self.embed(trials)
+        model = self.model.settings
+        # What the model's own threshold and calibration are for.
+        plain = self.crops is None and settings.scoring == ScoringSettings()
+        learned: TrialEmbeddings | Calibration | None = None
+        if calibration is not None:
+            learned = self.embed(calibration)
+        elif plain and not settings.quality:
+            learned = model.calibration
+            if learned is not None:
+                settings = settings.model_copy(update={"quality": qualities(learned)})
+        source = None
+        if learned is not None:
+            source = model.calibration_source if calibration is None else calibration.name
+        return evaluate(
+            # Models are called model.safetensors: their folder tells them apart.
+            self.path.resolve().parent.name,
+            test,
+            settings,
+            training=None if cohort is None else self.embed_training(cohort, training or ""),
+            calibration=learned,
+            crops_averaged=self.crops is not None,
+            comparison=model.comparison,
+            described={
+                "model": str(self.path),
+                "embedding": "whole utterance" if self.crops is None else str(self.crops),
+                "calibration": f"learned on {source}" if source else "none",
+            },
+            about={
+                "labels_used": model.labels_used,
+                "parameters": self.model.parameter_count,
+                "training_seconds": model.training_seconds,
+                "threshold": model.threshold if plain else None,
+            },
+            stage=self.stage,
+        )
+
+    def calibrate(self, trials: TrialSet, quality: Sequence[Quality] = ()) -> Calibration:
+        """Learn calibration of the plain score, and keep it in the model.
+
+        Raises ScoringError, and as ``embed`` does.
+        """
+        test = self.embed(trials)
+        of = test.trial_set
+        scorer = Scorer(ScoringSettings(), comparison=self.model.settings.comparison)
+        scored = scorer.score(test.embeddings, of.trials, of.enrolments)
+        columns = trial_columns(scored, test.embeddings, of, quality)
+        calibration = Calibration.learn(columns, of.trials.targets)
+        self.model.annotate(calibration=calibration, calibration_source=trials.name)
+        return calibration
+
+    def _embed(self, manifest: Manifest) -> Embedded:
+        with self.stage("embedding") as report:
+            if self.cache is None:
+                return embed_readable(self.model, manifest, crops=self.crops, progress=report)
+            return embed_once(self.model, manifest, self.cache, crops=self.crops, progress=report)
+
+    def _refuse_shared(self, trials: TrialSet, other: Manifest, name: str) -> None:
+        if not self.allow_overlap:
+            both = f"{trials.name} and {name}"
+            refuse_shared(trials.manifest, other, both, "pass --allow-overlap")

@@ -1,0 +1,1 @@
+"""A trained model put to use: recordings to embeddings and to answers."""

@@ -1,0 +1,153 @@
+"""Whether a test holds speakers or recordings that were trained on."""
+
+import hashlib
+import warnings
+from collections.abc import Collection
+from pathlib import Path
+
+import polars as pl
+
+from contravox.errors import ModelError, OverlapError, OverlapWarning
+from contravox.files.digests import of_whole_files
+from contravox.files.tables import read_lines
+from contravox.files.writing import write_text
+from contravox.manifest import Manifest
+
+FILE = "trained_on.txt"
+"""Beside a model: the digest of every recording that it was trained on, one a line."""
+
+NAMES = [
+    pl.col(name)
+    .str.normalize("NFC")
+    .str.replace_all("\\", "\\\\", literal=True)
+    .str.replace_all("\t", "\\t", literal=True)
+    for name in ("corpus", "speaker")
+]
+"""As in ``Manifest.identities``: a speaker is the same in every Unicode form of the name. A tab is
+between them, so that those of the names are written otherwise."""
+
+
+def speaker_digests(manifest: Manifest) -> dict[str, str]:
+    """A digest of corpus and name for each speaker, with the identity.
+
+    Speakers of a corpus that the manifest does not name are left out: two corpora may both have a
+    speaker 1.
+    """
+    if "corpus" not in manifest.table.columns:
+        return {}
+    names = manifest.table.select("corpus", "speaker", identity=manifest.identities)
+    known = names.drop_nulls().unique("identity", keep="first", maintain_order=True)
+    return {
+        hashlib.blake2b(f"{corpus}\t{speaker}".encode(), digest_size=8).hexdigest(): identity
+        for corpus, speaker, identity in known.select(*NAMES, "identity").iter_rows()
+    }
+
+
+def recording_digests(manifest: Manifest) -> pl.Series:
+    """The digests of the manifest's audio files, each once, as far as it names them."""
+    if "digest" not in manifest.table.columns:
+        return pl.Series(dtype=pl.String)
+    return manifest.table["digest"].drop_nulls().unique().sort()
+
+
+def write_recordings(folder: Path, digests: pl.Series) -> None:
+    """Write the digests of what a model in ``folder`` was trained on. Raises OutputError."""
+    write_text(folder / FILE, "".join(f"{digest}\n" for digest in digests))
+
+
+def recordings_trained_on(model: Path) -> pl.Series:
+    """What ``write_recordings`` wrote beside a model file; nothing where the model lies alone.
+
+    Raises ModelError where it is damaged.
+    """
+    path = model.parent / FILE
+    return read_lines(path, ModelError)["text"] if path.is_file() else pl.Series(dtype=pl.String)
+
+
+def refuse_overlap(
+    test: Manifest,
+    name: str | Path,
+    *,
+    speakers: Collection[str],
+    recordings: pl.Series,
+    override: str,
+) -> None:
+    """Raise OverlapError where a test has speakers or recordings that were trained on.
+
+    name: of the test, for the message. speakers, recordings: digests of those trained on.
+    override: what allows it, for the message.
+
+    Warns with OverlapWarning where the test says neither of what corpora its speakers are nor what
+    its recordings hold, or the digests of one side are of an older contravox, which do not tell
+    recordings apart.
+    """
+    learned, voices = set(speakers), speaker_digests(test)
+    both = sorted(speaker for digest, speaker in voices.items() if digest in learned)
+    flatters = "so its error rates would flatter: use another list, or"
+    if both:
+        raise OverlapError(
+            f"{name}: {len(both):,} of its {len(voices):,} speakers were trained on, such as "
+            f"{both[0]!r}, {flatters} {override}"
+        )
+    tested, trained = recording_digests(test), recordings
+    told = of_whole_files(trained)
+    if not voices and tested.is_empty() and (learned or len(trained)):
+        _tell_unknown(name)
+    if (len(tested) and of_whole_files(tested).is_empty()) or (len(trained) and told.is_empty()):
+        warnings.warn(
+            f"{name}: not known whether its recordings were trained on: the digests of it or of "
+            "the training are of an older contravox; prepare the corpora again",
+            OverlapWarning,
+            stacklevel=2,
+        )
+    if tested.is_empty():
+        return
+    same = test.table.join(told.alias("digest").to_frame(), on="digest", how="semi")
+    if len(same):
+        raise OverlapError(
+            f"{name}: {len(same):,} of its {len(test):,} recordings were trained on, such as "
+            f"{same['utterance'].min()!r}, {flatters} {override}"
+        )
+
+
+def refuse_shared(
+    test: Manifest, other: Manifest, name: str, override: str, *, by_name: bool = False
+) -> None:
+    """Raise OverlapError where what a test is scored by was learned on its speakers or recordings.
+
+    other: what calibration, a cohort, whitening or PLDA are learned on, or a system is trained on.
+    Recordings without digests are told apart by their places, or where these are unknown by their
+    names. name, override: as in ``refuse_overlap``, which it warns like. by_name: whether an
+    utterance's name is one recording in both, as where both take their embeddings from one file.
+    """
+    refuse_overlap(
+        test,
+        name,
+        speakers=speaker_digests(other),
+        recordings=recording_digests(other),
+        override=override,
+    )
+    keys = ["utterance"] if by_name else ["place", "start", "duration"]
+    same = _places(test).join(_places(other), on=keys, how="semi")
+    if len(same):
+        raise OverlapError(
+            f"{name}: {len(same):,} of its {len(test):,} recordings are in both, such as "
+            f"{same['utterance'].min()!r}, so its error rates would flatter: use another list, or "
+            f"{override}"
+        )
+    if not speaker_digests(other) and recording_digests(other).is_empty():
+        _tell_unknown(name)
+
+
+def _places(manifest: Manifest) -> pl.DataFrame:
+    place = pl.coalesce("path", "utterance").alias("place")
+    return manifest.table.select("utterance", place, pl.col("start", "duration").fill_null(0))
+
+
+def _tell_unknown(name: str | Path) -> None:
+    warnings.warn(
+        f"{name}: not known whether its speakers or recordings were trained on: a manifest has no "
+        "column corpus and no column digest; `contravox prepare` writes both",
+        OverlapWarning,
+        stacklevel=3,
+    )

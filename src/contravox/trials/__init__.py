@@ -1,0 +1,1 @@
+"""Trial lists: who is compared with whom, under which protocol, and with which scores."""

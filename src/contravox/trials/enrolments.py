@@ -1,0 +1,48 @@
+"""Speakers enrolled by several utterances."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from contravox.errors import TrialsError, brief
+from contravox.files.tables import read_table, write_table
+
+COLUMNS = ["enrolment", "utterance"]
+
+
+@dataclass(frozen=True)
+class Enrolments:
+    """table: columns enrolment and utterance, a row for each utterance behind an enrolment."""
+
+    table: pl.DataFrame
+
+    @property
+    def utterances(self) -> pl.Series:
+        """Every utterance behind an enrolment, once."""
+        return self.table["utterance"].unique()
+
+    @classmethod
+    def read(cls, path: Path) -> "Enrolments":
+        """Read a tab-separated table. Raises TrialsError naming the file and row."""
+        table = read_table(path, TrialsError, needs=COLUMNS).select(COLUMNS)
+        if table.is_empty():
+            raise TrialsError(
+                f"{path}: holds no enrolment: write a row for each utterance behind one"
+            )
+        for name in COLUMNS:
+            blank = (table[name].fill_null("").str.strip_chars() == "").arg_true()
+            if len(blank):
+                raise TrialsError(f"{path}: row {blank[0] + 2}: has no {name}: fill it in")
+        again = table.select(~pl.struct(COLUMNS).is_first_distinct()).to_series().arg_true()
+        if len(again):
+            enrolment, utterance = map(brief, map(repr, table.row(int(again[0]))))
+            raise TrialsError(
+                f"{path}: row {again[0] + 2}: utterance {utterance} is behind enrolment "
+                f"{enrolment} already, and would weigh double: remove one of the rows"
+            )
+        return cls(table)
+
+    def write(self, path: Path) -> None:
+        """Write a tab-separated table, whole or not at all. Raises OutputError."""
+        write_table(path, self.table.select(COLUMNS))

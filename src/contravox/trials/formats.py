@@ -1,0 +1,143 @@
+"""Trial lists as the public corpora write them."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from contravox.errors import TrialsError, brief
+from contravox.files.tables import lines_of, read_table, read_text
+
+TARGET_WORDS = {"1": True, "0": False}
+TARGET_WORDS |= {"target": True, "nontarget": False, "tgt": True, "imp": False}
+HEADER = ("enrolment", "test", "target")
+FIELDS = ("field1", "field2", "field3")
+
+TargetPlace = Literal["first", "last"]
+"""Which of a line's three fields says whether the trial is a target trial."""
+
+ORDERS: dict[TargetPlace, tuple[str, str, str]] = {
+    "first": ("target", "enrolment", "test"),
+    "last": ("enrolment", "test", "target"),
+}
+"""What the fields of a line are, where no header says so."""
+
+
+def read_trial_list(path: Path, target: TargetPlace | None = None) -> pl.DataFrame:
+    """Columns enrolment, test and target (bool) of a list in any public style; see ``Trials.read``.
+
+    Raises TrialsError naming the file and line.
+    """
+    if not path.is_file():
+        raise TrialsError(f"{path}: no such trial list: `contravox prepare` writes one")
+    data = read_text(path, TrialsError)
+    first = data[: data.index(b"\n")].decode()
+    if set(HEADER) <= {name.strip('"') for name in first.split("\t")}:
+        return _with_header(path)
+    lines = _regular_lines(data)
+    if lines is None:
+        lines = _irregular_lines(data)
+    names = lines.select(FIELDS).row(0) if len(lines) else ()
+    if set(names) == set(HEADER):
+        lines = lines.slice(1)
+    else:
+        names = ORDERS[target or _place_of_target(lines, path)]
+    order = dict(zip(names, FIELDS, strict=True))
+    if lines.is_empty():
+        raise TrialsError(f"{path}: holds no trial")
+    trials = lines.select(
+        pl.col(order["enrolment"]).alias("enrolment"),
+        pl.col(order["test"]).alias("test"),
+        _is_target(order["target"]).alias("target"),
+    )
+    if sum(trials.null_count().row(0)):
+        bad = trials.select(pl.any_horizontal(pl.all().is_null())).to_series().arg_true()
+        raise _no_trial(path, lines.row(int(bad[0]), named=True), names)
+    return trials
+
+
+def _place_of_target(lines: pl.DataFrame, path: Path) -> TargetPlace:
+    """Where every line says whether it is a target trial.
+
+    Raises TrialsError where it may be either place, as where utterances are named by numbers: read
+    the wrong way round a list gives error rates like any other.
+    """
+    words = pl.col("field1", "field3").is_in(list(TARGET_WORDS)).fill_null(False)
+    first, last = lines.select(words.all()).row(0)
+    if first and last and len(lines):
+        raise TrialsError(
+            f"{path}: every line begins and ends with a word such as 1 or 0: say which tells "
+            "target trials by --target-column first or last, or by a header, such as "
+            "`enrolment test target`"
+        )
+    if first or last:
+        return "first" if first else "last"
+    # The style that more lines have, so that the line is named which has not.
+    begun, ended = lines.select(words.sum()).row(0) if len(lines) else (0, 0)
+    return "first" if begun > ended else "last"
+
+
+def _is_target(field: str) -> pl.Expr:
+    return pl.col(field).replace_strict(TARGET_WORDS, default=None, return_dtype=pl.Boolean)
+
+
+def _no_trial(path: Path, line: dict[str, Any], names: Sequence[str]) -> TrialsError:
+    """What to say of a line that is not one of the fields ``names``."""
+    text = line.get("text") or " ".join(line[field] for field in FIELDS)
+    target, other = (" ".join(names).replace("target", digit) for digit in "10")
+    return TrialsError(
+        f"{path}: line {line['line']}: {brief(text)!r} is not a trial: write `{target}` or "
+        f"`{other}`, with spaces between, or with tabs in every line"
+    )
+
+
+def _with_header(path: Path) -> pl.DataFrame:
+    """A table as ``Trials.write`` writes it, which may have more columns."""
+    table = read_table(path, TrialsError).select(HEADER)
+    if table.is_empty():
+        raise TrialsError(f"{path}: holds no trial")
+    trials = table.with_columns(_is_target("target"))
+    bad = trials.select(pl.any_horizontal(pl.all().is_null())).to_series().arg_true()
+    if len(bad):
+        row = int(bad[0])
+        text = brief(" ".join(str(field or "") for field in table.row(row)))
+        raise TrialsError(
+            f"{path}: row {row + 2}: {text!r} is not a trial: write `enrolment test 1` or "
+            "`enrolment test 0`, with tabs between"
+        )
+    return trials
+
+
+def _regular_lines(data: bytes) -> pl.DataFrame | None:
+    """Each line's number and fields, where one tab, or one space, always parts three; else None.
+
+    A parser takes a second for the millions of lines that patterns take twenty for.
+    """
+    separator = "\t" if b"\t" in data[: data.index(b"\n")] else " "
+    # Blanks around a field are for the patterns to take off.
+    around = [b"\t"] if separator == " " else [b"\t ", b" \t", b"\n ", b" \n"]
+    if data.startswith(b" ") or any(blanks in data for blanks in around):
+        return None
+    with suppress(pl.exceptions.PolarsError, OSError):
+        fields = pl.read_csv(
+            data, separator=separator, has_header=False, quote_char=None, infer_schema=False
+        )
+        if fields.width == 3 and not sum(fields.null_count().row(0)):
+            fields.columns = list(FIELDS)
+            return fields.with_row_index("line", offset=1)
+    return None
+
+
+def _irregular_lines(data: bytes) -> pl.DataFrame:
+    """Number, text and fields of each line that is not empty; fields are null without three."""
+    lines = lines_of(data)
+    # Names may hold spaces only where tabs separate the fields.
+    tabs = lines["text"].str.contains("\t", literal=True).any()
+    name, gap = ("([^\t ](?:[^\t]*[^\t ])?)", " *\t *") if tabs else ("([^ ]+)", " +")
+    pattern = f"^{gap.join([name] * 3)}$"
+    return lines.with_columns(
+        pl.col("text").str.extract(pattern, group).alias(field)
+        for group, field in enumerate(FIELDS, start=1)
+    )

@@ -1,0 +1,123 @@
+"""Scores of a trial list in a file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from contravox.errors import TrialsError, brief
+from contravox.files.tables import read_table, write_table
+from contravox.trials.formats import TARGET_WORDS
+from contravox.trials.trials import Trials
+
+FILE = "scores.tsv"
+TRIAL = ["enrolment", "test", "target"]
+
+
+def score_file(path: Path) -> Path:
+    """The file of scores itself, or of the folder that ``contravox evaluate`` wrote."""
+    return path / FILE if path.is_dir() else path
+
+
+def protocol_beside(scores: Path) -> dict[str, Any]:
+    """What ``contravox evaluate`` wrote beside the scores of how they came about, if it did.
+
+    Raises TrialsError where it is damaged: the systems might be unlike, and nobody told.
+    """
+    path = scores.parent / "metrics.json"
+    if not path.is_file():
+        return {}
+    try:
+        metrics = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise TrialsError(
+            f"{path}: is damaged ({brief(str(error))}): evaluate again, or remove it"
+        ) from error
+    protocol = metrics.get("protocol") if isinstance(metrics, dict) else None
+    return protocol if isinstance(protocol, dict) else {}
+
+
+def write_scores(
+    path: Path, trials: Trials, scores: NDArray, log_likelihood_ratios: NDArray | None = None
+) -> None:
+    """Write ``enrolment test target score``, tab-separated, and the ratios where there are any.
+
+    Raises OutputError.
+    """
+    table = trials.table.with_columns(
+        pl.col("target").cast(pl.Int8), pl.Series("score", scores, dtype=pl.Float32)
+    )
+    if log_likelihood_ratios is not None:
+        ratios = pl.Series("log_likelihood_ratio", log_likelihood_ratios, dtype=pl.Float32)
+        table = table.with_columns(ratios)
+    write_table(path, table)
+
+
+def aligned_scores(path: Path, trials: pl.DataFrame, name: str) -> NDArray[np.float64]:
+    """Read the scores (k,) of a list's trials, in its order.
+
+    path: tab-separated, with the columns enrolment, test, target and score, in any order, or the
+    folder of it that ``contravox evaluate`` wrote. trials: the list, as ``Trials.table``; name: of
+    the list, for the message. A trial that is in the list so many times is in the file so many
+    times.
+
+    Raises TrialsError.
+    """
+    scores = _read_scores(score_file(path))
+    if scores.select(TRIAL).equals(trials.select(TRIAL)):
+        return scores["score"].to_numpy()
+    time = pl.int_range(pl.len()).over(TRIAL).alias("time")
+    listed, scored = trials.select(*TRIAL, time), scores.select(*TRIAL, "score", time)
+    joined = listed.join(scored, on=[*TRIAL, "time"], how="left", maintain_order="left")
+    missing = joined["score"].null_count()
+    extra = len(scored) - (len(listed) - missing)
+    if missing or extra:
+        _refuse_contradictions(scores, trials, path, name)
+        raise TrialsError(
+            f"{path}: has no score for {missing:,} of the {len(listed):,} trials of {name}, and "
+            f"{extra:,} scores of trials that are not in it: score the same list with both systems"
+        )
+    return joined["score"].to_numpy()
+
+
+def _refuse_contradictions(
+    scores: pl.DataFrame, trials: pl.DataFrame, path: Path, name: str
+) -> None:
+    """Raises TrialsError where scores are of the very pairs, but call them otherwise."""
+    otherwise = scores.join(trials, on=TRIAL, how="anti").join(trials, on=TRIAL[:2], how="semi")
+    if len(otherwise):
+        enrolment, test, target = otherwise.select(TRIAL).row(0)
+        here, there = ("target", "non-target") if target else ("non-target", "target")
+        raise TrialsError(
+            f"{path}: contradicts {name} in {len(otherwise):,} trials, such as "
+            f"{brief(repr(enrolment))} and {brief(repr(test))}, a {here} trial here and a {there} "
+            "trial there: score the list as it is now"
+        )
+
+
+def _read_scores(path: Path) -> pl.DataFrame:
+    """A row for each score: enrolment, test, target (bool) and score. Raises TrialsError."""
+    if not path.is_file():
+        raise TrialsError(f"{path}: no such file of scores: `contravox evaluate -o` writes one")
+    table = read_table(path, TrialsError, needs=(*TRIAL, "score"))
+    parsed = table.select(
+        "enrolment",
+        "test",
+        pl.col("target").replace_strict(TARGET_WORDS, default=None, return_dtype=pl.Boolean),
+        pl.col("score").cast(pl.Float64, strict=False),
+    )
+    # Scores are written in 32 bits; what is larger overflows wherever it is squared.
+    finite = pl.col("score").cast(pl.Float32, strict=False).is_finite()
+    wrong = pl.any_horizontal(pl.all().is_null()) | ~finite
+    bad = parsed.select(wrong.fill_null(True)).to_series().arg_true()
+    if len(bad):
+        row = int(bad[0])
+        fields = " ".join(map(str, table.select(*TRIAL, "score").row(row)))
+        raise TrialsError(
+            f"{path}: row {row + 2}: {brief(fields)} is not a trial with its score: "
+            "write enrolment, test, 1 or 0, and a number"
+        )
+    return parsed

@@ -1,0 +1,314 @@
+"""A trial list with all that is needed to score it."""
+
+import warnings
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+from numpy.typing import NDArray
+
+from contravox.errors import ManifestError, TrialsError, TrialsWarning, brief, few
+from contravox.manifest import Manifest
+from contravox.trials.enrolments import Enrolments
+from contravox.trials.formats import TargetPlace
+from contravox.trials.protocol import Protocol
+from contravox.trials.trials import Trials
+
+
+@dataclass(frozen=True)
+class TrialSet:
+    """A trial list with all that is needed to score it.
+
+    manifest: the utterances that it needs, no others; enrolments: the utterances behind each
+    enrolment, or None where every enrolment is an utterance; protocol: what list it is.
+
+    In a folder: ``trials.tsv``, ``manifest.tsv``, and ``enrolments.tsv`` and ``protocol.json``
+    where there is something to say.
+    """
+
+    trials: Trials
+    manifest: Manifest
+    protocol: Protocol
+    enrolments: Enrolments | None = None
+
+    @classmethod
+    def of(
+        cls,
+        trials: Trials,
+        manifest: Manifest,
+        protocol: Protocol,
+        enrolments: Enrolments | None = None,
+    ) -> "TrialSet":
+        """A trial set that takes from a larger manifest what it needs.
+
+        Raises TrialsError where an enrolment is unknown, or an utterance not in the manifest, or
+        where the list or its enrolments contradict the manifest's speakers.
+        """
+        if enrolments is None:
+            needed = pl.concat([trials.table["enrolment"], trials.table["test"]])
+        else:
+            known = enrolments.table.select("enrolment")
+            unknown = trials.table.join(known, on="enrolment", how="anti")
+            if len(unknown):
+                raise TrialsError(
+                    f"{protocol.name}: no utterance is known of enrolment "
+                    f"{unknown['enrolment'][0]!r}: add it to enrolments.tsv"
+                )
+            needed = pl.concat([enrolments.utterances, trials.table["test"]])
+        named = needed.unique().alias("utterance").to_frame()
+        unknown = named.join(manifest.table, on="utterance", how="anti")
+        if len(unknown):
+            raise TrialsError(
+                f"{protocol.name}: {len(unknown)} of {len(named)} utterances are not in the "
+                f"manifest, such as {unknown['utterance'].min()!r}: prepare the corpus that the "
+                "list is for"
+            )
+        used = Manifest(manifest.table.join(named, on="utterance", how="semi"))
+        made = cls(trials, used, protocol, enrolments)
+        made._check_speakers()
+        return made
+
+    def without(self, utterances: Collection[str]) -> "TrialSet":
+        """Without utterances that cannot be used, and the trials that cannot be scored for it.
+
+        An enrolment of several utterances goes on with the others. The protocol counts the trials.
+
+        Raises TrialsError where no trial is left.
+        """
+        lost = list(utterances)
+        table, enrolments = self.trials.table, self.enrolments
+        gone = pl.col("test").is_in(lost)
+        if enrolments is None:
+            gone |= pl.col("enrolment").is_in(lost)
+        else:
+            enrolments = Enrolments(enrolments.table.filter(~pl.col("utterance").is_in(lost)))
+            gone |= ~pl.col("enrolment").is_in(enrolments.table["enrolment"].unique().to_list())
+        kept = Trials(table.filter(~gone))
+        if not len(kept):
+            raise TrialsError(f"{self.name}: no trial is left without what cannot be read")
+        dropped = self.protocol.trials_dropped + len(table) - len(kept)
+        protocol = replace(self.protocol, trials_dropped=dropped)
+        return TrialSet.of(kept, self.manifest, protocol, enrolments)
+
+    @classmethod
+    def read(
+        cls, path: Path, manifest: Path | None = None, *, target: TargetPlace | None = None
+    ) -> "TrialSet":
+        """Read a trial list and what lies beside it.
+
+        path: the list, or the folder of ``trials.tsv``. manifest: by default ``manifest.tsv``
+        beside the list. target: see ``Trials.read``.
+
+        Raises TrialsError, ManifestError.
+        """
+        path = list_file(path)
+        beside = path.parent / "manifest.tsv"
+        return cls._of_file(path, Trials.read(path, target), Manifest.read(manifest or beside))
+
+    @classmethod
+    def read_alone(cls, path: Path, *, target: TargetPlace | None = None) -> "TrialSet":
+        """Read a trial list of whose utterances only the names are known: no audio, no speakers.
+
+        Raises TrialsError.
+        """
+        path = list_file(path)
+        trials = Trials.read(path, target)
+        names = pl.concat([trials.table["enrolment"], trials.table["test"]])
+        beside = path.parent / "enrolments.tsv"
+        if beside.is_file():
+            names = pl.concat([names, Enrolments.read(beside).utterances])
+        return cls._of_file(path, trials, Manifest.of_names(names.unique().sort()))
+
+    @classmethod
+    def read_known(
+        cls, path: Path, manifest: Path | None = None, *, target: TargetPlace | None = None
+    ) -> "TrialSet":
+        """Read with the manifest given or beside the list; alone where there is none."""
+        if manifest is not None or (list_file(path).parent / "manifest.tsv").is_file():
+            return cls.read(path, manifest, target=target)
+        return cls.read_alone(path, target=target)
+
+    @classmethod
+    def _of_file(cls, path: Path, trials: Trials, manifest: Manifest) -> "TrialSet":
+        beside = path.parent / "enrolments.tsv"
+        trial_set = cls.of(
+            trials,
+            manifest,
+            Protocol.read(path.parent) or Protocol(str(path)),
+            Enrolments.read(beside) if beside.is_file() else None,
+        )
+        itself = trial_set.of_itself
+        for target, effect in (
+            (True, "they flatter the error rates"),
+            (False, "as of two people, so they spoil the error rates: mend who speaks in it"),
+        ):
+            count = int((itself & (trials.table["target"] == target)).sum())
+            if count:
+                warnings.warn(
+                    f"{path}: {count:,} of {len(trials):,} trials compare a recording with itself, "
+                    f"or with an enrolment that holds it: {effect}",
+                    TrialsWarning,
+                    stacklevel=3,
+                )
+        return trial_set
+
+    def write(self, folder: Path) -> None:
+        """Write the files that ``read`` reads, each whole or not at all. Raises OutputError."""
+        self.protocol.write(folder)
+        if self.enrolments is not None:
+            self.enrolments.write(folder / "enrolments.tsv")
+        self.manifest.write(folder / "manifest.tsv")
+        self.trials.write(folder / "trials.tsv")
+
+    @property
+    def name(self) -> str:
+        """The protocol's name."""
+        return self.protocol.name
+
+    @property
+    def utterances(self) -> list[str]:
+        """Every utterance that is needed, sorted."""
+        return self.manifest.table["utterance"].to_list()
+
+    @property
+    def enrolment_speakers(self) -> NDArray:
+        """(k,) identity of each trial's enrolment. Raises ManifestError where one is unknown."""
+        return self._known(self._enrolled["speaker"], "enrolment")
+
+    @property
+    def test_speakers(self) -> NDArray:
+        """(k,) identity of each trial's test. Raises ManifestError where one is unknown."""
+        return self._known(self._tested["speaker"], "test")
+
+    @property
+    def heard_twice(self) -> int:
+        """How many trials have one recording on both sides; see ``of_itself``."""
+        return int(self.of_itself.sum())
+
+    @cached_property
+    def of_itself(self) -> pl.Series:
+        """(k,) bool: whether a trial has one recording on both sides, by whatever names.
+
+        Recordings are told apart by what of which file they are, and by their content where the
+        manifest has digests.
+        """
+        if self.enrolments is None:
+            return self._enrolled["number"] == self._tested["number"]
+        behind = self.enrolments.table.join(self._utterances, on="utterance")
+        tested = self.trials.table.select("enrolment", number=self._tested["number"])
+        rows = tested.with_row_index("row").join(behind, on=["enrolment", "number"], how="semi")
+        return pl.int_range(len(tested), eager=True).is_in(rows["row"].implode())
+
+    @cached_property
+    def listed_twice(self) -> int:
+        """How many trials compare what one before them does, in either order, by whatever names."""
+        return len(self.trials) - self._pairs.n_unique()
+
+    @cached_property
+    def _pairs(self) -> pl.Series:
+        """(k,) a number for what each trial compares: two recordings, the same in either order, or
+        an enrolment and a recording."""
+        one, other = self._enrolled["number"], self._tested["number"]
+        sides = pl.DataFrame({"one": one, "other": other}).cast(pl.UInt64)
+        if self.enrolments is None:
+            sides = sides.select(one=pl.min_horizontal("*"), other=pl.max_horizontal("*"))
+        # No number of a recording is above that of all.
+        return sides["one"] * (len(self.manifest) + 1) + sides["other"]
+
+    @cached_property
+    def _utterances(self) -> pl.DataFrame:
+        """Each utterance, its speaker's identity, and a number for what is heard in it."""
+        table = self.manifest.table
+        # What is known by its name alone is told apart by it.
+        source = [pl.col("path").fill_null(pl.col("utterance"))]
+        if "digest" in table.columns:
+            source.insert(0, pl.col("digest"))
+        heard = table.select(
+            pl.coalesce(source).alias("source"), pl.col("start", "duration").fill_null(0)
+        )
+        number = heard.select(pl.struct(pl.all()).rank("dense")).to_series()
+        speaker = self.manifest.identities
+        return table.select("utterance", speaker=speaker, number=number)
+
+    @cached_property
+    def _tested(self) -> pl.DataFrame:
+        """Speaker of each trial's test, and the number of what is heard in it."""
+        named = self.trials.table.select(utterance="test")
+        return named.join(self._utterances, on="utterance", how="left", maintain_order="left")
+
+    @cached_property
+    def _enrolled(self) -> pl.DataFrame:
+        """Speaker and number of each trial's enrolment; or of the utterance that it is."""
+        if self.enrolments is None:
+            named = self.trials.table.select(utterance="enrolment")
+            return named.join(self._utterances, on="utterance", how="left", maintain_order="left")
+        speakers = self.enrolments.table.join(self._utterances, on="utterance")
+        speakers = speakers.group_by("enrolment").agg(pl.col("speaker").drop_nulls().first())
+        speakers = speakers.with_row_index("number")
+        named = self.trials.table.select("enrolment")
+        return named.join(speakers, on="enrolment", how="left", maintain_order="left")
+
+    def _known(self, speakers: pl.Series, side: str) -> NDArray:
+        missing = speakers.is_null().arg_true()
+        if len(missing):
+            raise ManifestError(
+                f"{side} {self.trials.table[side][int(missing[0])]!r} has no speaker in the "
+                "manifest: intervals are over speakers, so fill the speaker column in"
+            )
+        return speakers.to_numpy()
+
+    def _check_speakers(self) -> None:
+        """Refuse what contradicts the manifest's speakers, as far as it knows them.
+
+        Raises TrialsError for an enrolment of two people, a target trial of two, a non-target
+        trial of one, or a pair that is both.
+        """
+        if self.enrolments is not None:
+            behind = self.enrolments.table.join(self._utterances, on="utterance")
+            people = behind.group_by("enrolment").agg(pl.col("speaker").drop_nulls().unique())
+            several = people.filter(pl.col("speaker").list.len() > 1).sort("enrolment")
+            if len(several):
+                enrolment, speakers = several.row(0)
+                raise TrialsError(
+                    f"{self.name}: enrolment {brief(repr(enrolment))} is of several speakers, "
+                    f"{few(sorted(speakers))}: enrol each by recordings of one, in enrolments.tsv"
+                )
+        one, other = self._enrolled["speaker"], self._tested["speaker"]
+        # Null, which is not true, where either is unknown.
+        wrong = ((one == other) != self.trials.table["target"]).arg_true()
+        if len(wrong):
+            trial = self.trials.table.row(int(wrong[0]), named=True)
+            kind = "target" if trial["target"] else "non-target"
+            who = few([one[int(wrong[0])], other[int(wrong[0])]])
+            raise TrialsError(
+                f"{self.name}: {len(wrong):,} of {len(self.trials):,} trials contradict the "
+                f"manifest, such as {brief(repr(trial['enrolment']))} and "
+                f"{brief(repr(trial['test']))}, a {kind} trial of speakers {who}: correct the "
+                "list, or the manifest's columns speaker and corpus"
+            )
+        if one.null_count() or other.null_count():
+            self._check_pairs()
+
+    def _check_pairs(self) -> None:
+        """Refuse what no speakers could agree with. Raises TrialsError."""
+        targets, pairs = self.trials.table["target"], self._pairs
+        itself = pl.repeat(False, len(pairs), eager=True)
+        if self.enrolments is None:
+            itself = self._enrolled["number"] == self._tested["number"]
+        if (2 * pairs + targets).n_unique() > pairs.n_unique() or (itself & ~targets).any():
+            both = pl.col("target").n_unique().over("pair") > 1
+            table = pl.DataFrame({"pair": pairs, "target": targets, "itself": itself})
+            wrong = table.select(both | (pl.col("itself") & ~pl.col("target"))).to_series()
+            row = self.trials.table.row(int(wrong.arg_true()[0]), named=True)
+            raise TrialsError(
+                f"{self.name}: {wrong.sum():,} of {len(targets):,} trials cannot be true together, "
+                f"such as {brief(repr(row['enrolment']))} and {brief(repr(row['test']))}, which "
+                "would be of one person and of two: correct the list"
+            )
+
+
+def list_file(path: Path) -> Path:
+    """The file of a trial list itself, or of the folder of one."""
+    return path / "trials.tsv" if path.is_dir() else path

@@ -1,0 +1,113 @@
+"""Whatever bytes a recording has, it is read, or refused in one short line."""
+
+import io
+import struct
+import warnings
+
+import numpy as np
+import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from contravox.audio.storage import Location
+from contravox.audio.waveform import audio_info, read_audio
+from contravox.errors import AudioError
+from tones import tone
+
+FUZZ = settings(
+    max_examples=300,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+def coded(form, coding=None):
+    """A recording of half a second."""
+    file = io.BytesIO()
+    soundfile.write(file, tone(0.5, 150, rate=8000), 8000, format=form, subtype=coding)
+    return file.getvalue()
+
+
+VALID = [
+    *(coded("WAV"), coded("WAV", "FLOAT"), coded("WAV", "GSM610"), coded("WAV", "IMA_ADPCM")),
+    *(coded("RF64"), coded("W64"), coded("AIFF"), coded("AIFF", "FLOAT"), coded("AU", "ULAW")),
+    *(coded("AU", "G721_32"), coded("CAF"), coded("CAF", "ALAC_16"), coded("NIST")),
+    *(coded("FLAC"), coded("OGG"), coded("OGG", "OPUS"), coded("MP3")),
+]
+ENDINGS = ["wav", "flac", "ogg", "mp3", "raw", "sph", "aiff", "", "txt"]
+EXTREMES = [0, 1, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1]
+
+
+@st.composite
+def mutated(draw):
+    """A valid file, with bytes changed, a header field at an extreme, or cut."""
+    data = bytearray(draw(st.sampled_from(VALID)))
+    for _ in range(draw(st.integers(1, 4))):
+        place = draw(st.integers(0, len(data) - 1) | st.integers(0, min(90, len(data) - 1)))
+        match draw(st.sampled_from(["byte", "word", "cut", "insert", "leave out"])):
+            case "byte":
+                data[place] = draw(st.integers(0, 255))
+            case "word":
+                order = draw(st.sampled_from("<>"))
+                data[place : place + 4] = struct.pack(f"{order}I", draw(st.sampled_from(EXTREMES)))
+            case "cut":
+                del data[max(1, place) :]
+            case "insert":
+                data[place:place] = draw(st.binary(max_size=50))
+            case "leave out":
+                del data[place : place + draw(st.integers(1, 50))]
+        if not data:
+            break
+    return bytes(data)
+
+
+def check_all(path, start, duration):
+    """Read a file every way; refuse to be told nothing, or much."""
+    calls = [
+        lambda: np.array([audio_info(path).seconds]),
+        lambda: read_audio(path),
+        lambda: read_audio(path, start=start, duration=duration),
+        lambda: read_audio(f"file://{path}", channel="first"),
+    ]
+    for call in calls:
+        values, message = [0.0], ""
+        try:
+            values = call()
+        except AudioError as error:
+            message = str(error).replace(str(path), "")
+        assert len(values)
+        assert np.isfinite(values).all()
+        assert "\n" not in message
+        assert len(message) < 250
+
+
+@FUZZ
+@given(
+    data=mutated() | st.binary(max_size=3000),
+    ending=st.sampled_from(ENDINGS),
+    start=st.floats(),
+    duration=st.none() | st.floats(),
+)
+def test_any_bytes(tmp_path, capfd, data, ending, start, duration):
+    path = tmp_path / f"a.{ending}"
+    path.write_bytes(data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check_all(path, start, duration)
+    assert capfd.readouterr().err == ""
+
+
+@settings(max_examples=300)
+@given(
+    name=st.text()
+    | st.from_regex(r"\A[a-z:/.]{0,9}\.tar#bytes=[0-9]{0,30}-[0-9]{0,30}\Z")
+    | st.integers(5000, 9000).map(lambda digits: f"a.tar#bytes=0-{'9' * digits}")
+)
+def test_any_location(name):
+    message = ""
+    try:
+        location = Location.parse(name)
+    except AudioError as error:
+        location, message = Location("a"), str(error)
+    assert len(message) < 250
+    assert location.length is None or 0 < location.length < 2**31
+    assert Location.parse(str(location)) == location

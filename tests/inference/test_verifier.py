@@ -1,0 +1,101 @@
+import copy
+
+import numpy as np
+import pytest
+import soundfile
+
+from contravox.encoders.ecapa_tdnn import EcapaTdnnSettings
+from contravox.errors import AudioError, ScoringError
+from contravox.inference.verifier import Prior, Verifier
+from contravox.model import Model, ModelSettings
+from contravox.scoring.calibration import Calibration
+from tones import tone
+
+
+@pytest.fixture
+def verifier():
+    encoder = EcapaTdnnSettings(channels=16, aggregation=24, bottleneck=8, embedding_size=6)
+    return Verifier(Model(ModelSettings(encoder=encoder)).eval())
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    paths = []
+    for pitch in (100, 250):
+        paths.append(tmp_path / f"{pitch}.wav")
+        soundfile.write(paths[-1], tone(0.6, pitch), 16_000)
+    return paths
+
+
+def test_the_score_is_the_cosine_of_the_embeddings(verifier, recordings):
+    waveforms = [soundfile.read(path, dtype="float32")[0] for path in recordings]
+    first, second = (verifier.model.embed([waveform])[0] for waveform in waveforms)
+    expected = first @ second / np.sqrt((first @ first) * (second @ second))
+    assert verifier.verify(*recordings).score == pytest.approx(expected, abs=1e-6)
+    assert verifier.verify(recordings[0], recordings[0]).score == pytest.approx(1.0)
+
+
+def test_the_score_of_a_model_that_compares_by_distance(verifier, recordings):
+    waveforms = [soundfile.read(path, dtype="float32")[0] for path in recordings]
+    first, second = (verifier.model.embed([waveform])[0] for waveform in waveforms)
+    verifier.model.annotate(comparison="Euclidean distance")
+    expected = -np.sum((first - second) ** 2)
+    assert verifier.verify(*recordings).score == pytest.approx(expected, rel=1e-5)
+    assert verifier.verify(recordings[0], recordings[0]).score == pytest.approx(0)
+
+
+def test_the_threshold_decides_and_without_one_nobody_does(verifier, recordings):
+    undecided = verifier.verify(*recordings)
+    assert (undecided.threshold, undecided.same_speaker) == (None, None)
+    score = undecided.score
+    assert verifier.verify(*recordings, threshold=score).same_speaker is True
+    assert verifier.verify(*recordings, threshold=np.nextafter(score, 2)).same_speaker is False
+    verifier.model.annotate(threshold=score - 0.1)
+    assert verifier.verify(*recordings).same_speaker is True
+    assert "same speaker" in str(verifier.verify(*recordings))
+
+
+def test_silence_never_has_a_score(verifier, recordings, tmp_path):
+    soundfile.write(tmp_path / "quiet.wav", np.zeros(16_000), 16_000)
+    with pytest.raises(AudioError, match="silent"):
+        verifier.verify(recordings[0], tmp_path / "quiet.wav")
+
+
+def test_a_calibrated_model_gives_a_probability_and_decides_by_prior_and_costs(
+    verifier, recordings
+):
+    seconds = [soundfile.info(path).duration for path in recordings]
+    score = verifier.verify(*recordings).score
+    weights = {"score": 3.0, "lower log duration": 0.5, "higher log duration": -0.25}
+    verifier.model.annotate(calibration=Calibration(offset=0.2, weights=weights))
+    ratio = float(0.2 + 3 * score + 0.5 * np.log(min(seconds)) - 0.25 * np.log(max(seconds)))
+    even = verifier.verify(*recordings)
+    assert even.log_likelihood_ratio == pytest.approx(ratio, abs=1e-5)
+    assert even.probability == pytest.approx(1 / (1 + np.exp(-ratio)), abs=1e-5)
+    assert even.same_speaker is (ratio >= 0)
+    rare = verifier.verify(*recordings, prior=Prior(p_target=0.01))
+    odds = np.exp(ratio) * 0.01 / 0.99
+    assert rare.probability == pytest.approx(odds / (1 + odds), rel=1e-4)
+    # Accepted from where the expected costs of both errors are equal.
+    even_cost = float(np.exp(-ratio))
+    for c_miss, accepted in ((1.01 * even_cost, True), (0.99 * even_cost, False)):
+        assert verifier.verify(*recordings, prior=Prior(0.5, c_miss)).same_speaker is accepted
+    assert "at a prior of 0.01" in str(rare)
+    assert verifier.verify(*recordings, threshold=score + 0.01).same_speaker is False
+
+
+def test_a_prior_needs_a_calibrated_model_and_sense(verifier, recordings):
+    with pytest.raises(ScoringError, match="contravox calibrate"):
+        verifier.verify(*recordings, prior=Prior())
+    for wrong in ((0, 1, 1), (1, 1, 1), (0.5, 0, 1), (0.5, 1, -1)):
+        with pytest.raises(ScoringError, match="give"):
+            Prior(*wrong)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
+def test_a_recording_without_a_finite_embedding_is_named(verifier, recordings, value):
+    model = copy.deepcopy(verifier.model)
+    for parameter in list(model.encoder.parameters())[-2:]:
+        parameter.data.fill_(value)
+    with pytest.raises(AudioError, match=f"^{recordings[0]}: .* zero or not finite"):
+        Verifier(model).verify(*recordings[:2])
