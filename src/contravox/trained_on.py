@@ -7,8 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
+from contravox.audio.digests import of_whole_files
 from contravox.errors import ModelError, OverlapError, OverlapWarning
-from contravox.files.digests import of_whole_files
 from contravox.files.tables import read_lines
 from contravox.files.writing import write_text
 from contravox.manifest import Manifest

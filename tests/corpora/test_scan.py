@@ -6,11 +6,11 @@ import pytest
 import soundfile
 
 import trees
+from contravox.audio.digests import audio_digest
 from contravox.corpora import scan
 from contravox.corpora.folder import folder_recordings, unlabelled_recordings
 from contravox.corpora.scan import HEADER, scan_recordings
 from contravox.errors import ManifestError
-from contravox.files.digests import audio_digest
 from contravox.files.journal import Journal
 from tones import tone
 

@@ -9,8 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from contravox.audio.waveform import SAMPLE_RATE, read_audio
+from contravox.augmentation.first_readable import first_readable
 from contravox.augmentation.noise import NoiseKind
-from contravox.data.first_readable import first_readable
 from contravox.errors import RecipeError, TrainingWarning
 from contravox.manifest import Manifest
 

@@ -7,8 +7,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from contravox.audio.waveform import read_audio
+from contravox.augmentation.first_readable import first_readable
 from contravox.augmentation.recorded_noises import RECORDED, Recording
-from contravox.data.first_readable import first_readable
 from contravox.errors import AudioError, RecipeError
 from contravox.manifest import Manifest
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import polars as pl
 
+from contravox.audio.digests import audio_digest
 from contravox.audio.storage import file_state
 from contravox.audio.waveform import END_SECONDS, MINIMUM_SECONDS, audio_info
 from contravox.errors import AudioError, ManifestError
-from contravox.files.digests import audio_digest
 from contravox.files.journal import Journal
 from contravox.files.writing import atomic_path
 from contravox.manifest import COLUMNS, Manifest

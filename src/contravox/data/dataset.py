@@ -12,10 +12,10 @@ from torch.utils.data import Dataset
 from contravox.audio.waveform import SAMPLE_RATE, read_audio
 from contravox.augmentation.augmentation import Augmentation, AugmentationSettings
 from contravox.augmentation.effects import Treatment, treat
+from contravox.augmentation.first_readable import first_readable
 from contravox.augmentation.noise import DrawSpeech
 from contravox.augmentation.speed import change_speed, check_speeds
 from contravox.data.batch import Batch
-from contravox.data.first_readable import first_readable
 from contravox.data.pending_batch import UnmixedBatch
 from contravox.data.sampling import SegmentRequest
 from contravox.errors import AudioError

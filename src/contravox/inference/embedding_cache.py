@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from contravox.audio.digests import CONTENTS, contents, unchanged
 from contravox.embeddings import Embeddings
 from contravox.errors import ContravoxError, OutputError
-from contravox.files.digests import CONTENTS, contents, unchanged
 from contravox.files.journal import Journal
 from contravox.inference.embed import Crops, Embedded, embed_readable, width
 from contravox.manifest import Manifest
