@@ -15,9 +15,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from contravox.audio.containers import holds_another, unfinished_wav
+from contravox.audio.library_notes import without_notes
 from contravox.audio.storage import Location, open_regular, read_bytes
 from contravox.errors import AudioError, AudioWarning
-from contravox.terminal.library_notes import without_notes
 
 LOWEST_RATE, HIGHEST_RATE = 4_000, 768_000
 """Samples per second that a recording of speech may have: below, there is too little of a voice."""

@@ -6,8 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from contravox.corpora.corpus import Corpus
-from contravox.corpora.lists import read_list
-from contravox.corpora.sex import with_sex
+from contravox.corpora.lists import read_list, with_sex
 from contravox.errors import ManifestError
 from contravox.manifest import located
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from contravox.corpora.corpus import Corpus
 from contravox.corpora.files import recordings_like
-from contravox.corpora.sex import with_sex
+from contravox.corpora.lists import with_sex
 from contravox.manifest import Manifest
 from contravox.trials.making import make_trials
 from contravox.trials.protocol import Protocol

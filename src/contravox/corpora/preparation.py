@@ -10,21 +10,17 @@ from contravox.audio.waveform import MINIMUM_SECONDS
 from contravox.corpora.an4 import AN4
 from contravox.corpora.cnceleb import CNCELEB
 from contravox.corpora.corpus import Corpus
-from contravox.corpora.finding import archives, find_recordings
+from contravox.corpora.files import archives, find_recordings
 from contravox.corpora.folder import FOLDER, UNLABELLED
 from contravox.corpora.joining import join_short
 from contravox.corpora.kaldi import KALDI
 from contravox.corpora.librispeech import LIBRISPEECH
-from contravox.corpora.musan import MUSAN
-from contravox.corpora.noises import NOISES
+from contravox.corpora.noises_and_rooms import MUSAN, NOISES, RESPONSES, RIRS
 from contravox.corpora.official_trials import official_trials
-from contravox.corpora.responses import RESPONSES
-from contravox.corpora.rirs import RIRS
 from contravox.corpora.scan import HEADER, Prepared, scan_recordings
 from contravox.corpora.table import TABLE
 from contravox.corpora.voices import VOICES
-from contravox.corpora.voxceleb1 import VOXCELEB1
-from contravox.corpora.voxceleb2 import VOXCELEB2
+from contravox.corpora.voxceleb import VOXCELEB1, VOXCELEB2
 from contravox.errors import ManifestError, brief, few
 from contravox.files.journal import Journal
 from contravox.manifest import Manifest

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from contravox.audio.library_notes import without_notes
 from contravox.audio.waveform import read_audio
 from contravox.errors import AudioError
-from contravox.terminal.library_notes import without_notes
 from tones import tone
 
 
