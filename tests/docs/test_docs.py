@@ -12,7 +12,7 @@ import torch
 from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 
-from contravox.objectives import Objectives, ObjectiveSettings, functional
+from contravox.objectives import AnyObjectiveSettings, Objectives, Site, functional
 from contravox.objectives.balance import WEIGHTINGS, Balance
 from contravox.objectives.class_attention import ClassAttentionSettings
 from contravox.objectives.negatives import tile_of
@@ -28,7 +28,7 @@ PAGES = [
     "docs/evaluation.md",
 ]
 OBJECTIVES = (ROOT / "docs" / "objectives.md").read_text(encoding="utf-8")
-SETTINGS = {settings().name: settings for settings in get_args(get_args(ObjectiveSettings)[0])}
+SETTINGS = {settings().name: settings for settings in get_args(get_args(AnyObjectiveSettings)[0])}
 REST = {
     "data": {"manifest": "m.tsv"},
     "encoder": {"name": "ecapa_tdnn"},
@@ -99,7 +99,7 @@ def test_no_section_is_of_an_objective_that_is_not_there():
 def test_attention_is_shown_with_its_settings_and_defaults():
     [recipe_line] = yaml_blocks(section("Class-aware attention"))
     assert recipe_line["attention"].keys() == ClassAttentionSettings.model_fields.keys()
-    shown = TypeAdapter(ObjectiveSettings).validate_python(recipe_line)
+    shown = TypeAdapter(AnyObjectiveSettings).validate_python(recipe_line)
     assert shown.attention == ClassAttentionSettings()
 
 
@@ -156,7 +156,7 @@ def test_python_runs_as_written(capsys):
 @pytest.mark.parametrize("shown", [block for block in yaml_blocks() if "name" not in block])
 def test_parts_of_recipes_can_be_trained(shown):
     recipe = Recipe.validate_keys(REST | shown, "docs/objectives.md")
-    objectives = Objectives(recipe.objectives, embedding_size=4, map_channels=(4, 4), classes=3)
+    objectives = Objectives(recipe.objectives, Site(4, (4, 4), classes=3))
     balance = Balance(recipe.balance, objectives.weights)
     assert set(balance.fixed) == set(REST["objectives"] | shown.get("objectives", {}))
 

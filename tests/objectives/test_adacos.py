@@ -7,12 +7,12 @@ import torch
 from pytorch_metric_learning.losses import NormalizedSoftmaxLoss
 
 from contravox.objectives.adacos import (
-    AdaCos,
     AdaCosSettings,
     adacos_loss,
     adacos_scale,
     fixed_adacos_scale,
 )
+from contravox.objectives.objective import Site
 from contravox.objectives.segments import Segments
 
 LABELS = torch.tensor([0, 3, 3, 1, 2, 0])
@@ -108,7 +108,7 @@ def test_labels_of_any_integer_type(function, vectors):
 
 def module_and_segments(vectors, **settings):
     torch.manual_seed(0)
-    module = AdaCos(AdaCosSettings(**settings), 5, 40)
+    module = AdaCosSettings(**settings).build(Site(5, (), 40))
     return module, Segments(vectors(6, 5).float().requires_grad_(), LABELS, torch.zeros(6))
 
 
@@ -141,11 +141,10 @@ def test_fixed_module_keeps_its_scale(vectors):
 def test_scale_is_in_checkpoints_and_is_not_trained(vectors):
     module, segments = module_and_segments(vectors)
     module(segments)
-    restored = AdaCos(AdaCosSettings(), 5, 40)
+    restored = AdaCosSettings().build(Site(5, (), 40))
     restored.load_state_dict(copy.deepcopy(module.state_dict()))
     assert restored.scale == module.scale
     assert dict(module.named_parameters()).keys() == {"prototypes"}
-    assert not hasattr(module, "margin")
 
 
 def test_two_losses_before_one_backward_pass(vectors):

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from contravox.objectives.classifier import Classifier, class_logits
+from contravox.objectives.classifier import Classifier, ClassifierSettings, class_logits
+from contravox.objectives.objective import Site
 
 
 def test_logits_are_scaled_cosines_of_the_nearest_sub_centre(vectors, cosine):
@@ -18,7 +19,7 @@ def test_one_sub_centre_is_none(vectors):
     embeddings, prototypes = vectors(6, 5), vectors(4, 5, seed=1)
     plain = class_logits(embeddings, prototypes, 7.0)
     torch.testing.assert_close(class_logits(embeddings, prototypes[:, None], 7.0), plain)
-    assert Classifier(5, 4).prototypes.shape == (4, 5)
+    assert Classifier(ClassifierSettings(name="any"), Site(5, (), 4)).prototypes.shape == (4, 5)
 
 
 def test_only_the_nearest_sub_centre_gets_a_gradient():
@@ -31,6 +32,7 @@ def test_only_the_nearest_sub_centre_gets_a_gradient():
 
 def test_starts_alike_with_and_without_sub_centres():
     torch.manual_seed(0)
-    many = Classifier(192, 400, sub_centres=3).prototypes
-    one = Classifier(192, 1200).prototypes
+    settings = ClassifierSettings(name="any")
+    many = Classifier(settings, Site(192, (), 400), sub_centres=3).prototypes
+    one = Classifier(settings, Site(192, (), 1200)).prototypes
     assert many.std().item() == pytest.approx(one.std().item(), rel=0.02)

@@ -5,8 +5,9 @@ from pydantic import ValidationError
 from contravox.encoders.encoder import FeatureMap
 from contravox.errors import RecipeError
 from contravox.objectives.class_attention import ClassAttentionSettings, class_attention
-from contravox.objectives.multiscale import MapHead, Multiscale, MultiscaleSettings
+from contravox.objectives.multiscale import MapHead, MultiscaleSettings
 from contravox.objectives.nt_xent import NtXentSettings, nt_xent_loss
+from contravox.objectives.objective import Site
 from contravox.objectives.supcon import SupConSettings, supcon_loss
 from contravox.objectives.triplet import TripletSettings, triplet_loss
 
@@ -32,7 +33,7 @@ def loss_of(module, segments, maps):
 
 def build(settings, class_vectors=None):
     torch.manual_seed(0)
-    return Multiscale(settings, CHANNELS, class_vectors)
+    return settings.build(Site(5, CHANNELS, 3, class_vectors))
 
 
 def test_is_the_mean_of_supcon_over_heads(segments, maps):
@@ -120,7 +121,7 @@ def test_refuses_what_the_encoder_lacks():
     with pytest.raises(RecipeError, match="map_weights: 2 given for 3 maps"):
         build(MultiscaleSettings(map_weights=(1.0, 2.0)))
     with pytest.raises(RecipeError, match="no feature maps"):
-        Multiscale(MultiscaleSettings(), ())
+        MultiscaleSettings().build(Site(5, (), 3))
 
 
 def test_settings_refuse_a_second_weight():

@@ -4,7 +4,8 @@ import pytest
 import torch
 from pytorch_metric_learning.losses import NPairsLoss
 
-from contravox.objectives.n_pairs import NPairs, NPairsSettings, n_pairs_loss
+from contravox.objectives.n_pairs import NPairsSettings, n_pairs_loss
+from contravox.objectives.objective import Site
 
 LABELS = torch.tensor([7, -2, 7, 4, 4, 7, 9, -2])
 PAIRS = [(1, 7), (3, 4), (0, 2)]
@@ -48,7 +49,7 @@ def test_without_a_pair_it_is_zero(vectors):
 def test_module(vectors, segments_of):
     segments, other = segments_of(vectors(8, 5), LABELS.tolist()), vectors(8, 3, seed=1)
     for normalise in (False, True):
-        module = NPairs(NPairsSettings(normalise=normalise))
+        module = NPairsSettings(normalise=normalise).build(Site(5, (), 4))
         for value, given in [
             (module(segments), segments.embeddings),
             (module(segments, other), other),

@@ -4,7 +4,8 @@ import pytest
 import torch
 from pytorch_metric_learning.losses import NTXentLoss
 
-from contravox.objectives.nt_xent import NtXent, NtXentSettings, nt_xent_loss
+from contravox.objectives.nt_xent import NtXentSettings, nt_xent_loss
+from contravox.objectives.objective import Site
 from contravox.objectives.supcon import supcon_loss
 
 LABELS = torch.tensor([7, -2, 7, 4, 4, 7, 9, -2])
@@ -67,7 +68,8 @@ def test_a_margin_asks_for_more(vectors):
 
 def test_module(vectors, segments_of):
     segments = segments_of(vectors(8, 5), LABELS.tolist())
-    module, other = NtXent(NtXentSettings(temperature=0.2, margin=0.1)), vectors(8, 3, seed=1)
+    settings = NtXentSettings(temperature=0.2, margin=0.1)
+    module, other = settings.build(Site(5, (), 4)), vectors(8, 3, seed=1)
     expected = nt_xent_loss(segments.embeddings, LABELS, temperature=0.2, margin=0.1)
     torch.testing.assert_close(module(segments), expected)
     expected = nt_xent_loss(other, LABELS, temperature=0.2, margin=0.1)

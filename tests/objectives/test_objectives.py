@@ -6,7 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from contravox.encoders.encoder import FeatureMap
 from contravox.errors import RecipeError
-from contravox.objectives import Objectives, ObjectiveSettings
+from contravox.objectives import AnyObjectiveSettings, Objectives, Site
 from contravox.objectives.functional import class_attention, supcon_loss
 
 CHANNELS = (4, 6)
@@ -14,9 +14,9 @@ ATTENTIVE = {"name": "supcon", "attention": {"sigma": 0.2}}
 
 
 def build(**recipe):
-    settings = TypeAdapter(dict[str, ObjectiveSettings]).validate_python(recipe)
+    settings = TypeAdapter(dict[str, AnyObjectiveSettings]).validate_python(recipe)
     torch.manual_seed(0)
-    return Objectives(settings, embedding_size=5, map_channels=CHANNELS, classes=3)
+    return Objectives(settings, Site(5, CHANNELS, classes=3))
 
 
 @pytest.fixture
@@ -85,32 +85,34 @@ def test_errors_name_the_objective(segments):
         )
 
 
-def test_margin_share_moves_every_margin_there_is():
-    objectives = build(
-        angular={"name": "aam_softmax", "margin": 0.4, "hard_negative_margin": 0.08},
-        cosine={"name": "am_softmax", "margin": 0.2},
-        contrast={"name": "supcon", "margin": 0.1},
-        pairs={"name": "nt_xent", "margin": 0.3},
-        plain={"name": "softmax"},
-        adaptive={"name": "adacos"},
-        scales={"name": "multiscale", "contrast": {"name": "supcon", "margin": 0.5}},
-    )
+def test_margin_share_moves_every_margin_there_is(segments, maps):
+    def with_margins(share):
+        return build(
+            angular={
+                "name": "aam_softmax",
+                "margin": share * 0.4,
+                "hard_negatives": 1,
+                "hard_negative_margin": share * 0.08,
+            },
+            cosine={"name": "am_softmax", "margin": share * 0.2},
+            contrast={"name": "supcon", "margin": share * 0.1},
+            pairs={"name": "nt_xent", "margin": share * 0.3},
+            plain={"name": "softmax"},
+            adaptive={"name": "adacos"},
+            triplets={"name": "triplet", "margin": 0.4},
+            scales={"name": "multiscale", "contrast": {"name": "supcon", "margin": share * 0.5}},
+        ).eval()
+
+    def losses_of(objectives):
+        return objectives(segments._replace(map_vectors=objectives.map_vectors(maps)))
+
+    objectives, before = with_margins(1), losses_of(with_margins(1))
     for share in (0.5, 0.25):  # of the recipe's margins, not of the last ones
         objectives.set_margin_share(share)
-        margins = {
-            name: each.margin
-            for name, each in objectives.named_modules()
-            if hasattr(each, "margin")
-        }
-        whole = {
-            "angular": 0.4,
-            "cosine": 0.2,
-            "contrast": 0.1,
-            "pairs": 0.3,
-            "scales.contrast": 0.5,
-        }
-        assert margins == pytest.approx({f"by_name.{name}": share * m for name, m in whole.items()})
-        assert objectives.by_name["angular"].hard_negative_margin == pytest.approx(share * 0.08)
+        after = losses_of(objectives)
+        torch.testing.assert_close(after, losses_of(with_margins(share)))
+        moved = {name for name in before if before[name] != after[name]}
+        assert moved == {"angular", "cosine", "contrast", "pairs", "scales"}
 
 
 def test_only_what_is_trained_by_distance_alone_is_compared_by_it():

@@ -3,8 +3,9 @@ import math
 import pytest
 import torch
 
+from contravox.objectives.objective import Site
 from contravox.objectives.segments import Segments
-from contravox.objectives.softmax import Softmax, softmax_loss
+from contravox.objectives.softmax import SoftmaxSettings, softmax_loss
 
 LABELS = torch.tensor([0, 3, 3, 1, 2, 0])
 
@@ -70,7 +71,7 @@ def test_refuses_numbers_that_are_not_finite(broken):
 
 
 def test_module(vectors):
-    module = Softmax(5, 4)
+    module = SoftmaxSettings().build(Site(5, (), 4))
     assert module.bias.tolist() == [0, 0, 0, 0]
     with torch.no_grad():
         module.bias.copy_(torch.arange(4))
@@ -78,4 +79,3 @@ def test_module(vectors):
     expected = softmax_loss(segments.embeddings, LABELS, module.prototypes, module.bias)
     torch.testing.assert_close(module(segments), expected)
     assert dict(module.named_parameters()).keys() == {"prototypes", "bias"}
-    assert not hasattr(module, "margin")

@@ -8,7 +8,8 @@ from pytorch_metric_learning.losses import SupConLoss
 
 from contravox.errors import RecipeError
 from contravox.objectives.class_attention import ClassAttentionSettings, class_attention
-from contravox.objectives.supcon import SupCon, SupConSettings, supcon_loss
+from contravox.objectives.objective import Site
+from contravox.objectives.supcon import SupConSettings, supcon_loss
 
 LABELS = torch.tensor([7, -2, 7, 4, 4, 7, 9, -2])  # 9 has no positive
 ATTENTION = torch.tensor([0.9, 0.3, 0.5, 0.7, 1.0, 0.01, 0.2, 0.6], dtype=torch.float64)
@@ -262,7 +263,7 @@ def test_module_attends_by_the_embedding_whatever_it_contrasts(vectors, segments
     embedding, other = vectors(4, 5, seed=2), vectors(4, 7, seed=3).requires_grad_()
     attend = ClassAttentionSettings(sigma=0.3, form="logit", on="all", scale="absolute")
     settings = SupConSettings(temperature=0.2, margin=0.1, attention=attend)
-    module = SupCon(settings, lambda: prototypes)
+    module = settings.build(Site(5, (), 3, lambda: prototypes))
     segments = segments_of(embedding, [0, 2, 2, 0])
     value = module(segments, other)
     expected = supcon_loss(
@@ -285,11 +286,11 @@ def test_module_can_differentiate_attention(vectors, segments_of):
     prototypes = vectors(2, 5, seed=1).requires_grad_()
     settings = SupConSettings(attention=ClassAttentionSettings(differentiate=True))
     segments = segments_of(vectors(4, 5), [0, 1, 1, 0])
-    SupCon(settings, lambda: prototypes)(segments).backward()
+    settings.build(Site(5, (), 3, lambda: prototypes))(segments).backward()
     assert prototypes.grad.abs().max() > 0
 
 
 def test_module_with_attention_needs_a_classifier():
     settings = SupConSettings(attention=ClassAttentionSettings())
     with pytest.raises(RecipeError, match=r"attention needs a classifier .*: add an aam_softmax"):
-        SupCon(settings)
+        settings.build(Site(5, (), 3))

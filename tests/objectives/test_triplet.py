@@ -2,7 +2,8 @@ import pytest
 import torch
 from pytorch_metric_learning.losses import TripletMarginLoss
 
-from contravox.objectives.triplet import Triplet, TripletSettings, triplet_loss
+from contravox.objectives.objective import Site
+from contravox.objectives.triplet import TripletSettings, triplet_loss
 
 LABELS = torch.tensor([7, -2, 7, 4, 4, 7, 9, -2])
 
@@ -71,7 +72,7 @@ def test_without_positives_or_without_negatives_it_is_zero(labels, mining, vecto
 def test_module(vectors, segments_of):
     segments = segments_of(vectors(8, 5), LABELS.tolist())
     settings = TripletSettings(margin=0.7, mining="all", squared=False)
-    module, other = Triplet(settings), vectors(8, 3, seed=1)
+    module, other = settings.build(Site(5, (), 4)), vectors(8, 3, seed=1)
     kind = {"margin": 0.7, "mining": "all", "squared": False}
     expected = triplet_loss(segments.embeddings, LABELS, **kind)
     torch.testing.assert_close(module(segments), expected)

@@ -4,7 +4,8 @@ from itertools import combinations
 import pytest
 import torch
 
-from contravox.objectives.uniformity import Uniformity, UniformitySettings, uniformity_loss
+from contravox.objectives.objective import Site
+from contravox.objectives.uniformity import UniformitySettings, uniformity_loss
 
 KINDS = ["within_views", "negatives", "all"]
 
@@ -76,7 +77,7 @@ def test_refuses_wrong_arguments():
 
 def test_module_groups_views(vectors, segments_of):
     embeddings = vectors(6, 3)
-    module = Uniformity(UniformitySettings(t=1.5, pairs="within_views"))
+    module = UniformitySettings(t=1.5, pairs="within_views").build(Site(5, (), 4))
     value = module(segments_of(embeddings, [8, 2, 5, 5, 2, 8], views=[1, 0, 1, 0, 1, 0]))
     first, second = embeddings[[1, 3, 5]], embeddings[[4, 2, 0]]
     expected = uniformity_loss(torch.stack([first, second], dim=1), t=1.5)

@@ -6,17 +6,21 @@ import pytest
 import torch
 
 from contravox.errors import RecipeError
-from contravox.objectives.angular_contrastive import AngularContrastive, angular_contrastive_loss
-from contravox.objectives.ge2e import Ge2e, ge2e_loss
+from contravox.objectives.angular_contrastive import (
+    AngularContrastiveSettings,
+    angular_contrastive_loss,
+)
+from contravox.objectives.ge2e import Ge2eSettings, ge2e_loss
+from contravox.objectives.objective import Site
 from contravox.objectives.prototypical import (
-    AngularPrototypical,
     AngularPrototypicalSettings,
-    Prototypical,
+    PrototypicalSettings,
     angular_prototypical_loss,
     prototypical_loss,
 )
 
 W, B = 4.0, -1.0
+SITE = Site(3, (), 5)
 
 
 def cross_entropy(logits, own):
@@ -156,10 +160,10 @@ def test_refuse_wrong_arguments():
 @pytest.mark.parametrize(
     ("module", "loss"),
     [
-        (AngularContrastive(), angular_contrastive_loss),
-        (AngularPrototypical(AngularPrototypicalSettings()), angular_prototypical_loss),
-        (Ge2e(), ge2e_loss),
-        (Prototypical(), plain_prototypical),
+        (AngularContrastiveSettings().build(SITE), angular_contrastive_loss),
+        (AngularPrototypicalSettings().build(SITE), angular_prototypical_loss),
+        (Ge2eSettings().build(SITE), ge2e_loss),
+        (PrototypicalSettings().build(SITE), plain_prototypical),
     ],
 )
 def test_modules_group_views_and_start_at_10_and_minus_5(module, loss, vectors, segments_of):
@@ -175,9 +179,10 @@ def test_modules_group_views_and_start_at_10_and_minus_5(module, loss, vectors, 
 
 def test_modules_refuse_batches_without_enough_views(vectors, segments_of):
     embeddings = vectors(3, 3)
-    prototypical = AngularPrototypical(AngularPrototypicalSettings(unit_support=True))
-    for module in (AngularContrastive(), prototypical, Ge2e(), Prototypical()):
+    prototypical = AngularPrototypicalSettings(unit_support=True).build(SITE)
+    others = AngularContrastiveSettings(), Ge2eSettings(), PrototypicalSettings()
+    for module in (prototypical, *(each.build(SITE) for each in others)):
         with pytest.raises(RecipeError, match="2 segments of every speaker, but a batch has 1"):
             module(segments_of(embeddings, [0, 1, 2]))
     with pytest.raises(RecipeError, match="needs 2 segments of every speaker, but a batch has 3"):
-        AngularContrastive()(segments_of(embeddings, [0, 0, 0]))
+        AngularContrastiveSettings().build(SITE)(segments_of(embeddings, [0, 0, 0]))

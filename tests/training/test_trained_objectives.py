@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from contravox.errors import ModelError, RecipeError
-from contravox.objectives import Objectives
+from contravox.objectives import Objectives, Site
 from contravox.training.recipe import Recipe
 from contravox.training.trained_objectives import load_objectives, save_objectives
 
@@ -22,9 +22,7 @@ def make(settings=FIRST, classes=4, seed=0):
         }
     )
     torch.manual_seed(seed)
-    objectives = Objectives(
-        recipe.objectives, embedding_size=5, map_channels=(2, 2), classes=classes
-    )
+    objectives = Objectives(recipe.objectives, Site(5, (2, 2), classes))
     # What is constant at first would be equal without being loaded.
     for tensor in objectives.state_dict().values():
         tensor.copy_(torch.rand(tensor.shape).to(tensor) + seed)

@@ -2,6 +2,7 @@ import contextlib
 import json
 import math
 import signal
+from typing import Annotated, Literal
 
 import numpy as np
 import polars as pl
@@ -9,6 +10,8 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
+from pydantic import Field
+from safetensors.torch import load_file
 
 from contravox.corpora.preparation import prepare_corpus
 from contravox.errors import (
@@ -24,6 +27,8 @@ from contravox.errors import (
 from contravox.evaluation.validation import validate
 from contravox.manifest import Manifest
 from contravox.model import Model
+from contravox.objectives import AnyObjectiveSettings, ObjectiveSettings
+from contravox.objectives.objective import Objective
 from contravox.trained_on import recording_digests, recordings_trained_on, speaker_digests
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
@@ -177,9 +182,50 @@ def test_margins_follow_their_schedule(make_recipe, tmp_path):
     trainer = Trainer(make_recipe(epochs=1), tmp_path)
     trainer.fit()
     steps = trainer.steps_per_epoch
-    expected = 0.2 * ((steps - 1) / steps / 2)
-    margins = [each.margin for each in trainer.system.objectives.by_name.values()]
-    assert margins == pytest.approx([expected, expected])
+    expected = (steps - 1) / steps / 2
+    shares = [each.margin_share for each in trainer.system.objectives.by_name.values()]
+    assert shares == pytest.approx([expected, expected])
+
+
+class CentreSettings(ObjectiveSettings):
+    name: Literal["centre"] = "centre"
+    margin: float = 0.5
+
+    def build(self, site):
+        return Centre(self, site)
+
+
+class Centre(Objective[CentreSettings]):
+    """A loss that contravox does not know: segments are drawn near their speaker's centre."""
+
+    def __init__(self, settings, site):
+        super().__init__(settings)
+        self.centres = torch.nn.Parameter(torch.zeros(site.classes, site.embedding_size))
+
+    def forward(self, segments):
+        distances = (segments.embeddings - self.centres[segments.labels]).norm(dim=1)
+        return (distances - 0.1 + self.margin_share * self.settings.margin).relu().mean()
+
+
+class RecipeWithCentre(Recipe):
+    objectives: dict[
+        str, Annotated[AnyObjectiveSettings | CentreSettings, Field(discriminator="name")]
+    ]
+
+
+def test_a_loss_trains_that_is_named_nowhere_but_among_the_settings(make_recipe, tmp_path):
+    raw = make_recipe(epochs=3).model_dump()
+    raw["objectives"] = {"own": {"name": "centre"}, "contrast": {"name": "supcon"}}
+    raw["balance"]["normalise"] = "norm"
+    trainer = Trainer(RecipeWithCentre.model_validate(raw), tmp_path)
+    trainer.fit()
+    steps = [line for line in read_log(tmp_path) if "weights" in line]
+    assert all(0 < step["weights"]["own"] < 1 for step in steps)
+    own = trainer.system.objectives.by_name["own"]
+    assert own.margin_share == 1
+    assert own.centres.abs().sum(dim=1).gt(0).all()
+    kept = load_file(tmp_path / "objectives.safetensors")
+    assert kept["own.centres"].shape == own.centres.shape
 
 
 def test_mixed_precision_balances_as_full_precision_does(make_recipe, tmp_path):

@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from contravox.objectives.checks import check_positive, check_prototypes
-from contravox.objectives.classifier import Classifier, class_logits
+from contravox.objectives.classifier import Classifier, ClassifierSettings, class_logits
+from contravox.objectives.objective import Site
 from contravox.objectives.segments import Segments
 from contravox.precision import full_precision
-from contravox.settings import NotNegative, Settings
 
 # The paper's scales are zero for two classes, and with few classes may become negative. At 1 two
 # classes still learn: the softmax of cosines of 1 and -1 is then 0.88.
@@ -63,32 +63,34 @@ def adacos_scale(
     return (log_average / angle.clamp(max=math.pi / 4).cos()).clamp(min=SMALLEST_SCALE)
 
 
-class AdaCosSettings(Settings):
+class AdaCosSettings(ClassifierSettings):
     """dynamic: whether the scale follows the training; otherwise it stays at √2·log(K − 1)."""
 
     name: Literal["adacos"] = "adacos"
-    weight: NotNegative = 1.0
     dynamic: bool = True
 
+    def build(self, site: Site) -> "AdaCos":
+        return AdaCos(self, site)
 
-class AdaCos(Classifier):
+
+class AdaCos(Classifier[AdaCosSettings]):
     """``adacos_loss`` on the encoder's embedding, with its own prototypes.
 
     scale: buffer, a scalar, and so part of a checkpoint. Each step in training mode sets it from
     the batch, before the loss uses it.
     """
 
+    per_segment = False  # Its scale is that of the whole batch.
     scale: Tensor
 
-    def __init__(self, settings: AdaCosSettings, embedding_size: int, classes: int) -> None:
-        super().__init__(embedding_size, classes)
-        self.dynamic = settings.dynamic
-        self.register_buffer("scale", torch.tensor(fixed_adacos_scale(classes)))
+    def __init__(self, settings: AdaCosSettings, site: Site) -> None:
+        super().__init__(settings, site)
+        self.register_buffer("scale", torch.tensor(fixed_adacos_scale(site.classes)))
 
     def forward(self, segments: Segments) -> Tensor:
         batch = segments.embeddings, segments.labels, self.prototypes
         scale = self.scale
-        if self.dynamic and self.training:
+        if self.settings.dynamic and self.training:
             scale = adacos_scale(*batch, scale=scale)
             self.scale.copy_(scale)
         return adacos_loss(*batch, scale=scale)

@@ -3,16 +3,15 @@
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from contravox.objectives.checks import check_positive, check_views, shape
 from contravox.objectives.learned_scale import LearnedScale
 from contravox.objectives.negatives import negative_log_sums, tile_of
+from contravox.objectives.objective import Objective, ObjectiveSettings, Site
 from contravox.objectives.segments import Segments
 from contravox.objectives.unit_vectors import unit_vectors
-from contravox.objectives.views import group_views
 from contravox.precision import full_precision
-from contravox.settings import NotNegative, Settings
 
 
 @full_precision
@@ -47,20 +46,22 @@ def angular_contrastive_loss(
     return log_sums.mean() - own.mean()
 
 
-class AngularContrastiveSettings(Settings):
+class AngularContrastiveSettings(ObjectiveSettings):
     """Two segments of every speaker (or utterance) in a batch."""
 
     name: Literal["angular_contrastive"] = "angular_contrastive"
-    weight: NotNegative = 1.0
+
+    def build(self, site: Site) -> "AngularContrastive":
+        return AngularContrastive(self)
 
 
-class AngularContrastive(nn.Module):
+class AngularContrastive(Objective[AngularContrastiveSettings]):
     """``angular_contrastive_loss`` of the encoder's embedding, with its own w and b."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, settings: AngularContrastiveSettings) -> None:
+        super().__init__(settings)
         self.scale = LearnedScale()
 
     def forward(self, segments: Segments) -> Tensor:
-        views = group_views(segments.embeddings, segments.labels, segments.views, least=2, most=2)
+        views = segments.by_view(least=2, most=2)
         return angular_contrastive_loss(views, self.scale.w, self.scale.b)

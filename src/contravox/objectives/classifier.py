@@ -1,23 +1,35 @@
 """The trained class vectors that classification objectives share, and cosines with them."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
+from contravox.objectives.objective import AnySettings, Objective, ObjectiveSettings, Site
 from contravox.objectives.unit_vectors import unit_vectors
 
 
-class Classifier(nn.Module):
+class ClassifierSettings(ObjectiveSettings):
+    """Of an objective that knows every training speaker, whoever is in a batch."""
+
+    needs_positives: ClassVar[bool] = False
+
+
+class Classifier(Objective[AnySettings]):
     """Trained vectors of each speaker: one, or several sub-centres.
 
     prototypes: parameter (classes, embedding_size), or with more than one sub-centre
     (classes, sub_centres, embedding_size).
     """
 
-    def __init__(self, embedding_size: int, classes: int, sub_centres: int = 1) -> None:
-        super().__init__()
-        vectors = nn.init.xavier_normal_(torch.empty(classes * sub_centres, embedding_size))
+    per_segment = True
+
+    def __init__(self, settings: AnySettings, site: Site, sub_centres: int = 1) -> None:
+        super().__init__(settings)
+        rows = site.classes * sub_centres
+        vectors = nn.init.xavier_normal_(torch.empty(rows, site.embedding_size))
         if sub_centres > 1:
-            vectors = vectors.unflatten(0, (classes, sub_centres))
+            vectors = vectors.unflatten(0, (site.classes, sub_centres))
         self.prototypes = nn.Parameter(vectors)
 
     def class_vectors(self) -> Tensor:

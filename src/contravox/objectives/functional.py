@@ -1,12 +1,11 @@
 """The losses as functions of plain tensors."""
 
-from contravox.objectives.aam_softmax import aam_softmax_loss
 from contravox.objectives.adacos import adacos_loss, adacos_scale
-from contravox.objectives.am_softmax import am_softmax_loss
 from contravox.objectives.angular_contrastive import angular_contrastive_loss
 from contravox.objectives.angular_margin import add_angular_margin
 from contravox.objectives.class_attention import class_attention
 from contravox.objectives.ge2e import ge2e_loss
+from contravox.objectives.margin_softmax import aam_softmax_loss, am_softmax_loss
 from contravox.objectives.n_pairs import n_pairs_loss
 from contravox.objectives.nt_xent import nt_xent_loss
 from contravox.objectives.prototypical import angular_prototypical_loss, prototypical_loss

@@ -4,15 +4,14 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from contravox.objectives.checks import check_positive, check_views
 from contravox.objectives.learned_scale import LearnedScale
+from contravox.objectives.objective import Objective, ObjectiveSettings, Site
 from contravox.objectives.segments import Segments
 from contravox.objectives.unit_vectors import unit_vectors
-from contravox.objectives.views import group_views
 from contravox.precision import full_precision
-from contravox.settings import NotNegative, Settings
 
 
 @full_precision
@@ -40,20 +39,21 @@ def ge2e_loss(embeddings: Tensor, w: Tensor | float, b: Tensor | float) -> Tenso
     return F.cross_entropy(w * cosines.scatter(1, own[:, None], own_cosines) + b, own)
 
 
-class Ge2eSettings(Settings):
+class Ge2eSettings(ObjectiveSettings):
     """Two or more segments of every speaker in a batch."""
 
     name: Literal["ge2e"] = "ge2e"
-    weight: NotNegative = 1.0
+
+    def build(self, site: Site) -> "Ge2e":
+        return Ge2e(self)
 
 
-class Ge2e(nn.Module):
+class Ge2e(Objective[Ge2eSettings]):
     """``ge2e_loss`` of the encoder's embedding, with its own w and b."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, settings: Ge2eSettings) -> None:
+        super().__init__(settings)
         self.scale = LearnedScale()
 
     def forward(self, segments: Segments) -> Tensor:
-        views = group_views(segments.embeddings, segments.labels, segments.views, least=2)
-        return ge2e_loss(views, self.scale.w, self.scale.b)
+        return ge2e_loss(segments.by_view(least=2), self.scale.w, self.scale.b)

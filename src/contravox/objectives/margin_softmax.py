@@ -1,7 +1,8 @@
-"""What AAM-softmax and AM-softmax share: all but the form of their margin."""
+"""AAM-softmax (ArcFace) and AM-softmax (CosFace): softmax over cosines with a margin."""
 
 import math
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -9,33 +10,100 @@ from pydantic import Field
 from torch import Tensor
 
 from contravox.errors import RecipeError
-from contravox.objectives.checks import check_positive, check_prototypes, shape
-from contravox.objectives.classifier import Classifier, class_logits
+from contravox.objectives.angular_margin import add_angular_margin, subtract_angular_margin
+from contravox.objectives.checks import (
+    check_angle,
+    check_not_negative,
+    check_positive,
+    check_prototypes,
+    shape,
+)
+from contravox.objectives.classifier import Classifier, ClassifierSettings, class_logits
+from contravox.objectives.objective import Site
 from contravox.objectives.segments import Segments
-from contravox.settings import NotNegative, Positive, Settings
+from contravox.precision import full_precision
+from contravox.settings import Positive
 
 
-def margin_softmax_loss(
+@full_precision
+def aam_softmax_loss(
     embeddings: Tensor,
     labels: Tensor,
     prototypes: Tensor,
     *,
-    scale: float,
-    lower_own: Callable[[Tensor], Tensor],
-    hard_negatives: int,
-    raise_hard: Callable[[Tensor], Tensor],
+    margin: float = 0.2,
+    scale: float = 30.0,
+    hard_negatives: int = 0,
+    hard_negative_margin: float = 0.06,
 ) -> Tensor:
-    """Softmax over cosines of embeddings (N, d), labels (N,), some cosines moved: a scalar.
+    """AAM-softmax of embeddings (N, d), labels (N,) and prototypes (K, d): a scalar.
 
-    The mean over i of −log softmax_k(scale·c_ik) at k = y_i, where c_iy = lower_own(cos θ_iy),
-    c_ik = raise_hard(cos θ_ik) for the hard_negatives classes k ≠ y_i of the highest cosine
-    (inter-topK, Zhao et al. 2021, arXiv 2110.05042), and c_ik = cos θ_ik for the others: the
-    cosine with prototypes (K, d), or with the nearest of each class's C of prototypes (K, C, d).
-    lower_own and raise_hard take cosines of any shape.
+    The mean over i of −log softmax_k(scale·c_ik) at k = y_i, where c_ik = cos θ_ik and
+    c_iy = cos(θ_iy + margin), margin in radians: ArcFace, Deng et al. 2019 (arXiv 1801.07698),
+    equation 3. A margin of 0 gives the normalised softmax.
+
+    prototypes (K, C, d) are C sub-centres of each class, of which the nearest gives cos θ_ik: Deng
+    et al. 2020 (Sub-center ArcFace, ECCV). For the hard_negatives other classes of the highest
+    cosine c_ik = cos(θ_ik − hard_negative_margin), in radians: inter-topK, Zhao et al. 2021 (arXiv
+    2110.05042).
 
     Raises ValueError for shapes that disagree, vectors that are not finite, a label outside the
-    prototypes, a scale that is not positive, or more hard negatives than there are other classes.
+    prototypes, a scale that is not positive, a margin outside 0 to π/2, or more hard negatives than
+    there are other classes.
     """
+    check_angle("hard_negative_margin", hard_negative_margin)
+    return _margin_softmax(
+        embeddings,
+        labels,
+        prototypes,
+        scale,
+        hard_negatives,
+        lower_own=lambda cosine: add_angular_margin(cosine, margin),
+        raise_hard=lambda cosine: subtract_angular_margin(cosine, hard_negative_margin),
+    )
+
+
+@full_precision
+def am_softmax_loss(
+    embeddings: Tensor,
+    labels: Tensor,
+    prototypes: Tensor,
+    *,
+    margin: float = 0.2,
+    scale: float = 30.0,
+    hard_negatives: int = 0,
+    hard_negative_margin: float = 0.06,
+) -> Tensor:
+    """AM-softmax of embeddings (N, d), labels (N,) and prototypes (K, d): a scalar.
+
+    ``aam_softmax_loss`` with margins of cosines, c_iy = cos θ_iy − margin: CosFace, Wang et al.
+    2018 (arXiv 1801.09414), equation 4; of hard negatives c_ik = cos θ_ik + hard_negative_margin.
+    Its errors are the same, but that a margin must only not be negative.
+    """
+    check_not_negative("margin", margin)
+    check_not_negative("hard_negative_margin", hard_negative_margin)
+    return _margin_softmax(
+        embeddings,
+        labels,
+        prototypes,
+        scale,
+        hard_negatives,
+        lower_own=lambda cosine: cosine - margin,
+        raise_hard=lambda cosine: cosine + hard_negative_margin,
+    )
+
+
+def _margin_softmax(
+    embeddings: Tensor,
+    labels: Tensor,
+    prototypes: Tensor,
+    scale: float,
+    hard_negatives: int,
+    *,
+    lower_own: Callable[[Tensor], Tensor],
+    raise_hard: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """With the margins of cosines of any shape, of their own class and of hard negatives."""
     check_prototypes(embeddings, labels, prototypes)
     check_positive("scale", scale)
     if not 0 <= hard_negatives < len(prototypes):
@@ -59,15 +127,13 @@ def margin_softmax_loss(
     return F.cross_entropy(logits, labels)
 
 
-class MarginSoftmaxSettings(Settings):
+class MarginSoftmaxSettings(ClassifierSettings):
     """scale is the inverse temperature of the softmax; sub_centres: prototypes of each speaker.
 
     hard_negatives: how many other speakers, those of the highest cosines, get
     hard_negative_margin; 0 for none.
     """
 
-    name: str
-    weight: NotNegative = 1.0
     margin: float = 0.2
     scale: Positive = 30.0
     sub_centres: int = Field(default=1, ge=1, le=100)
@@ -75,37 +141,52 @@ class MarginSoftmaxSettings(Settings):
     hard_negative_margin: float = 0.06
 
 
-class MarginSoftmax(Classifier):
-    """A loss with margins of the encoder's embedding, with its own prototypes.
+class AamSoftmaxSettings(MarginSoftmaxSettings):
+    """margin and hard_negative_margin in radians."""
 
-    margin, hard_negative_margin: what the next loss uses; a margin schedule sets them between
-    steps to a share of full_margin and full_hard_negative_margin.
+    name: Literal["aam_softmax"] = "aam_softmax"
+    margin: float = Field(default=0.2, ge=0, le=math.pi / 2)
+    hard_negative_margin: float = Field(default=0.06, ge=0, le=math.pi / 2)
+
+    def build(self, site: Site) -> "MarginSoftmax":
+        return MarginSoftmax(self, site, aam_softmax_loss)
+
+
+class AmSoftmaxSettings(MarginSoftmaxSettings):
+    """margin and hard_negative_margin are differences of cosines."""
+
+    name: Literal["am_softmax"] = "am_softmax"
+    margin: float = Field(default=0.2, ge=0, le=2)
+    hard_negative_margin: float = Field(default=0.06, ge=0, le=2)
+
+    def build(self, site: Site) -> "MarginSoftmax":
+        return MarginSoftmax(self, site, am_softmax_loss)
+
+
+class MarginSoftmax(Classifier[MarginSoftmaxSettings]):
+    """A loss with margins of the encoder's embedding, with its own prototypes.
 
     Raises RecipeError if there are too few classes for so many hard negatives.
     """
 
-    loss: Callable[..., Tensor]
-
-    def __init__(self, settings: MarginSoftmaxSettings, embedding_size: int, classes: int) -> None:
-        super().__init__(embedding_size, classes, settings.sub_centres)
-        if settings.hard_negatives >= classes:
+    def __init__(
+        self, settings: MarginSoftmaxSettings, site: Site, loss: Callable[..., Tensor]
+    ) -> None:
+        super().__init__(settings, site, settings.sub_centres)
+        if settings.hard_negatives >= site.classes:
             raise RecipeError(
-                f"hard_negatives: {settings.hard_negatives} is more than {classes - 1}, the "
+                f"hard_negatives: {settings.hard_negatives} is more than {site.classes - 1}, the "
                 "speakers other than a segment's own: lower it"
             )
-        self.margin = self.full_margin = settings.margin
-        self.scale = settings.scale
-        self.hard_negatives = settings.hard_negatives
-        self.hard_negative_margin = settings.hard_negative_margin
-        self.full_hard_negative_margin = settings.hard_negative_margin
+        self.loss = loss
 
     def forward(self, segments: Segments) -> Tensor:
         return self.loss(
             segments.embeddings,
             segments.labels,
             self.prototypes,
-            margin=self.margin,
-            scale=self.scale,
-            hard_negatives=self.hard_negatives,
-            hard_negative_margin=self.hard_negative_margin,
+            margin=self.margin_share * self.settings.margin,
+            scale=self.settings.scale,
+            hard_negatives=self.settings.hard_negatives,
+            hard_negative_margin=self.margin_share * self.settings.hard_negative_margin,
         )

@@ -1,23 +1,30 @@
 """Contrastive losses on the encoder's feature maps, each through a head of its own."""
 
-from collections.abc import Callable, Sequence
-from typing import Literal, Self
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Literal, Self
 
 import torch
-from pydantic import NonNegativeInt, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 from torch import Tensor, nn
 
 from contravox.encoders.encoder import FeatureMap
 from contravox.encoders.pooling import AttentiveStatisticsPooling
 from contravox.errors import RecipeError
-from contravox.objectives.contrast import ContrastSettings, build_contrast
+from contravox.objectives.n_pairs import NPairsSettings
+from contravox.objectives.nt_xent import NtXentSettings
+from contravox.objectives.objective import Gate, Objective, ObjectiveSettings, Site, ungated
 from contravox.objectives.segments import Segments
 from contravox.objectives.supcon import SupConSettings
+from contravox.objectives.triplet import TripletSettings
 from contravox.precision import at_least_float32
-from contravox.settings import NotNegative, Settings, Size
+from contravox.settings import NotNegative, Size
+
+ContrastSettings = SupConSettings | NtXentSettings | TripletSettings | NPairsSettings
+"""Of the losses that work on any vectors with labels, and so on feature maps too."""
 
 
-class MultiscaleSettings(Settings):
+class MultiscaleSettings(ObjectiveSettings):
     """contrast: the loss of each head, whose own weight stays 1.
 
     maps: "all", "last", or the indices of the encoder's feature maps, 0 the shallowest.
@@ -29,14 +36,16 @@ class MultiscaleSettings(Settings):
     """
 
     name: Literal["multiscale"] = "multiscale"
-    weight: NotNegative = 1.0
-    contrast: ContrastSettings = SupConSettings()
+    contrast: Annotated[ContrastSettings, Field(discriminator="name")] = SupConSettings()
     maps: Literal["all", "last"] | tuple[NonNegativeInt, ...] = "all"
     map_weights: tuple[NotNegative, ...] | None = None
     separate: bool = False
     head_size: Size = 192
     global_context: bool = False
     attention_norm: bool = False
+
+    def build(self, site: Site) -> "Multiscale":
+        return Multiscale(self, site)
 
     @model_validator(mode="after")
     def _one_weight(self) -> Self:
@@ -74,22 +83,18 @@ class MapHead(nn.Module):
         return self.project(self.pooling(frames, feature_map.lengths))
 
 
-class Multiscale(nn.Module):
+class Multiscale(Objective[MultiscaleSettings]):
     """1/L Σ_l w_l·contrast(head_l(map_l)) over L feature maps: MFCon, Dixit et al. 2024.
 
-    map_channels are the channels of all the encoder's maps, shallow to deep. Raises RecipeError if
-    settings name a map that the encoder lacks, or weights of another number than maps.
+    Raises RecipeError if settings name a map that the encoder lacks, or weights of another number
+    than maps.
     """
 
-    def __init__(
-        self,
-        settings: MultiscaleSettings,
-        map_channels: Sequence[int],
-        class_vectors: Callable[[], Tensor] | None = None,
-    ) -> None:
-        super().__init__()
-        self.chosen = _chosen_maps(settings.maps, len(map_channels))
-        self.separate = settings.separate
+    reads_maps = True
+
+    def __init__(self, settings: MultiscaleSettings, site: Site) -> None:
+        super().__init__(settings)
+        self.chosen = _chosen_maps(settings.maps, len(site.map_channels))
         self.map_weights = settings.map_weights or (1.0,) * len(self.chosen)
         if len(self.map_weights) != len(self.chosen):
             raise RecipeError(
@@ -97,23 +102,43 @@ class Multiscale(nn.Module):
             )
         self.heads = nn.ModuleList(
             MapHead(
-                map_channels[index],
+                site.map_channels[index],
                 settings.head_size,
                 global_context=settings.global_context,
                 attention_norm=settings.attention_norm,
             )
             for index in self.chosen
         )
-        self.contrast = build_contrast(settings.contrast, class_vectors)
+        self.contrast = settings.contrast.build(site)
 
-    def head_vectors(self, maps: Sequence[FeatureMap]) -> tuple[Tensor, ...]:
-        """A vector (N, head_size) of each chosen one of the encoder's maps, at least float32."""
-        chosen = zip(self.chosen, self.heads, strict=True)
-        return tuple(at_least_float32(head(maps[index])) for index, head in chosen)
+    @property
+    def parts(self) -> Mapping[str, float]:
+        """With ``separate`` one for each map, such that all of them add up as one."""
+        if not self.settings.separate:
+            return super().parts
+        weighted = zip(self.chosen, self.map_weights, strict=True)
+        return {f".map{index}": weight / len(self.chosen) for index, weight in weighted}
 
-    def forward(self, segments: Segments, vectors: Sequence[Tensor]) -> Tensor:
+    def head_vectors(self, maps: Sequence[FeatureMap], gate: Gate = ungated) -> tuple[Tensor, ...]:
+        """A vector (N, head_size) of each chosen one of the encoder's maps, at least float32.
+
+        The heads belong to this objective, so they look at the maps through its gate.
+        """
+        chosen = [maps[index] for index in self.chosen]
+        parts = self.parts if self.settings.separate else [""] * len(chosen)
+        return tuple(
+            at_least_float32(head(replace(seen, values=gate(part, seen.values))))
+            for head, part, seen in zip(self.heads, parts, chosen, strict=True)
+        )
+
+    def loss_of(self, part: str, segments: Segments, map_vectors: tuple[Tensor, ...]) -> Tensor:
+        if not self.settings.separate:
+            return self(segments, map_vectors)
+        return self.contrast(segments, map_vectors[list(self.parts).index(part)])
+
+    def forward(self, segments: Segments, map_vectors: Sequence[Tensor]) -> Tensor:
         """The mean over maps of their weighted losses."""
-        losses = torch.stack([self.contrast(segments, of_map) for of_map in vectors])
+        losses = torch.stack([self.contrast(segments, of_map) for of_map in map_vectors])
         return (losses * losses.new_tensor(self.map_weights)).mean()
 
 

@@ -4,13 +4,13 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from contravox.objectives.checks import check_labelled
+from contravox.objectives.objective import Objective, ObjectiveSettings, Site
 from contravox.objectives.segments import Segments
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.precision import full_precision
-from contravox.settings import NotNegative, Settings
 
 
 @full_precision
@@ -37,7 +37,7 @@ def n_pairs_loss(embeddings: Tensor, labels: Tensor, *, normalise: bool = False)
     return F.cross_entropy(anchors @ positives.T, torch.arange(len(starts), device=labels.device))
 
 
-class NPairsSettings(Settings):
+class NPairsSettings(ObjectiveSettings):
     """Two segments of some labels in a batch, or more, of which two are taken.
 
     normalise: whether products are of unit vectors, as in pytorch-metric-learning and so in the
@@ -45,17 +45,15 @@ class NPairsSettings(Settings):
     """
 
     name: Literal["n_pairs"] = "n_pairs"
-    weight: NotNegative = 1.0
     normalise: bool = False
 
+    def build(self, site: Site) -> "NPairs":
+        return NPairs(self)
 
-class NPairs(nn.Module):
+
+class NPairs(Objective[NPairsSettings]):
     """``n_pairs_loss`` of the encoder's embedding, or of other ``vectors`` of its segments."""
-
-    def __init__(self, settings: NPairsSettings) -> None:
-        super().__init__()
-        self.normalise = settings.normalise
 
     def forward(self, segments: Segments, vectors: Tensor | None = None) -> Tensor:
         vectors = segments.embeddings if vectors is None else vectors
-        return n_pairs_loss(vectors, segments.labels, normalise=self.normalise)
+        return n_pairs_loss(vectors, segments.labels, normalise=self.settings.normalise)

@@ -5,15 +5,16 @@ from typing import Literal
 
 import torch.nn.functional as F
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from contravox.objectives.checks import check_labelled, check_not_negative, check_positive
 from contravox.objectives.negatives import negative_log_sums, tile_of
+from contravox.objectives.objective import Objective, ObjectiveSettings, Site
 from contravox.objectives.positives import over_blocks, positive_blocks, rows, similarities
 from contravox.objectives.segments import Segments
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.precision import full_precision
-from contravox.settings import NotNegative, Positive, Settings
+from contravox.settings import Positive
 
 
 @full_precision
@@ -66,25 +67,25 @@ def nt_xent_loss(
     return over_blocks(losses, blocks, most=tile * len(labels)).sum() / pairs
 
 
-class NtXentSettings(Settings):
+class NtXentSettings(ObjectiveSettings):
     """temperature divides the cosines; margin is taken from those of positive pairs."""
 
     name: Literal["nt_xent"] = "nt_xent"
-    weight: NotNegative = 1.0
     temperature: Positive = 0.07
     margin: float = Field(default=0.0, ge=0, le=2)
 
+    def build(self, site: Site) -> "NtXent":
+        return NtXent(self)
 
-class NtXent(nn.Module):
+
+class NtXent(Objective[NtXentSettings]):
     """``nt_xent_loss`` of the encoder's embedding, or of other ``vectors`` of its segments."""
-
-    def __init__(self, settings: NtXentSettings) -> None:
-        super().__init__()
-        self.temperature = settings.temperature
-        self.margin = self.full_margin = settings.margin
 
     def forward(self, segments: Segments, vectors: Tensor | None = None) -> Tensor:
         vectors = segments.embeddings if vectors is None else vectors
         return nt_xent_loss(
-            vectors, segments.labels, temperature=self.temperature, margin=self.margin
+            vectors,
+            segments.labels,
+            temperature=self.settings.temperature,
+            margin=self.margin_share * self.settings.margin,
         )

@@ -4,15 +4,14 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from contravox.objectives.checks import check_positive, check_views
 from contravox.objectives.learned_scale import LearnedScale
+from contravox.objectives.objective import Objective, ObjectiveSettings, Site
 from contravox.objectives.segments import Segments
 from contravox.objectives.unit_vectors import unit_vectors
-from contravox.objectives.views import group_views
 from contravox.precision import full_precision
-from contravox.settings import NotNegative, Settings
 
 
 @full_precision
@@ -60,43 +59,48 @@ def _queries_and_prototypes(embeddings: Tensor) -> tuple[Tensor, Tensor]:
     return embeddings[:, -1], embeddings[:, :-1].mean(dim=1)
 
 
-class PrototypicalSettings(Settings):
+class PrototypicalSettings(ObjectiveSettings):
     """Two or more segments of every speaker in a batch."""
 
     name: Literal["prototypical"] = "prototypical"
-    weight: NotNegative = 1.0
+
+    def build(self, site: Site) -> "Prototypical":
+        return Prototypical(self)
 
 
-class Prototypical(nn.Module):
+class Prototypical(Objective[PrototypicalSettings]):
     """``prototypical_loss`` of the encoder's embedding."""
 
+    by_angle = False
+
     def forward(self, segments: Segments) -> Tensor:
-        return prototypical_loss(
-            group_views(segments.embeddings, segments.labels, segments.views, least=2)
-        )
+        return prototypical_loss(segments.by_view(least=2))
 
 
-class AngularPrototypicalSettings(Settings):
+class AngularPrototypicalSettings(ObjectiveSettings):
     """Two or more segments of every speaker (or utterance) in a batch.
 
     unit_support: whether a prototype is the mean of unit vectors.
     """
 
     name: Literal["angular_prototypical"] = "angular_prototypical"
-    weight: NotNegative = 1.0
     unit_support: bool = False
 
+    def build(self, site: Site) -> "AngularPrototypical":
+        return AngularPrototypical(self)
 
-class AngularPrototypical(nn.Module):
+
+class AngularPrototypical(Objective[AngularPrototypicalSettings]):
     """``angular_prototypical_loss`` of the encoder's embedding, with its own w and b."""
 
     def __init__(self, settings: AngularPrototypicalSettings) -> None:
-        super().__init__()
-        self.unit_support = settings.unit_support
+        super().__init__(settings)
         self.scale = LearnedScale()
 
     def forward(self, segments: Segments) -> Tensor:
-        views = group_views(segments.embeddings, segments.labels, segments.views, least=2)
         return angular_prototypical_loss(
-            views, self.scale.w, self.scale.b, unit_support=self.unit_support
+            segments.by_view(least=2),
+            self.scale.w,
+            self.scale.b,
+            unit_support=self.settings.unit_support,
         )

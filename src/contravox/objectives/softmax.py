@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from contravox.objectives.checks import check_classes, check_finite, check_labelled, shape
-from contravox.objectives.classifier import Classifier
+from contravox.objectives.classifier import Classifier, ClassifierSettings
+from contravox.objectives.objective import Site
 from contravox.objectives.segments import Segments
 from contravox.precision import full_precision
-from contravox.settings import NotNegative, Settings
 
 
 @full_precision
@@ -40,19 +40,21 @@ def softmax_loss(embeddings: Tensor, labels: Tensor, weights: Tensor, bias: Tens
     return F.cross_entropy(F.linear(embeddings, weights, bias), labels.long())
 
 
-class SoftmaxSettings(Settings):
+class SoftmaxSettings(ClassifierSettings):
     """No setting but the weight among the objectives."""
 
     name: Literal["softmax"] = "softmax"
-    weight: NotNegative = 1.0
+
+    def build(self, site: Site) -> "Softmax":
+        return Softmax(self, site)
 
 
-class Softmax(Classifier):
+class Softmax(Classifier[SoftmaxSettings]):
     """``softmax_loss`` on the encoder's embedding; its prototypes are the layer's weights."""
 
-    def __init__(self, embedding_size: int, classes: int) -> None:
-        super().__init__(embedding_size, classes)
-        self.bias = nn.Parameter(torch.zeros(classes))
+    def __init__(self, settings: SoftmaxSettings, site: Site) -> None:
+        super().__init__(settings, site)
+        self.bias = nn.Parameter(torch.zeros(site.classes))
 
     def forward(self, segments: Segments) -> Tensor:
         return softmax_loss(segments.embeddings, segments.labels, self.prototypes, self.bias)

@@ -1,13 +1,12 @@
 """Supervised contrastive loss, with an angular margin and class-aware attention."""
 
 import math
-from collections.abc import Callable
 from functools import partial
 from typing import Literal, get_args
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from contravox.errors import RecipeError
 from contravox.objectives.angular_margin import add_angular_margin
@@ -28,11 +27,12 @@ from contravox.objectives.class_attention import (
     log_attention,
 )
 from contravox.objectives.negatives import negative_log_sums, tile_of
+from contravox.objectives.objective import Objective, ObjectiveSettings, Site
 from contravox.objectives.positives import over_blocks, positive_blocks, rows, similarities
 from contravox.objectives.segments import Segments
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.precision import full_precision
-from contravox.settings import NotNegative, Positive, Settings
+from contravox.settings import Positive
 
 
 @full_precision
@@ -115,35 +115,28 @@ def supcon_loss(
     return over_blocks(losses, blocks, most=tile * len(labels)).mean()
 
 
-class SupConSettings(Settings):
+class SupConSettings(ObjectiveSettings):
     """margin in radians, on positive pairs; attention needs a classifier in the same recipe."""
 
     name: Literal["supcon"] = "supcon"
-    weight: NotNegative = 1.0
     temperature: Positive = 0.07
     margin: float = Field(default=0.0, ge=0, le=math.pi / 2)
     attention: ClassAttentionSettings | None = None
 
+    def build(self, site: Site) -> "SupCon":
+        return SupCon(self, site)
 
-class SupCon(nn.Module):
-    """``supcon_loss`` of the encoder's embedding.
 
-    class_vectors gives the prototypes of the classifier that attention asks; they stay the
-    classifier's, so they are not registered here. RecipeError if attention is set without them.
-    """
+class SupCon(Objective[SupConSettings]):
+    """``supcon_loss`` of the encoder's embedding. RecipeError if attention lacks a classifier."""
 
-    def __init__(
-        self, settings: SupConSettings, class_vectors: Callable[[], Tensor] | None = None
-    ) -> None:
-        super().__init__()
-        if settings.attention is not None and class_vectors is None:
+    def __init__(self, settings: SupConSettings, site: Site) -> None:
+        super().__init__(settings)
+        if settings.attention is not None and site.class_vectors is None:
             raise RecipeError(
                 "attention needs a classifier in the same recipe: add an aam_softmax objective"
             )
-        self.temperature = settings.temperature
-        self.margin = self.full_margin = settings.margin
-        self.attention = settings.attention
-        self.class_vectors = class_vectors
+        self.class_vectors = site.class_vectors
 
     def forward(self, segments: Segments, vectors: Tensor | None = None) -> Tensor:
         """The loss of the embedding, or of other ``vectors`` (N, d) of the same segments.
@@ -154,21 +147,22 @@ class SupCon(nn.Module):
             supcon_loss,
             segments.embeddings if vectors is None else vectors,
             segments.labels,
-            temperature=self.temperature,
-            margin=self.margin,
+            temperature=self.settings.temperature,
+            margin=self.margin_share * self.settings.margin,
         )
-        if self.attention is None or self.class_vectors is None:
+        settings = self.settings.attention
+        if settings is None or self.class_vectors is None:
             return loss()
         attention = class_attention(
             segments.embeddings,
             segments.labels,
             self.class_vectors(),
-            sigma=self.attention.sigma,
-            differentiate=self.attention.differentiate,
+            sigma=settings.sigma,
+            differentiate=settings.differentiate,
         )
         return loss(
             attention=attention,
-            attention_form=self.attention.form,
-            attention_on=self.attention.on,
-            attention_scale=self.attention.scale,
+            attention_form=settings.form,
+            attention_on=settings.on,
+            attention_scale=settings.scale,
         )

@@ -5,14 +5,14 @@ from typing import Literal, get_args
 import torch
 import torch.nn.functional as F
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from contravox.objectives.checks import check_choice, check_labelled, check_not_negative
+from contravox.objectives.objective import Objective, ObjectiveSettings, Site
 from contravox.objectives.positives import mean_over_anchors, positive_pairs
 from contravox.objectives.segments import Segments
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.precision import full_precision
-from contravox.settings import NotNegative, Settings
 
 Mining = Literal["hardest", "all"]
 
@@ -78,34 +78,30 @@ def _of_all(distances: Tensor, positive: Tensor, negative: Tensor, margin: float
     return (losses.sum() / counts.sum().clamp(min=1)).to(distances.dtype)
 
 
-class TripletSettings(Settings):
+class TripletSettings(ObjectiveSettings):
     """margin is a difference of squared distances, which lie from 0 to 4, or of distances.
 
     mining, squared: see ``triplet_loss``.
     """
 
     name: Literal["triplet"] = "triplet"
-    weight: NotNegative = 1.0
     margin: float = Field(default=0.2, ge=0, le=4)
     mining: Mining = "hardest"
     squared: bool = True
 
+    def build(self, site: Site) -> "Triplet":
+        return Triplet(self)
 
-class Triplet(nn.Module):
+
+class Triplet(Objective[TripletSettings]):
     """``triplet_loss`` of the encoder's embedding, or of other ``vectors`` of its segments."""
-
-    def __init__(self, settings: TripletSettings) -> None:
-        super().__init__()
-        self.margin = settings.margin
-        self.mining = settings.mining
-        self.squared = settings.squared
 
     def forward(self, segments: Segments, vectors: Tensor | None = None) -> Tensor:
         vectors = segments.embeddings if vectors is None else vectors
         return triplet_loss(
             vectors,
             segments.labels,
-            margin=self.margin,
-            mining=self.mining,
-            squared=self.squared,
+            margin=self.settings.margin,
+            mining=self.settings.mining,
+            squared=self.settings.squared,
         )

@@ -1,18 +1,18 @@
 """Uniformity: embeddings of different samples spread evenly over the sphere."""
 
 import math
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from contravox.objectives.checks import check_choice, check_positive, check_views
 from contravox.objectives.negatives import negative_log_sums, tile_of
+from contravox.objectives.objective import Objective, ObjectiveSettings, Site
 from contravox.objectives.segments import Segments
 from contravox.objectives.unit_vectors import unit_vectors
-from contravox.objectives.views import group_views
 from contravox.precision import full_precision
-from contravox.settings import NotNegative, Positive, Settings
+from contravox.settings import Positive
 
 Pairs = Literal["within_views", "negatives", "all"]
 
@@ -64,23 +64,22 @@ def uniformity_loss(
     return torch.stack(log_sums).mean() - 2 * t - math.log(counted)
 
 
-class UniformitySettings(Settings):
+class UniformitySettings(ObjectiveSettings):
     """t: how local the repulsion is; pairs: see ``uniformity_loss``."""
 
+    needs_positives: ClassVar[bool] = False
+
     name: Literal["uniformity"] = "uniformity"
-    weight: NotNegative = 1.0
     t: Positive = 2.0
     pairs: Pairs = "within_views"
 
+    def build(self, site: Site) -> "Uniformity":
+        return Uniformity(self)
 
-class Uniformity(nn.Module):
+
+class Uniformity(Objective[UniformitySettings]):
     """``uniformity_loss`` of the encoder's embedding."""
 
-    def __init__(self, settings: UniformitySettings) -> None:
-        super().__init__()
-        self.t = settings.t
-        self.pairs = settings.pairs
-
     def forward(self, segments: Segments) -> Tensor:
-        views = group_views(segments.embeddings, segments.labels, segments.views)
-        return uniformity_loss(views, t=self.t, pairs=self.pairs)
+        t, pairs = self.settings.t, self.settings.pairs
+        return uniformity_loss(segments.by_view(), t=t, pairs=pairs)

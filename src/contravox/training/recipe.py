@@ -13,7 +13,7 @@ from contravox.data.dataset import Placement
 from contravox.data.sampling import RandomUtterancesSettings, SamplerSettings
 from contravox.encoders import EncoderSettings
 from contravox.features import FeatureSettings
-from contravox.objectives import ObjectiveSettings
+from contravox.objectives import AnyObjectiveSettings
 from contravox.objectives.balance import BalanceSettings
 from contravox.settings import Count, Positive, Seed, Settings, Share
 from contravox.training.schedule import MarginSchedule, ScheduleSettings
@@ -147,7 +147,7 @@ class Recipe(Settings):
     features: FeatureSettings = FeatureSettings()
     spec_augment: SpecAugmentSettings | None = None
     encoder: EncoderSettings
-    objectives: dict[str, ObjectiveSettings] = Field(min_length=1, max_length=100)
+    objectives: dict[str, AnyObjectiveSettings] = Field(min_length=1, max_length=100)
     balance: BalanceSettings = BalanceSettings()
     training: TrainingSettings = TrainingSettings()
 

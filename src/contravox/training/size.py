@@ -10,7 +10,7 @@ from contravox.encoders import build_encoder
 from contravox.errors import RecipeError
 from contravox.features import frame_count
 from contravox.files.weights import without_numbers
-from contravox.objectives import Objectives
+from contravox.objectives import Objectives, Site
 from contravox.training.recipe import Recipe
 
 REQUEST_BYTES = 200
@@ -52,9 +52,8 @@ def _parameters(recipe: Recipe, classes: int) -> int:
     """How many numbers are trained."""
     with without_numbers():
         encoder = build_encoder(recipe.encoder, recipe.features.bins)
-        objectives = Objectives(
-            recipe.objectives, encoder.embedding_size, encoder.map_channels, classes
-        )
+        site = Site(encoder.embedding_size, encoder.map_channels, classes)
+        objectives = Objectives(recipe.objectives, site)
     return sum(each.numel() for part in (encoder, objectives) for each in part.parameters())
 
 

@@ -9,16 +9,11 @@ from numpy.typing import NDArray
 
 from contravox.data.sampling import SegmentRequest
 from contravox.errors import RecipeError, TrainingWarning
-from contravox.objectives.adacos import AdaCosSettings
-from contravox.objectives.margin_softmax import MarginSoftmaxSettings
-from contravox.objectives.softmax import SoftmaxSettings
-from contravox.objectives.uniformity import UniformitySettings
+from contravox.objectives.classifier import ClassifierSettings
 from contravox.training.recipe import Recipe
 
 SELDOM = 0.1
 """Share of segments with a positive below which a contrastive objective hardly learns."""
-
-CLASSIFIERS = (MarginSoftmaxSettings, SoftmaxSettings, AdaCosSettings)
 
 
 class Supervision(NamedTuple):
@@ -69,7 +64,7 @@ def check_supervision(
     contrasts = [
         f"objectives.{name}"
         for name, each in recipe.objectives.items()
-        if each.weight and not isinstance(each, (*CLASSIFIERS, UniformitySettings))
+        if each.weight and each.needs_positives
     ]
     if not contrasts:
         return
@@ -128,5 +123,5 @@ def _idle_classifiers(recipe: Recipe) -> list[str]:
         f"objectives.{name}: every utterance is a class of its own with data.labels=utterance: "
         "choose an objective that contrasts, or data.labels=speaker"
         for name, each in recipe.objectives.items()
-        if isinstance(each, CLASSIFIERS)
+        if isinstance(each, ClassifierSettings)
     ]

@@ -10,7 +10,7 @@ from contravox.augmentation.spec_augment import SpecAugment
 from contravox.data.batch import Batch
 from contravox.errors import TrainingError
 from contravox.model import Model, ModelSettings
-from contravox.objectives import Objectives, Segments
+from contravox.objectives import Objectives, Segments, Site
 from contravox.objectives.balance import Balance
 from contravox.objectives.gradient_gate import GradientGate
 from contravox.objectives.objectives import Gates
@@ -49,9 +49,8 @@ class System(nn.Module):
         super().__init__()
         self.model = Model(ModelSettings(features=recipe.features, encoder=recipe.encoder))
         encoder = self.model.encoder
-        self.objectives = Objectives(
-            recipe.objectives, encoder.embedding_size, encoder.map_channels, classes
-        )
+        site = Site(encoder.embedding_size, encoder.map_channels, classes)
+        self.objectives = Objectives(recipe.objectives, site)
         self.model.annotate(comparison=self.objectives.comparison)
         self.balance = Balance(recipe.balance, self.objectives.weights)
         self.spec_augment = (

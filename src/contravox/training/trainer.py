@@ -17,7 +17,7 @@ from contravox.evaluation.validation import Validation, read_validation, validat
 from contravox.files.writing import write_text
 from contravox.model import Model
 from contravox.objectives import positive_shares
-from contravox.objectives.gathering import gather
+from contravox.objectives.segments import gather
 from contravox.trained_on import write_recordings
 from contravox.training.checkpoint import NAME as CHECKPOINT
 from contravox.training.checkpoint import Progress, read_checkpoint, restore, save_checkpoint

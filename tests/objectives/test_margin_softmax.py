@@ -8,11 +8,17 @@ import torch.nn.functional as F
 from pytorch_metric_learning.losses import ArcFaceLoss, CosFaceLoss
 
 from contravox.errors import RecipeError
-from contravox.objectives.aam_softmax import AamSoftmax, AamSoftmaxSettings, aam_softmax_loss
-from contravox.objectives.am_softmax import AmSoftmax, AmSoftmaxSettings, am_softmax_loss
+from contravox.objectives.margin_softmax import (
+    AamSoftmaxSettings,
+    AmSoftmaxSettings,
+    aam_softmax_loss,
+    am_softmax_loss,
+)
+from contravox.objectives.objective import Site
 from contravox.objectives.segments import Segments
 
 LABELS = torch.tensor([0, 3, 3, 1, 2, 0])
+SITE = Site(5, (), 4)
 LOSSES = [aam_softmax_loss, am_softmax_loss]
 
 
@@ -220,19 +226,19 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize(
-    ("module", "loss"),
+    ("settings", "loss"),
     [
-        (AamSoftmax(AamSoftmaxSettings(**SETTINGS), 5, 4), aam_softmax_loss),
-        (AmSoftmax(AmSoftmaxSettings(**SETTINGS), 5, 4), am_softmax_loss),
+        (AamSoftmaxSettings(**SETTINGS), aam_softmax_loss),
+        (AmSoftmaxSettings(**SETTINGS), am_softmax_loss),
     ],
 )
-def test_module_uses_its_settings_and_margins_set_later(module, loss, vectors):
+def test_module_uses_its_settings_and_margins_set_later(settings, loss, vectors):
+    module = settings.build(SITE)
     segments = Segments(vectors(6, 5).float(), LABELS, torch.zeros(6))
     assert dict(module.named_parameters()).keys() == {"prototypes"}
     assert module.prototypes.shape == (4, 2, 5)
     for share in (1.0, 0.5):
-        module.margin = share * 0.1
-        module.hard_negative_margin = share * 0.3
+        module.margin_share = share
         expected = loss(
             segments.embeddings,
             LABELS,
@@ -246,16 +252,17 @@ def test_module_uses_its_settings_and_margins_set_later(module, loss, vectors):
 
 
 @pytest.mark.parametrize(
-    "module",
-    [AamSoftmax(AamSoftmaxSettings(), 5, 4), AmSoftmax(AmSoftmaxSettings(), 5, 4)],
+    ("settings", "loss"),
+    [(AamSoftmaxSettings(), aam_softmax_loss), (AmSoftmaxSettings(), am_softmax_loss)],
 )
-def test_module_is_plain_unless_told(module, vectors):
+def test_module_is_plain_unless_told(settings, loss, vectors):
+    module = settings.build(SITE)
     segments = Segments(vectors(6, 5).float(), LABELS, torch.zeros(6))
-    expected = type(module).loss(segments.embeddings, LABELS, module.prototypes)
+    expected = loss(segments.embeddings, LABELS, module.prototypes)
     torch.testing.assert_close(module(segments), expected)
     assert module.prototypes.shape == (4, 5)
 
 
 def test_recipe_that_asks_for_too_many_hard_negatives():
     with pytest.raises(RecipeError, match=r"hard_negatives: 4 is more than 3, .*: lower it"):
-        AamSoftmax(AamSoftmaxSettings(hard_negatives=4), 5, 4)
+        AamSoftmaxSettings(hard_negatives=4).build(SITE)
