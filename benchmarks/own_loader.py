@@ -104,7 +104,7 @@ def _open(
         with torch.inference_mode():
             batches = sampler.batches(epoch)
             for batch in read_batches(dataset, batches, left_out, workers, fabric):
-                batch = batch.to(fabric.device)  # Which mixes it, where workers have left that.
+                batch = batch.mixed_on(fabric.device)
                 features, _ = filter_bank(batch.waveforms, batch.lengths)
                 segments += len(features)
         return segments

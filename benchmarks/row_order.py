@@ -42,7 +42,7 @@ def main() -> None:
     system.train()
     requests = [batch for epoch in range(100) for batch in corpus.sampler.batches(epoch)]
     batches = [
-        collate([corpus.dataset[request] for request in batch]).to(torch.device("cpu"))
+        collate([corpus.dataset[request] for request in batch]).mixed_on(torch.device("cpu"))
         for batch in requests[: arguments.batches]
     ]
     found = losses_by_order(system, batches, arguments.chunks)

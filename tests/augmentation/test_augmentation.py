@@ -5,7 +5,6 @@ import soundfile
 from pydantic import ValidationError
 
 from contravox.augmentation.augmentation import Augmentation, AugmentationSettings
-from contravox.augmentation.effects import treat
 from contravox.errors import RecipeError
 
 NO_TREATMENT = {"clean": 0, "noise": 0, "reverberation": 0, "both": 0}
@@ -22,7 +21,7 @@ def augmentation(draw_speech=draw_speech, segment=0, **settings):
 
     def augment(waveform, generator):
         drawn = augmentation.draw(segment, len(waveform), generator, draw_speech)
-        return treat(waveform, drawn)
+        return drawn.apply(waveform)
 
     return augment
 
@@ -42,7 +41,7 @@ def decibels(ratio):
 
 
 def heard_as(waveform, at=2000):
-    """Which treatment a click went through: noise sounds before it, reverberation after it.
+    """Which effects a click went through: noise sounds before it, reverberation after it.
 
     Noise is asked for at 50 dB and reverberation is stronger, so that one does not hide the other.
     """
@@ -123,16 +122,16 @@ def test_reverberation_starts_with_the_speech_and_is_linear():
         ({"clean": 3, "noise": 1, "reverberation": 2, "both": 2}, (0.375, 0.125, 0.25, 0.25)),
     ],
 )
-def test_treatments_come_in_the_shares_of_their_weights(weights, shares):
+def test_effects_come_in_the_shares_of_their_weights(weights, shares):
     """The first four are CEL's types 0 to 3."""
     augment = augmentation(
         **NO_TREATMENT | NO_NOISE | weights | {"babble": 1, "babble_snr": (50.0, 50.0)}
     )
     generator = np.random.default_rng(0)
     heard = [heard_as(augment(click(), generator)) for _ in range(300)]
-    treatments = [(False, False), (True, False), (False, True), (True, True)]
-    for treatment, share in zip(treatments, shares, strict=True):
-        assert heard.count(treatment) / 300 == pytest.approx(share, abs=0.08 if share % 1 else 0)
+    effects = [(False, False), (True, False), (False, True), (True, True)]
+    for effect, share in zip(effects, shares, strict=True):
+        assert heard.count(effect) / 300 == pytest.approx(share, abs=0.08 if share % 1 else 0)
 
 
 def test_only_babble_takes_others_speech():
@@ -277,7 +276,7 @@ def test_views_must_be_as_many_as_segments(segments):
         settings.check_views(segments)
 
 
-def test_codecs_and_clipping_come_in_their_shares_on_top_of_any_treatment():
+def test_codecs_and_clipping_come_in_their_shares_on_top_of_any_effects():
     settings = AugmentationSettings(clipping=0.6, codec=0.2, codecs=["mu_law", "mp3"])
     generator = np.random.default_rng(0)
     augment = Augmentation(settings)

@@ -16,7 +16,7 @@ from contravox.corpora.scan import scan_recordings
 from contravox.data import dataset as dataset_module
 from contravox.data.batch import Batch
 from contravox.data.dataset import SegmentDataset, Unreadable, collate, segment_places
-from contravox.data.pending_batch import UnmixedBatch
+from contravox.data.pending_batch import PendingBatch
 from contravox.data.sampling import SegmentRequest
 from contravox.errors import RecipeError
 from contravox.manifest import Manifest
@@ -238,7 +238,7 @@ def test_the_same_requests_give_the_same_audio_whatever_the_workers(
         loader = DataLoader(
             dataset, batch_sampler=REQUESTS, collate_fn=collate, num_workers=workers
         )
-        return [batch.to(torch.device("cpu")) for batch in loader]
+        return [batch.mixed_on(torch.device("cpu")) for batch in loader]
 
     alone = batches(0)
     assert len({row.numpy().tobytes() for batch in alone for row in batch.waveforms}) == 4 * 48
@@ -264,11 +264,11 @@ def test_on_the_device_it_is_the_same_audio_as_in_the_workers(tone_corpus, recor
         )
         segments = dataset.__getitems__(REQUESTS[0])
         mixed[on] = collate(segments)
-        finished = {segment.treatment is None for segment in segments}
+        finished = {segment.effects is None for segment in segments}
         assert finished == ({True} if on == "workers" else {True, False})
     assert isinstance(mixed["workers"], Batch)
-    assert isinstance(mixed["device"], UnmixedBatch)
-    on_device = mixed["device"].to(torch.device("cpu"))
+    assert isinstance(mixed["device"], PendingBatch)
+    on_device = mixed["device"].mixed_on(torch.device("cpu"))
     np.testing.assert_allclose(
         on_device.waveforms.numpy(), mixed["workers"].waveforms.numpy(), atol=1e-5
     )

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from contravox.augmentation.effects import Treatment, treat
+from contravox.augmentation.effects import Effects
 from contravox.data import pending_batch
 from contravox.data.batch import Batch
-from contravox.data.pending_batch import UnmixedBatch
+from contravox.data.pending_batch import PendingBatch
 
 SAMPLES = 3001
 
@@ -20,32 +20,32 @@ def batch_of(waveforms):
     return Batch(torch.from_numpy(np.stack(waveforms)), lengths, rows, rows, rows)
 
 
-TREATMENTS = [
+EFFECTS = [
     None,
-    Treatment(gain=3.0),
-    Treatment(response=sound(1, 1), gain=-3.0),
-    Treatment(response=sound(2, SAMPLES, level=1.0)),
-    Treatment(noise=sound(3, level=7.0), snr=5.0, gain=30.0),
-    Treatment(noise=np.zeros(SAMPLES, np.float32), snr=5.0),
-    Treatment(response=sound(4, 700), noise=sound(5), snr=-3.0, gain=1.0),
-    Treatment(response=sound(6, 40), noise=sound(7), snr=20.0),
+    Effects(gain=3.0),
+    Effects(response=sound(1, 1), gain=-3.0),
+    Effects(response=sound(2, SAMPLES, level=1.0)),
+    Effects(noise=sound(3, level=7.0), snr=5.0, gain=30.0),
+    Effects(noise=np.zeros(SAMPLES, np.float32), snr=5.0),
+    Effects(response=sound(4, 700), noise=sound(5), snr=-3.0, gain=1.0),
+    Effects(response=sound(6, 40), noise=sound(7), snr=20.0),
 ]
 
 
 @pytest.mark.parametrize("rows_at_a_time", [3, 256])
 def test_mixing_in_bulk_is_treating_one_by_one(rows_at_a_time, monkeypatch):
     monkeypatch.setattr(pending_batch, "ROWS", rows_at_a_time)
-    waveforms = [sound(10 + row) for row in range(len(TREATMENTS))]
+    waveforms = [sound(10 + row) for row in range(len(EFFECTS))]
     waveforms[-1] = np.zeros(SAMPLES, np.float32)
-    waiting = UnmixedBatch.of(batch_of(waveforms), TREATMENTS)
-    mixed = waiting.to(torch.device("cpu"))
+    waiting = PendingBatch.of(batch_of(waveforms), EFFECTS)
+    mixed = waiting.mixed_on(torch.device("cpu"))
     assert isinstance(mixed, Batch)
     expected = [
-        treat(each, drawn or Treatment()) for each, drawn in zip(waveforms, TREATMENTS, strict=True)
+        (drawn or Effects()).apply(each) for each, drawn in zip(waveforms, EFFECTS, strict=True)
     ]
     np.testing.assert_allclose(mixed.waveforms.numpy(), np.stack(expected), atol=1e-5)
     assert mixed.waveforms.dtype == torch.float32
-    assert mixed.labels.tolist() == list(range(len(TREATMENTS)))
+    assert mixed.labels.tolist() == list(range(len(EFFECTS)))
     # Rows without a response or noise carry none, and what was sent can be sent again.
     assert waiting.responses.shape == (4, SAMPLES)
     assert waiting.noises.shape == (4, SAMPLES)
@@ -53,6 +53,6 @@ def test_mixing_in_bulk_is_treating_one_by_one(rows_at_a_time, monkeypatch):
 
 
 def test_a_batch_without_rooms_and_noises():
-    waiting = UnmixedBatch.of(batch_of([sound(0), sound(1)]), [None, Treatment(gain=-20.0)])
-    mixed = waiting.to(torch.device("cpu")).waveforms.numpy()
+    waiting = PendingBatch.of(batch_of([sound(0), sound(1)]), [None, Effects(gain=-20.0)])
+    mixed = waiting.mixed_on(torch.device("cpu")).waveforms.numpy()
     np.testing.assert_allclose(mixed, [sound(0), 0.1 * sound(1)], atol=1e-7)

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, model_validator
 
-from contravox.augmentation.clipping import DRIVE
 from contravox.augmentation.codecs import CodecName, check_codecs
-from contravox.augmentation.effects import Treatment
+from contravox.augmentation.effects import DRIVE, Effects
 from contravox.augmentation.noise import DrawSpeech, NoiseKind, babble, synthetic_noise
 from contravox.augmentation.recorded_noises import RecordedNoises
 from contravox.augmentation.recorded_rooms import RecordedRooms
@@ -159,7 +158,7 @@ class Augmentation:
 
     def draw(
         self, segment: int, samples: int, generator: np.random.Generator, draw_speech: DrawSpeech
-    ) -> Treatment:
+    ) -> Effects:
         """Draw what is done to an utterance's segment number ``segment``, of so many samples.
 
         draw_speech: of other speakers than the segment's, for babble where no recordings are given.
@@ -186,7 +185,7 @@ class Augmentation:
             drive = generator.uniform(*DRIVE)
         if generator.random() < settings.codec:
             codec = settings.codecs[generator.integers(len(settings.codecs))]
-        return Treatment(response, noise, snr, drive, codec, generator.uniform(*settings.gain))
+        return Effects(response, noise, snr, drive, codec, generator.uniform(*settings.gain))
 
     def _noise(
         self,

@@ -25,3 +25,7 @@ class Batch(NamedTuple):
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device."""
         return Batch(*(tensor.to(device) for tensor in self))
+
+    def mixed_on(self, device: torch.device) -> "Batch":
+        """The same as ``to``: unlike in a ``PendingBatch``, no effect is still to be applied."""
+        return self.to(device)

@@ -11,12 +11,12 @@ from torch.utils.data import Dataset
 
 from contravox.audio.waveform import SAMPLE_RATE, read_audio
 from contravox.augmentation.augmentation import Augmentation, AugmentationSettings
-from contravox.augmentation.effects import Treatment, treat
+from contravox.augmentation.effects import Effects
 from contravox.augmentation.first_readable import first_readable
 from contravox.augmentation.noise import DrawSpeech
 from contravox.augmentation.speed import change_speed, check_speeds
 from contravox.data.batch import Batch
-from contravox.data.pending_batch import UnmixedBatch
+from contravox.data.pending_batch import PendingBatch
 from contravox.data.sampling import SegmentRequest
 from contravox.errors import AudioError
 from contravox.manifest import Manifest
@@ -30,13 +30,13 @@ READERS = 16
 
 
 class Segment(NamedTuple):
-    """One row of a batch; ``treatment`` is what is still to be done to its (samples,) waveform."""
+    """One row of a batch; ``effects`` are still to be applied to its (samples,) waveform."""
 
     waveform: NDArray[np.float32]
     label: int
     utterance: int
     view: int
-    treatment: Treatment | None
+    effects: Effects | None
 
 
 class Unreadable(NamedTuple):
@@ -108,17 +108,17 @@ class SegmentDataset(Dataset[Segment]):
 
     def _finished(self, request: SegmentRequest, waveform: NDArray[np.float32]) -> Segment:
         row, number, view, seed = request
-        treatment = None
+        effects = None
         if self.augmentation is not None:
-            treatment = self.augmentation.draw(
+            effects = self.augmentation.draw(
                 number,
                 self.samples,
                 np.random.default_rng([seed, number]),
                 self._speech_of_others(int(self.labels[row]) % self.classes),
             )
-            if self.mixed_by_workers or treatment.distorts:
-                waveform, treatment = treat(waveform, treatment), None
-        return Segment(waveform, int(self.labels[row]), row, view, treatment)
+            if self.mixed_by_workers or effects.distorts:
+                waveform, effects = effects.apply(waveform), None
+        return Segment(waveform, int(self.labels[row]), row, view, effects)
 
     def __getitems__(self, requests: Sequence[SegmentRequest]) -> list[Segment | Unreadable]:
         """The segments of a batch: how a DataLoader asks for them.
@@ -226,7 +226,7 @@ def segment_places(
     return [(float(start), length) for start in generator.permutation(starts)]
 
 
-def collate(segments: Sequence[Segment]) -> Batch | UnmixedBatch:
+def collate(segments: Sequence[Segment]) -> Batch | PendingBatch:
     """Stack N segments of equal length into a batch, mixed already or not."""
     stacked = torch.from_numpy(np.stack([segment.waveform for segment in segments]))
     batch = Batch(
@@ -236,5 +236,5 @@ def collate(segments: Sequence[Segment]) -> Batch | UnmixedBatch:
         utterances=torch.tensor([segment.utterance for segment in segments]),
         views=torch.tensor([segment.view for segment in segments]),
     )
-    treatments = [segment.treatment for segment in segments]
-    return UnmixedBatch.of(batch, treatments) if any(treatments) else batch
+    effects = [segment.effects for segment in segments]
+    return PendingBatch.of(batch, effects) if any(effects) else batch

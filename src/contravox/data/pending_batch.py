@@ -1,4 +1,4 @@
-"""A batch that is augmented where it is sent: noise and rooms mixed in by a GPU, say."""
+"""A batch whose effects are still to be applied, on a device: noise and rooms by a GPU, say."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from contravox.augmentation.effects import Treatment
+from contravox.augmentation.effects import Effects
 from contravox.augmentation.rooms import quick_length
 from contravox.data.batch import Batch
 
@@ -17,8 +17,8 @@ ROWS = 256
 """Segments mixed at a time, so that the spectra of a large batch need no memory of their own."""
 
 
-class UnmixedBatch(NamedTuple):
-    """A batch and what is still to be mixed into it: ``data.treatment.treat`` in bulk.
+class PendingBatch(NamedTuple):
+    """A batch and what is still to be mixed into it: ``Effects.apply`` in bulk.
 
     batch: N segments as read, or finished.
     responses: (K, taps) of rooms, short ones padded with zeros; reverberant: (K,) int64, their rows
@@ -35,9 +35,9 @@ class UnmixedBatch(NamedTuple):
     gains: Tensor
 
     @classmethod
-    def of(cls, batch: Batch, treatments: Sequence[Treatment | None]) -> "UnmixedBatch":
+    def of(cls, batch: Batch, effects: Sequence[Effects | None]) -> "PendingBatch":
         """A batch and what was drawn for each of its segments; None: it is finished."""
-        drawn = [(row, each) for row, each in enumerate(treatments) if each is not None]
+        drawn = [(row, each) for row, each in enumerate(effects) if each is not None]
         rooms = [(row, each.response) for row, each in drawn if each.response is not None]
         noises = [(row, each.noise) for row, each in drawn if each.noise is not None]
         return cls(
@@ -47,11 +47,11 @@ class UnmixedBatch(NamedTuple):
             noises=_padded([noise for _, noise in noises]),
             noisy=torch.tensor([row for row, _ in noises], dtype=torch.int64),
             snrs=torch.tensor([each.snr for _, each in drawn if each.noise is not None]),
-            gains=torch.tensor([each.gain if each is not None else 0.0 for each in treatments]),
+            gains=torch.tensor([each.gain if each is not None else 0.0 for each in effects]),
         )
 
-    def to(self, device: torch.device) -> Batch:
-        """Move to ``device`` and mix there."""
+    def mixed_on(self, device: torch.device) -> Batch:
+        """The batch on ``device``, its effects applied there."""
         batch = self.batch.to(device)
         waveforms = batch.waveforms.clone()
         responses, noises, snrs = (
@@ -60,11 +60,11 @@ class UnmixedBatch(NamedTuple):
         reverberant, noisy = self.reverberant.to(device), self.noisy.to(device)
         for low in range(0, len(reverberant), ROWS):
             rows, part = reverberant[low : low + ROWS], slice(low, low + ROWS)
-            waveforms[rows] = reverberate(waveforms[rows], responses[part])
+            waveforms[rows] = _reverberated(waveforms[rows], responses[part])
         for low in range(0, len(noisy), ROWS):
             rows, part = noisy[low : low + ROWS], slice(low, low + ROWS)
-            waveforms[rows] = mix_at_snr(waveforms[rows], noises[part], snrs[part])
-        return batch._replace(waveforms=amplify(waveforms, self.gains.to(device)))
+            waveforms[rows] = _noisy(waveforms[rows], noises[part], snrs[part])
+        return batch._replace(waveforms=_amplified(waveforms, self.gains.to(device)))
 
 
 def _padded(waveforms: Sequence[NDArray[np.float32]]) -> Tensor:
@@ -74,7 +74,7 @@ def _padded(waveforms: Sequence[NDArray[np.float32]]) -> Tensor:
     return pad_sequence([torch.from_numpy(each) for each in waveforms], batch_first=True)
 
 
-def reverberate(speech: Tensor, responses: Tensor) -> Tensor:
+def _reverberated(speech: Tensor, responses: Tensor) -> Tensor:
     """Convolve (K, samples) with (K, taps), cut to the length of the speech."""
     samples = speech.shape[1]
     size = quick_length(samples + responses.shape[1] - 1)
@@ -82,14 +82,14 @@ def reverberate(speech: Tensor, responses: Tensor) -> Tensor:
     return torch.fft.irfft(product, size)[:, :samples]
 
 
-def mix_at_snr(speech: Tensor, noises: Tensor, snrs: Tensor) -> Tensor:
+def _noisy(speech: Tensor, noises: Tensor, snrs: Tensor) -> Tensor:
     """Add (M, samples) of noise at (M,) dB under the speech; a silent row of either adds none."""
     ratio = speech.norm(dim=1) / noises.norm(dim=1) * 10 ** (-snrs / 20)
     ratio = torch.where(ratio.isfinite(), ratio, 0.0)
     return speech + ratio[:, None] * noises
 
 
-def amplify(waveforms: Tensor, gains: Tensor) -> Tensor:
+def _amplified(waveforms: Tensor, gains: Tensor) -> Tensor:
     """Change the level of (N, samples) by (N,) dB, scaled down where that passes full scale."""
     factors = 10 ** (gains / 20)
     peaks = factors * waveforms.abs().amax(dim=1)

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from contravox.data.batch import Batch
 from contravox.data.dataset import Segment, SegmentDataset, Unreadable, collate
-from contravox.data.pending_batch import UnmixedBatch
+from contravox.data.pending_batch import PendingBatch
 from contravox.data.sampling import SegmentRequest
 from contravox.errors import ContravoxError, TrainingError
 from contravox.training.interrupt import held_for_workers, ignore_interrupts
@@ -21,7 +21,7 @@ from contravox.training.processes import errors_of_any, share_of, union_of
 class _Read(NamedTuple):
     """batch: None where some of it could not be read; unreadable: what could not."""
 
-    batch: Batch | UnmixedBatch | None
+    batch: Batch | PendingBatch | None
     unreadable: list[Unreadable]
 
 
@@ -31,7 +31,7 @@ def read_batches(
     left_out: LeftOut,
     workers: int,
     fabric: Fabric,
-) -> Iterator[Batch | UnmixedBatch]:
+) -> Iterator[Batch | PendingBatch]:
     """This process's share of each of the batches, read by so many processes ahead of time.
 
     What is in a batch follows from its requests, from what was left out before it and from what of

@@ -11,7 +11,7 @@ from lightning_fabric.plugins import Precision
 
 from contravox.data.batch import Batch
 from contravox.data.dataset import Unreadable
-from contravox.data.pending_batch import UnmixedBatch
+from contravox.data.pending_batch import PendingBatch
 from contravox.errors import CheckpointError, TrainingError
 from contravox.evaluation.validation import Validation, read_validation, validate
 from contravox.files.writing import write_text
@@ -234,18 +234,18 @@ class Trainer:
             if any_of(interrupt.asked, self.fabric):
                 raise interrupt.error()
 
-    def _batches(self, epoch: int) -> Iterator[Batch | UnmixedBatch]:
+    def _batches(self, epoch: int) -> Iterator[Batch | PendingBatch]:
         """The epoch's batches from the next step on."""
         batches = self.corpus.sampler.batches(self.progress.epochs_before + epoch)
         batches = batches[self.progress.step - epoch * self.steps_per_epoch :]
         workers = self.recipe.data.workers
         return read_batches(self.corpus.dataset, batches, self.left_out, workers, self.fabric)
 
-    def _step(self, read: Batch | UnmixedBatch, log: Log, clock: StepClock) -> bool:
+    def _step(self, read: Batch | PendingBatch, log: Log, clock: StepClock) -> bool:
         """Take a step; say whether there was a gradient."""
         settings, step = self.recipe.training, self.progress.step
         learning_rate = self._follow_schedules()
-        batch = read.to(self.fabric.device)
+        batch = read.mixed_on(self.fabric.device)
         try:
             loss, losses, weights, shares = self.system(batch, measure=step % EVERY == 0)
         except TrainingError as error:
