@@ -23,8 +23,8 @@ from contravox.data.batch import Batch
 from contravox.data.dataset import collate
 from contravox.training.checkpoint import NAME as CHECKPOINT
 from contravox.training.recipe import Recipe
-from contravox.training.system import System
-from contravox.training.training_set import TrainingCorpus
+from contravox.training.training_module import TrainingModule
+from contravox.training.training_set import TrainingSet
 
 
 def main() -> None:
@@ -35,32 +35,32 @@ def main() -> None:
     parser.add_argument("--chunks", type=int, nargs="+", default=[8, 16, 32])
     arguments = parser.parse_args()
     recipe = Recipe.read(arguments.run / "recipe.yaml", arguments.overrides)
-    corpus = TrainingCorpus.read(recipe)
-    system = System(recipe, corpus.classes)
+    corpus = TrainingSet.read(recipe)
+    module = TrainingModule(recipe, corpus.classes)
     state = torch.load(arguments.run / CHECKPOINT, map_location="cpu", weights_only=True)
-    system.load_state_dict(state["system"])
-    system.train()
+    module.load_state_dict(state["system"])
+    module.train()
     requests = [batch for epoch in range(100) for batch in corpus.sampler.batches(epoch)]
     batches = [
         collate([corpus.dataset[request] for request in batch]).mixed_on(torch.device("cpu"))
         for batch in requests[: arguments.batches]
     ]
-    found = losses_by_order(system, batches, arguments.chunks)
+    found = losses_by_order(module, batches, arguments.chunks)
     Console().print(table_of(found, recipe.sampler.batch_size))
 
 
 def losses_by_order(
-    system: System, batches: Sequence[Batch], chunks: Sequence[int]
+    module: TrainingModule, batches: Sequence[Batch], chunks: Sequence[int]
 ) -> dict[int, dict[str, list[tuple[float, float]]]]:
     """By the size of a chunk and the loss: of rows in the order of speakers, and as they come."""
     found: dict[int, dict[str, list[tuple[float, float]]]] = {}
     for size in (*chunks, len(batches[0].labels)):
-        system.chunk_size = size
+        module.chunk_size = size
         found[size] = defaultdict(list)
         for batch in batches:
             by_speaker = batch.labels.argsort(stable=True)
             ordered, random = (
-                losses_of(system, each) for each in (batch_of(batch, by_speaker), batch)
+                losses_of(module, each) for each in (batch_of(batch, by_speaker), batch)
             )
             for name in random:
                 found[size][name].append((ordered[name], random[name]))
@@ -71,8 +71,8 @@ def batch_of(batch: Batch, rows: Tensor) -> Batch:
     return Batch(*(tensor[rows] for tensor in batch))
 
 
-def losses_of(system: System, batch: Batch) -> dict[str, float]:
-    return {name: loss.item() for name, loss in system(batch).losses.items()}
+def losses_of(module: TrainingModule, batch: Batch) -> dict[str, float]:
+    return {name: loss.item() for name, loss in module(batch).losses.items()}
 
 
 def table_of(found: dict[int, dict[str, list[tuple[float, float]]]], batch_size: int) -> Table:

@@ -4,9 +4,9 @@ import pytest
 from contravox.errors import ModelError, OverlapError, OverlapWarning
 from contravox.manifest import COLUMNS, Manifest
 from contravox.trained_on import (
+    TrainedOn,
     recording_digests,
     recordings_trained_on,
-    refuse_overlap,
     refuse_shared,
     speaker_digests,
     write_recordings,
@@ -26,13 +26,7 @@ TRAINING = manifest("vox", ["1", "2", "2"], ["aa", "bb", "cc"])
 
 
 def refuse(test, training=TRAINING):
-    refuse_overlap(
-        test,
-        "list",
-        speakers=speaker_digests(training),
-        recordings=recording_digests(training),
-        override="say so",
-    )
+    TrainedOn().and_of(training, labels_used=True).refuse(test, "list", "say so")
 
 
 def test_a_speaker_trained_on_is_refused_and_counted():

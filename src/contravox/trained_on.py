@@ -1,9 +1,10 @@
-"""Whether a test holds speakers or recordings that were trained on."""
+"""What a model has learned from, and whether a test holds speakers or recordings of it."""
 
 import hashlib
 import warnings
-from collections.abc import Collection
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -12,6 +13,9 @@ from contravox.errors import ModelError, OverlapError, OverlapWarning
 from contravox.files.tables import read_lines
 from contravox.files.writing import write_text
 from contravox.manifest import Manifest
+
+if TYPE_CHECKING:
+    from contravox.model import ModelSettings
 
 FILE = "trained_on.txt"
 """Beside a model: the digest of every recording that it was trained on, one a line."""
@@ -25,6 +29,81 @@ NAMES = [
 ]
 """As in ``Manifest.identities``: a speaker is the same in every Unicode form of the name. A tab is
 between them, so that those of the names are written otherwise."""
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """What a model has learned from, over every stage of its training.
+
+    labels_used: whether any stage read speaker labels. training_seconds: of all of them together.
+    speakers, recordings: digests, see ``speaker_digests`` and ``recording_digests``.
+    """
+
+    labels_used: bool = False
+    training_seconds: float = 0.0
+    speakers: frozenset[str] = frozenset()
+    recordings: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.String))
+
+    @classmethod
+    def of_model(cls, path: Path, settings: "ModelSettings") -> "TrainedOn":
+        """By a model's settings and by what lies beside its file.
+
+        Raises ModelError where that is damaged.
+        """
+        return cls(
+            settings.labels_used,
+            settings.training_seconds,
+            frozenset(settings.trained_on),
+            recordings_trained_on(path),
+        )
+
+    def and_of(self, manifest: Manifest, *, labels_used: bool) -> "TrainedOn":
+        """With what another stage learns from."""
+        return TrainedOn(
+            self.labels_used or labels_used,
+            self.training_seconds,
+            self.speakers.union(speaker_digests(manifest)),
+            pl.concat([self.recordings, recording_digests(manifest)]).unique().sort(),
+        )
+
+    def refuse(self, test: Manifest, name: str | Path, override: str) -> None:
+        """Raise OverlapError where a test has speakers or recordings that were trained on.
+
+        name: of the test, for the message. override: what allows it, for the message.
+
+        Warns with OverlapWarning where the test says neither of what corpora its speakers are nor
+        what its recordings hold, or the digests of one side are of an older contravox, which do not
+        tell recordings apart.
+        """
+        voices = speaker_digests(test)
+        both = sorted(speaker for digest, speaker in voices.items() if digest in self.speakers)
+        flatters = "so its error rates would flatter: use another list, or"
+        if both:
+            raise OverlapError(
+                f"{name}: {len(both):,} of its {len(voices):,} speakers were trained on, such as "
+                f"{both[0]!r}, {flatters} {override}"
+            )
+        tested, trained = recording_digests(test), self.recordings
+        told = of_whole_files(trained)
+        if not voices and tested.is_empty() and (self.speakers or len(trained)):
+            _tell_unknown(name)
+        if (len(tested) and of_whole_files(tested).is_empty()) or (
+            len(trained) and told.is_empty()
+        ):
+            warnings.warn(
+                f"{name}: not known whether its recordings were trained on: the digests of it or "
+                "of the training are of an older contravox; prepare the corpora again",
+                OverlapWarning,
+                stacklevel=2,
+            )
+        if tested.is_empty():
+            return
+        same = test.table.join(told.alias("digest").to_frame(), on="digest", how="semi")
+        if len(same):
+            raise OverlapError(
+                f"{name}: {len(same):,} of its {len(test):,} recordings were trained on, such as "
+                f"{same['utterance'].min()!r}, {flatters} {override}"
+            )
 
 
 def speaker_digests(manifest: Manifest) -> dict[str, str]:
@@ -64,52 +143,6 @@ def recordings_trained_on(model: Path) -> pl.Series:
     return read_lines(path, ModelError)["text"] if path.is_file() else pl.Series(dtype=pl.String)
 
 
-def refuse_overlap(
-    test: Manifest,
-    name: str | Path,
-    *,
-    speakers: Collection[str],
-    recordings: pl.Series,
-    override: str,
-) -> None:
-    """Raise OverlapError where a test has speakers or recordings that were trained on.
-
-    name: of the test, for the message. speakers, recordings: digests of those trained on.
-    override: what allows it, for the message.
-
-    Warns with OverlapWarning where the test says neither of what corpora its speakers are nor what
-    its recordings hold, or the digests of one side are of an older contravox, which do not tell
-    recordings apart.
-    """
-    learned, voices = set(speakers), speaker_digests(test)
-    both = sorted(speaker for digest, speaker in voices.items() if digest in learned)
-    flatters = "so its error rates would flatter: use another list, or"
-    if both:
-        raise OverlapError(
-            f"{name}: {len(both):,} of its {len(voices):,} speakers were trained on, such as "
-            f"{both[0]!r}, {flatters} {override}"
-        )
-    tested, trained = recording_digests(test), recordings
-    told = of_whole_files(trained)
-    if not voices and tested.is_empty() and (learned or len(trained)):
-        _tell_unknown(name)
-    if (len(tested) and of_whole_files(tested).is_empty()) or (len(trained) and told.is_empty()):
-        warnings.warn(
-            f"{name}: not known whether its recordings were trained on: the digests of it or of "
-            "the training are of an older contravox; prepare the corpora again",
-            OverlapWarning,
-            stacklevel=2,
-        )
-    if tested.is_empty():
-        return
-    same = test.table.join(told.alias("digest").to_frame(), on="digest", how="semi")
-    if len(same):
-        raise OverlapError(
-            f"{name}: {len(same):,} of its {len(test):,} recordings were trained on, such as "
-            f"{same['utterance'].min()!r}, {flatters} {override}"
-        )
-
-
 def refuse_shared(
     test: Manifest, other: Manifest, name: str, override: str, *, by_name: bool = False
 ) -> None:
@@ -117,16 +150,11 @@ def refuse_shared(
 
     other: what calibration, a cohort, whitening or PLDA are learned on, or a system is trained on.
     Recordings without digests are told apart by their places, or where these are unknown by their
-    names. name, override: as in ``refuse_overlap``, which it warns like. by_name: whether an
+    names. name, override: as in ``TrainedOn.refuse``, which it warns like. by_name: whether an
     utterance's name is one recording in both, as where both take their embeddings from one file.
     """
-    refuse_overlap(
-        test,
-        name,
-        speakers=speaker_digests(other),
-        recordings=recording_digests(other),
-        override=override,
-    )
+    learned = TrainedOn().and_of(other, labels_used=False)
+    learned.refuse(test, name, override)
     keys = ["utterance"] if by_name else ["place", "start", "duration"]
     same = _places(test).join(_places(other), on=keys, how="semi")
     if len(same):
@@ -135,7 +163,7 @@ def refuse_shared(
             f"{same['utterance'].min()!r}, so its error rates would flatter: use another list, or "
             f"{override}"
         )
-    if not speaker_digests(other) and recording_digests(other).is_empty():
+    if not learned.speakers and learned.recordings.is_empty():
         _tell_unknown(name)
 
 

@@ -1,16 +1,21 @@
 import json
+from contextlib import contextmanager
+from mmap import mmap
 
 import pytest
+import torch
 
 from contravox.cli import main
 from contravox.corpora.preparation import prepare_corpus
 from contravox.errors import RecipeError
-from contravox.training.dry_run import dry_run
+from contravox.training import dry_run as module
+from contravox.training.dry_run import PeakMemory, dry_run
 from contravox.training.recipe import Recipe
 from contravox.training.shipped import shipped_recipes
-from contravox.training.start import start_system
+from contravox.training.start import start_module
 from contravox.training.trainer import Trainer
 
+CPU = torch.device("cpu")
 TINY = [
     "encoder={name: ecapa_tdnn, channels: 16, aggregation: 24, bottleneck: 8, embedding_size: 8}",
     "features.bins=20",
@@ -47,7 +52,7 @@ def elsewhere(tmp_path, monkeypatch):
 def test_every_shipped_recipe_at_the_size_of_its_encoder(name):
     recipe = cut(name)
     run = dry_run(recipe)
-    system, _ = start_system(without_files(recipe), 20, None)
+    system, _ = start_module(without_files(recipe), 20, None)
     assert run.encoder_parameters == system.model.parameter_count
     trained = sum(each.numel() for each in system.parameters())
     assert run.training_parameters == trained - run.encoder_parameters
@@ -144,3 +149,29 @@ def test_from_the_command_line(monkeypatch, capsys):
     out, errors = capsys.readouterr()
     assert "batch: 8 segments of 0.4 s\nsteps: 25 an epoch, 12,500 in all\n" in out
     assert "not there, left out: corpora/voxceleb2/train/manifest.tsv" in errors
+
+
+@contextmanager
+def touched(size):
+    """Memory that is given back at once, which malloc's need not be."""
+    with mmap(-1, size) as memory:
+        memory[::4096] = b"1" * (size // 4096)
+        yield
+
+
+@pytest.mark.skipif(not module.STATUS.exists(), reason="the system does not say")
+def test_what_is_let_go_counts_and_what_came_before_does_not():
+    with touched(2**25):
+        with touched(2**26):
+            pass
+        memory = PeakMemory(CPU)
+        assert memory.bytes() < 2**22
+        with touched(2**24):
+            pass
+    assert 0.95 * 2**24 < memory.bytes() < 1.5 * 2**24
+
+
+def test_a_system_that_does_not_say(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "STATUS", tmp_path / "none")
+    monkeypatch.setattr(module, "FORGET", tmp_path / "no" / "folder")
+    assert PeakMemory(CPU).bytes() is None

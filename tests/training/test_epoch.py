@@ -5,7 +5,7 @@ import pytest
 from contravox.errors import RecipeError
 from contravox.training.epoch import corpora_in_epoch
 from contravox.training.recipe import Recipe
-from contravox.training.training_set import TrainingCorpus
+from contravox.training.training_set import TrainingSet
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def read(tmp_path):
             "encoder": {"name": "ecapa_tdnn"},
             "objectives": {"one": {"name": "nt_xent"}},
         }
-        corpus = TrainingCorpus.read(Recipe.model_validate(recipe))
+        corpus = TrainingSet.read(Recipe.model_validate(recipe))
         return corpora_in_epoch(corpus, corpus.sampler.batches(0))
 
     return read_corpus

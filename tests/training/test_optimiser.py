@@ -1,9 +1,9 @@
 import pytest
 from torch.optim import SGD, Adam, AdamW
 
-from contravox.training.optimiser import make_optimiser
-from contravox.training.recipe import OptimiserSettings, Recipe
-from contravox.training.system import System
+from contravox.training.optimiser import OptimiserSettings, make_optimiser
+from contravox.training.recipe import Recipe
+from contravox.training.training_module import TrainingModule
 
 
 def make_system(balance):
@@ -13,7 +13,7 @@ def make_system(balance):
         "objectives": {"one": {"name": "aam_softmax"}, "two": {"name": "supcon"}},
         "balance": {"name": balance},
     }
-    return System(Recipe.model_validate(recipe), classes=3)
+    return TrainingModule(Recipe.model_validate(recipe), classes=3)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("adam", Adam), ("adamw", AdamW), ("sgd", SGD)])
@@ -21,7 +21,7 @@ def make_system(balance):
 def test_everything_is_trained_once_and_learned_weights_do_not_decay(balance, name, kind):
     system = make_system(balance)
     settings = OptimiserSettings(name=name, learning_rate=0.3, weight_decay=0.1)
-    optimiser = make_optimiser(system, settings)
+    optimiser = make_optimiser(system.parameter_groups, settings)
     assert type(optimiser) is kind
     decay = {id(each): g["weight_decay"] for g in optimiser.param_groups for each in g["params"]}
     assert sum(len(group["params"]) for group in optimiser.param_groups) == len(decay)

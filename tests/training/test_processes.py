@@ -193,7 +193,7 @@ def parameters(corpus, folder, name):
     """What training on SAME leads to."""
     trainer = Trainer(make_recipe(corpus, SAME[name], **CHUNKS.get(name, {})), folder / name)
     trainer.fit()
-    return {key: value.detach() for key, value in trainer.system.module.named_parameters()}
+    return {key: value.detach() for key, value in trainer.module.module.named_parameters()}
 
 
 def left_out_parameters(corpus, folder, run, **training):
@@ -205,7 +205,7 @@ def left_out_parameters(corpus, folder, run, **training):
     trainer = Trainer(recipe.model_copy(update={"data": data}), folder / run)
     trainer.fit()
     assert len(trainer.left_out) == 1
-    return {key: value.detach() for key, value in trainer.system.module.named_parameters()}
+    return {key: value.detach() for key, value in trainer.module.module.named_parameters()}
 
 
 def interrupt_and_resume(rank, corpus, folder):
@@ -220,7 +220,7 @@ def interrupt_and_resume(rank, corpus, folder):
         if len(passes) == 4 and rank == 1:
             signal.raise_signal(signal.SIGINT)
 
-    stopped.system.register_forward_hook(press_in_one)
+    stopped.module.register_forward_hook(press_in_one)
     with pytest.raises(KeyboardInterrupt):
         stopped.fit()
     if rank == 0:
@@ -245,7 +245,7 @@ def train_wrongly(corpus, folder, name):
         data = recipe.data.model_copy(update={"manifest": (folder / "broken.tsv",)})
         recipe = recipe.model_copy(update={"data": data})
     trainer = Trainer(recipe, folder / run)
-    weight = next(trainer.system.model.encoder.parameters())
+    weight = next(trainer.module.model.encoder.parameters())
     if name == "an embedding" and not leads():
         with torch.no_grad():
             weight.fill_(float("nan"))
@@ -309,7 +309,7 @@ def test_two_processes_learn_what_one_learns_in_chunks(name, both, folder, corpu
     recipe = make_recipe(corpus, SAME[name], **CHUNKS.get(name, {"chunk_size": 8}))
     trainer = Trainer(recipe, tmp_path)
     initial = {
-        key: value.detach().clone() for key, value in trainer.system.module.named_parameters()
+        key: value.detach().clone() for key, value in trainer.module.module.named_parameters()
     }
     trainer.fit()
     losses, shared = losses_of(tmp_path), losses_of(folder / name)
@@ -321,7 +321,7 @@ def test_two_processes_learn_what_one_learns_in_chunks(name, both, folder, corpu
         assert two["gradient_norm"] == pytest.approx(one["gradient_norm"], rel=1e-4)
         assert two["positive_share"] == one["positive_share"]
     moved = 0.0
-    for key, value in trainer.system.module.named_parameters():
+    for key, value in trainer.module.module.named_parameters():
         moved = max(moved, (value - initial[key]).abs().max().item())
         for returned in both:
             torch.testing.assert_close(returned["parameters"][name][key], value)

@@ -48,7 +48,7 @@ def test_a_small_recipe_trains(name, train, tmp_path):
     losses = [entry["losses"] for entry in read_log(tmp_path) if "losses" in entry]
     assert set(losses[0]) == set(trainer.recipe.objectives)
     labelled = trainer.recipe.data.labels == "speaker"
-    assert trainer.system.model.settings.labels_used == labelled
+    assert trainer.module.model.settings.labels_used == labelled
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,8 @@ def test_a_second_stage_starts_from_the_first_at_its_place(name, train, corpus):
         train(f"small/{first.name}", corpus / first)
     second = train(name, corpus / "second" / name)
     before = Model.load(corpus / first / "model.safetensors").settings
-    assert second.heritage.training_seconds == before.training_seconds > 0
-    assert second.heritage.speakers == set(before.trained_on) != set()
+    assert second.trained_on.training_seconds == before.training_seconds > 0
+    assert second.trained_on.speakers == set(before.trained_on) != set()
 
 
 @pytest.mark.parametrize("name", [name for name in shipped_recipes() if "/" not in name])

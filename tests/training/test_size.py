@@ -7,7 +7,7 @@ from contravox.training.dry_run import dry_run
 from contravox.training.recipe import Recipe
 from contravox.training.shipped import shipped_recipes
 from contravox.training.size import check_size
-from contravox.training.system import System
+from contravox.training.training_module import TrainingModule
 
 FABRIC = Fabric(accelerator="cpu", devices=1)
 
@@ -22,7 +22,7 @@ def test_the_parameters_are_those_of_the_system(name):
     balance = ("balance.",)
     trained = sum(
         each.numel()
-        for key, each in System(recipe, classes=50).named_parameters()
+        for key, each in TrainingModule(recipe, classes=50).named_parameters()
         if not key.startswith(balance)
     )
     assert size._parameters(recipe, 50) == trained

@@ -183,7 +183,7 @@ def test_margins_follow_their_schedule(make_recipe, tmp_path):
     trainer.fit()
     steps = trainer.steps_per_epoch
     expected = (steps - 1) / steps / 2
-    shares = [each.margin_share for each in trainer.system.objectives.by_name.values()]
+    shares = [each.margin_share for each in trainer.module.objectives.by_name.values()]
     assert shares == pytest.approx([expected, expected])
 
 
@@ -221,7 +221,7 @@ def test_a_loss_trains_that_is_named_nowhere_but_among_the_settings(make_recipe,
     trainer.fit()
     steps = [line for line in read_log(tmp_path) if "weights" in line]
     assert all(0 < step["weights"]["own"] < 1 for step in steps)
-    own = trainer.system.objectives.by_name["own"]
+    own = trainer.module.objectives.by_name["own"]
     assert own.margin_share == 1
     assert own.centres.abs().sum(dim=1).gt(0).all()
     kept = load_file(tmp_path / "objectives.safetensors")
@@ -304,7 +304,7 @@ def test_resuming_in_float16_goes_on_with_the_scale_of_the_loss(make_recipe, tmp
 
 def test_a_gradient_that_is_not_finite_leaves_the_weights_as_they_are(make_recipe, tmp_path):
     trainer = Trainer(make_recipe(checkpoint_steps=1), tmp_path)
-    weight = next(trainer.system.model.encoder.parameters())
+    weight = next(trainer.module.model.encoder.parameters())
     steps = []
 
     def overflow(gradient):
@@ -315,13 +315,13 @@ def test_a_gradient_that_is_not_finite_leaves_the_weights_as_they_are(make_recip
     with pytest.raises(TrainingError, match=r"step 2: the gradient's norm is (nan|inf) on s\d+/"):
         trainer.fit()
     assert steps == [0, 1, 2]
-    assert all(value.isfinite().all() for value in trainer.system.parameters())
+    assert all(value.isfinite().all() for value in trainer.module.parameters())
     assert [entry["step"] for entry in read_log(tmp_path)] == [0, 1]
 
 
 def test_an_epoch_without_a_gradient_ends_the_training(make_recipe, tmp_path):
     trainer = Trainer(make_recipe(), tmp_path)
-    for parameter in trainer.system.parameters():
+    for parameter in trainer.module.parameters():
         parameter.register_hook(lambda gradient: gradient * 0)
     with pytest.raises(TrainingError, match="epoch 0: the gradient of every step was 0"):
         trainer.fit()
@@ -439,7 +439,7 @@ def test_early_stopping(make_recipe, tmp_path):
 def test_a_loss_that_is_not_finite_names_the_utterances(make_recipe, tmp_path):
     trainer = Trainer(make_recipe(), tmp_path)
     with torch.no_grad():
-        next(trainer.system.model.encoder.parameters()).fill_(float("nan"))
+        next(trainer.module.model.encoder.parameters()).fill_(float("nan"))
     with pytest.raises(TrainingError, match=r"step 0: .* on s\d+/.* and 5 more") as caught:
         trainer.fit()
     assert "\n" not in str(caught.value)
@@ -470,7 +470,7 @@ def test_starting_from_a_trained_model(make_recipe, tmp_path):
     path = tmp_path / "first" / "model.safetensors"
     trainer = Trainer(make_recipe(initial_model=path), tmp_path / "second")
     for name, value in Model.load(path).state_dict().items():
-        assert torch.equal(trainer.system.model.state_dict()[name], value)
+        assert torch.equal(trainer.module.model.state_dict()[name], value)
     other = make_recipe(initial_model=path).model_dump()
     other["encoder"]["size"] = 32
     with pytest.raises(RecipeError, match=r"training\.initial_model: .* has another encoder"):
@@ -484,14 +484,14 @@ def test_a_second_stage_goes_on_with_the_classes_of_the_first(make_recipe, tmp_p
     data = first.data.model_copy(update={"speeds": (0.9, 1.1)})
     trainer = Trainer(first.model_copy(update={"data": data}), tmp_path / "first")
     trainer.fit()
-    vectors = trainer.system.objectives.by_name["classification"].prototypes
+    vectors = trainer.module.objectives.by_name["classification"].prototypes
     assert len(vectors) == 3 * 8
     files = {
         "initial_model": tmp_path / "first" / "model.safetensors",
         "initial_objectives": tmp_path / "first" / "objectives.safetensors",
     }
     second = Trainer(make_recipe(epochs=1, **files), tmp_path / "second")
-    assert second.system.objectives.by_name["classification"].prototypes.equal(vectors[:8])
+    assert second.module.objectives.by_name["classification"].prototypes.equal(vectors[:8])
     second.fit()
 
 

@@ -1,9 +1,10 @@
 import polars as pl
 import pytest
 
+from contravox.data.settings import DataSettings
 from contravox.errors import ManifestError, RecipeError, TrainingWarning
-from contravox.training.recipe import DataSettings, Recipe
-from contravox.training.training_set import TrainingCorpus
+from contravox.training.recipe import Recipe
+from contravox.training.training_set import TrainingSet
 
 ROWS = {"a": "ann", "b": "bob", "c": "ann", "d": "cat"}
 """Speaker by utterance."""
@@ -30,7 +31,7 @@ def read(tmp_path):
             "encoder": {"name": "ecapa_tdnn"},
             "objectives": {"one": {"name": "aam_softmax"}},
         }
-        return TrainingCorpus.read(Recipe.model_validate(recipe))
+        return TrainingSet.read(Recipe.model_validate(recipe))
 
     return read_corpus
 

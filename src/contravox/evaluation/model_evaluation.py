@@ -21,8 +21,7 @@ from contravox.scoring.calibration import Calibration
 from contravox.scoring.calibration_columns import Quality, qualities, trial_columns
 from contravox.scoring.scorer import Scorer, ScoringSettings
 from contravox.trained_on import (
-    recordings_trained_on,
-    refuse_overlap,
+    TrainedOn,
     refuse_shared,
 )
 from contravox.trials.trial_set import TrialSet
@@ -62,13 +61,8 @@ class ModelEvaluation:
         Raises OverlapError, AudioError, TrialsError where no trial is left.
         """
         if not self.allow_overlap:
-            refuse_overlap(
-                trial_set.manifest,
-                trial_set.name,
-                speakers=self.model.settings.trained_on,
-                recordings=recordings_trained_on(self.path),
-                override="pass --allow-overlap",
-            )
+            learned = TrainedOn.of_model(self.path, self.model.settings)
+            learned.refuse(trial_set.manifest, trial_set.name, "pass --allow-overlap")
         embedded = self._embed(trial_set.manifest)
         if embedded.unreadable and not self.drop_unreadable:
             reason = next(iter(embedded.unreadable.values()))

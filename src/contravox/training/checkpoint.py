@@ -80,7 +80,7 @@ def save_checkpoint(
     recipe: Recipe,
     inputs: Mapping[str, str],
     progress: Progress,
-    system: nn.Module,
+    module: nn.Module,
     optimiser: Optimizer,
     precision: Precision,
     states: Sequence[RandomState],
@@ -96,7 +96,7 @@ def save_checkpoint(
         "recipe": recipe.model_dump(mode="json"),
         "inputs": dict(inputs),
         "progress": asdict(progress),
-        "system": system.state_dict(),
+        "system": module.state_dict(),
         "optimiser": optimiser.state_dict(),
         "precision": precision.state_dict(),
         "random_states": list(states),
@@ -208,15 +208,15 @@ def decisive_settings(recipe: Recipe) -> dict[str, Any]:
 
 
 def restore(
-    folder: Path, state: State, system: nn.Module, optimiser: Optimizer, precision: Precision
+    folder: Path, state: State, module: nn.Module, optimiser: Optimizer, precision: Precision
 ) -> Progress:
     """Put a checkpoint's weights, optimiser, scale of the loss and random state back.
 
-    Raises CheckpointError where they are not those of the system, of which nothing is changed then.
+    Raises CheckpointError where they are not those of the module, of which nothing is changed then.
     """
     path = folder / NAME
     try:
-        _check_system(path, state, system)
+        _check_module(path, state, module)
         _check_optimiser(path, state, optimiser)
         restore_random_state(state.random_states)
         # A CPU has no float16, and nothing to scale.
@@ -228,12 +228,12 @@ def restore(
     # Of whatever torch finds in them.
     except Exception as error:
         raise _not_whole(path, type(error).__name__) from error
-    system.load_state_dict(state.system)
+    module.load_state_dict(state.system)
     return state.progress
 
 
-def _check_system(path: Path, state: State, system: nn.Module) -> None:
-    expected = system.state_dict()
+def _check_module(path: Path, state: State, module: nn.Module) -> None:
+    expected = module.state_dict()
     for name in sorted(expected.keys() | state.system.keys()):
         there, needed = kind_of(state.system.get(name)), kind_of(expected.get(name))
         if there != needed:

@@ -16,13 +16,12 @@ from contravox.data.sampling import Sampler, SegmentRequest
 from contravox.errors import RecipeError
 from contravox.training.epoch import CorpusInEpoch, corpora_in_epoch
 from contravox.training.optimiser import make_optimiser
-from contravox.training.peak_memory import PeakMemory
 from contravox.training.processes import check_recipe_of_processes, join_processes, leads, share_of
 from contravox.training.recipe import Recipe
 from contravox.training.size import check_size
-from contravox.training.start import start_system
+from contravox.training.start import start_module
 from contravox.training.supervision import check_supervision
-from contravox.training.training_set import TrainingCorpus
+from contravox.training.training_set import TrainingSet
 
 LEFT_OUT = (
     ("data", "validation_trials"),
@@ -33,6 +32,9 @@ LEFT_OUT = (
     ("training", "initial_run"),
 )
 """Files of a recipe without which a step can still be tried."""
+
+STATUS = Path("/proc/self/status")
+FORGET = Path("/proc/self/clear_refs")
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def dry_run(recipe: Recipe, *, progress: Callable[[int, int], None] = lambda *_:
     check_recipe_of_processes(recipe, fabric)
     recipe, absent = _without_absent(recipe)
     there = all(path.is_file() for path in recipe.data.manifest)
-    corpus = TrainingCorpus.read(recipe) if there else None
+    corpus = TrainingSet.read(recipe) if there else None
     rows, classes = (len(corpus.dataset), corpus.classes) if corpus else _stated_size(recipe)
     check_size(recipe, rows, classes, fabric)
     sampler = corpus.sampler if corpus else Sampler(recipe.sampler, _labels(recipe, rows, classes))
@@ -87,11 +89,13 @@ def dry_run(recipe: Recipe, *, progress: Callable[[int, int], None] = lambda *_:
     del batches
 
     memory = PeakMemory(fabric.device)
-    system, _ = start_system(recipe, int(sampler.labels.max()) + 1, corpus)
-    encoder_parameters = system.model.parameter_count
-    parameters = sum(each.numel() for each in system.parameters())
-    _count_rows(system.model.encoder, len(batch.labels), progress)
-    trained, optimiser = fabric.setup(system, make_optimiser(system, recipe.training.optimiser))
+    module, _ = start_module(recipe, int(sampler.labels.max()) + 1, corpus)
+    encoder_parameters = module.model.parameter_count
+    parameters = sum(each.numel() for each in module.parameters())
+    _count_rows(module.model.encoder, len(batch.labels), progress)
+    trained, optimiser = fabric.setup(
+        module, make_optimiser(module.parameter_groups, recipe.training.optimiser)
+    )
     trained.train()
     batch = batch.to(fabric.device)
     started = time.perf_counter()
@@ -174,3 +178,34 @@ def _count_rows(encoder: nn.Module, total: int, progress: Callable[[int, int], N
         progress(done, total)
 
     encoder.register_forward_hook(count)
+
+
+class PeakMemory:
+    """How much memory is needed at most from its making on: what torch allocates on a GPU, or else
+    by how much the process grows."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+        self.before = self._peak(forget=True)
+
+    def bytes(self) -> int | None:
+        """The highest so far beyond what there was before; None where the system does not say."""
+        peak = self._peak()
+        return None if peak is None or self.before is None else peak - self.before
+
+    def _peak(self, *, forget: bool = False) -> int | None:
+        if self.device.type == "cuda":
+            if forget:
+                return torch.cuda.memory_allocated(self.device)
+            return torch.cuda.max_memory_allocated(self.device)
+        try:
+            if forget:
+                # 5 sets the peak to what is resident now (Linux: proc(5)).
+                FORGET.write_text("5")
+            lines = STATUS.read_text().splitlines()
+        except OSError:
+            return None
+        [kibibytes] = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
+        return 1024 * int(kibibytes)

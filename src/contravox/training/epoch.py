@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from contravox.data.sampling import SegmentRequest
-from contravox.training.training_set import TrainingCorpus, corpus_names
+from contravox.training.training_set import TrainingSet, corpus_names
 
 
 class CorpusInEpoch(NamedTuple):
@@ -25,7 +25,7 @@ class CorpusInEpoch(NamedTuple):
 
 
 def corpora_in_epoch(
-    corpus: TrainingCorpus, batches: Sequence[Sequence[SegmentRequest]]
+    corpus: TrainingSet, batches: Sequence[Sequence[SegmentRequest]]
 ) -> dict[str, CorpusInEpoch]:
     """Count an epoch's batches, by the name of the corpus, empty where the manifest has none."""
     rows = np.fromiter((request.utterance for batch in batches for request in batch), np.int64)

@@ -30,7 +30,7 @@ def begin_from(
     run: Path,
     recipe: Recipe,
     inputs: Mapping[str, str],
-    system: nn.Module,
+    module: nn.Module,
     optimiser: Optimizer,
     precision: Precision,
 ) -> Progress:
@@ -58,7 +58,7 @@ def begin_from(
         )
     # Rate and decay are those of this recipe.
     state.optimiser["param_groups"] = optimiser.state_dict()["param_groups"]
-    done = restore(run, state, system, optimiser, precision)
+    done = restore(run, state, module, optimiser, precision)
     return Progress(epochs_before=done.epochs_begun, left_out=done.left_out)
 
 

@@ -18,7 +18,7 @@ def input_digests(
     """A digest of what each file that a recipe names holds, by the recipe's key.
 
     It is the same where a corpus has moved to another folder. manifest, identities: of
-    ``TrainingCorpus``. validation: every list of trials.
+    ``TrainingSet``. validation: every list of trials.
 
     Raises ManifestError or ModelError where a file cannot be read.
     """

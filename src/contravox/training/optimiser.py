@@ -1,23 +1,27 @@
 """The optimiser of a training run."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
+from pydantic import Field
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from contravox.training.recipe import OptimiserSettings
-from contravox.training.system import System
+from contravox.settings import Settings
 
 
-def make_optimiser(system: System, settings: OptimiserSettings) -> Optimizer:
-    """The optimiser of everything that trains."""
-    # Decay would draw the balance towards equal weights.
-    balance = list(system.balance.parameters())
-    rest = [each for each in system.parameters() if all(each is not other for other in balance)]
-    parameters: list[dict[str, Any]] = [{"params": rest}]
-    if balance:
-        parameters.append({"params": balance, "weight_decay": 0.0})
+class OptimiserSettings(Settings):
+    """The optimiser and its peak learning rate."""
+
+    name: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: float = Field(1e-3, gt=0, le=1000)
+    weight_decay: float = Field(0.0, ge=0, le=1000)
+    momentum: float = Field(0.9, ge=0, lt=1, description="sgd only")
+
+
+def make_optimiser(groups: Sequence[dict[str, Any]], settings: OptimiserSettings) -> Optimizer:
+    """The optimiser of groups of parameters, as PyTorch takes them."""
     rate, decay = settings.learning_rate, settings.weight_decay
     if settings.name == "sgd":
-        return SGD(parameters, rate, momentum=settings.momentum, weight_decay=decay)
+        return SGD(groups, rate, momentum=settings.momentum, weight_decay=decay)
     optimiser = {"adam": Adam, "adamw": AdamW}[settings.name]
-    return optimiser(parameters, rate, weight_decay=decay)
+    return optimiser(groups, rate, weight_decay=decay)

@@ -104,10 +104,10 @@ def share_of(batch: Sequence[Request], fabric: Fabric) -> list[Request]:
     return list(batch[fabric.global_rank * size : (fabric.global_rank + 1) * size])
 
 
-def synchronise_batchnorm(system: nn.Module) -> None:
+def synchronise_batchnorm(module: nn.Module) -> None:
     """Let batch normalisation take the statistics of all processes."""
     # It replaces the layers within; only of a layer alone would it return another.
-    nn.SyncBatchNorm.convert_sync_batchnorm(system)
+    nn.SyncBatchNorm.convert_sync_batchnorm(module)
 
 
 def mean_of(numbers: Tensor, fabric: Fabric) -> Tensor:

@@ -2,90 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from contravox.augmentation.augmentation import AugmentationSettings
 from contravox.augmentation.spec_augment import SpecAugmentSettings
 from contravox.augmentation.speed import check_speeds
-from contravox.data.dataset import Placement
 from contravox.data.sampling import RandomUtterancesSettings, SamplerSettings
+from contravox.data.settings import DataSettings
 from contravox.encoders import EncoderSettings
 from contravox.features import FeatureSettings
 from contravox.objectives import AnyObjectiveSettings
 from contravox.objectives.balance import BalanceSettings
-from contravox.settings import Count, Positive, Seed, Settings, Share
+from contravox.settings import Count, Positive, Seed, Settings
+from contravox.training.optimiser import OptimiserSettings
 from contravox.training.schedule import MarginSchedule, ScheduleSettings
 from contravox.training.settings_file import read_settings, to_yaml, validate_settings
 from contravox.training.shipped import find_recipe
-
-Stated = Annotated[int, Field(ge=2, le=100_000_000)]
-
-
-def _paths(value: Any) -> Iterator[Path]:
-    """The paths in settings, however deep."""
-    if isinstance(value, Path):
-        yield value
-    elif isinstance(value, dict | tuple):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from _paths(each)
-
-
-def _several(value: Any) -> Any:
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str | Path) else value
-
-
-Paths = Annotated[tuple[Path, ...], Field(max_length=1000), BeforeValidator(_several)]
-"""One path or a list of them; null for none."""
-
-
-class DataSettings(Settings):
-    """manifest: the utterances to train on, from one manifest or a list of them.
-
-    validation_trials: a list or several, each a file or its folder, by which the best epoch is
-    chosen and the threshold set; of several each counts the same (see ``validation``).
-    speakers, utterances: how many the manifests hold when whole.
-    """
-
-    manifest: Annotated[Paths, Field(min_length=1)]
-    speakers: Stated | None = Field(None, description="of the release, to compare and dry-run")
-    utterances: Stated | None = Field(None, description="of the release, likewise")
-    validation_trials: Paths = ()
-    validation_manifest: Paths = Field(
-        (), description="of all lists, or of each; default: manifest.tsv in the folder of each"
-    )
-    allow_overlap: bool = Field(
-        False, description="validate on speakers or recordings that are trained on"
-    )
-    labels: Literal["speaker", "utterance"] = Field(
-        "speaker", description="utterance: train without reading a single speaker label"
-    )
-    segment_seconds: float = Field(3.0, gt=0.1, le=600)
-    placement: Placement = Field(
-        "apart",
-        description="of an utterance's segments in it: without overlap, anywhere, in one place",
-    )
-    speeds: tuple[float, ...] = Field(
-        (),
-        max_length=20,
-        description="every utterance once more at each speed, as other speakers' speech",
-    )
-    unreadable_share: Share = Field(
-        0.01, description="of the utterances that may be unreadable: others take their places"
-    )
-    workers: int = Field(1, ge=0, le=256, description="processes that read and augment")
-
-
-class OptimiserSettings(Settings):
-    """The optimiser and its peak learning rate."""
-
-    name: Literal["adam", "adamw", "sgd"] = "adam"
-    learning_rate: float = Field(1e-3, gt=0, le=1000)
-    weight_decay: float = Field(0.0, ge=0, le=1000)
-    momentum: float = Field(0.9, ge=0, lt=1, description="sgd only")
 
 
 class TrainingSettings(Settings):
@@ -192,3 +126,12 @@ class Recipe(Settings):
     def to_yaml(self) -> str:
         """The whole recipe, defaults included, as YAML that ``read`` reads back."""
         return to_yaml(self)
+
+
+def _paths(value: Any) -> Iterator[Path]:
+    """The paths in settings, however deep."""
+    if isinstance(value, Path):
+        yield value
+    elif isinstance(value, dict | tuple):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _paths(each)

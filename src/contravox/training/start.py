@@ -6,37 +6,37 @@ import torch
 
 from contravox.errors import RecipeError
 from contravox.model import Model
-from contravox.training.heritage import Heritage
+from contravox.trained_on import TrainedOn
 from contravox.training.processes import synchronise_batchnorm
 from contravox.training.recipe import Recipe
-from contravox.training.system import System
 from contravox.training.trained_objectives import load_objectives
-from contravox.training.training_set import TrainingCorpus
+from contravox.training.training_module import TrainingModule
+from contravox.training.training_set import TrainingSet
 
 
-def start_system(
-    recipe: Recipe, classes: int, corpus: TrainingCorpus | None
-) -> tuple[System, Heritage]:
-    """The system that a recipe starts from, the same for the same seed, and what it learned from.
+def start_module(
+    recipe: Recipe, classes: int, corpus: TrainingSet | None
+) -> tuple[TrainingModule, TrainedOn]:
+    """What a recipe starts from, the same for the same seed, and what that learned from.
 
     classes: of the training corpus. corpus: None where it is not there, as in a dry run; class
     vectors of another run, whose speakers cannot be compared then, are left out.
 
     Raises RecipeError, ModelError where the recipe and the other run's files do not fit.
     """
-    settings, heritage = recipe.training, Heritage()
+    settings, trained_on = recipe.training, TrainedOn()
     torch.manual_seed(settings.seed)
-    system = System(recipe, classes)
+    module = TrainingModule(recipe, classes)
     if settings.initial_model is not None:
-        heritage = _load_model(system.model, settings.initial_model, recipe)
+        trained_on = _load_model(module.model, settings.initial_model, recipe)
     if settings.initial_objectives is not None and corpus is not None:
-        load_objectives(settings.initial_objectives, system.objectives, corpus.class_digest)
+        load_objectives(settings.initial_objectives, module.objectives, corpus.class_digest)
     if settings.sync_batchnorm:
-        synchronise_batchnorm(system)
-    return system, heritage
+        synchronise_batchnorm(module)
+    return module, trained_on
 
 
-def _load_model(model: Model, path: Path, recipe: Recipe) -> Heritage:
+def _load_model(model: Model, path: Path, recipe: Recipe) -> TrainedOn:
     """Give ``model`` a trained one's weights."""
     initial = Model.load(path)
     for key in ("features", "encoder"):
@@ -47,4 +47,4 @@ def _load_model(model: Model, path: Path, recipe: Recipe) -> Heritage:
                 f"set this recipe's {key} to that"
             )
     model.load_state_dict(initial.state_dict())
-    return Heritage.of_model(path, initial.settings)
+    return TrainedOn.of_model(path, initial.settings)

@@ -18,7 +18,7 @@ NAME = "objectives.safetensors"
 def save_objectives(path: Path, objectives: Objectives, classes: str) -> None:
     """Write class vectors, heads and learned scales, by the objectives' names in the recipe.
 
-    classes: ``TrainingCorpus.class_digest``. Raises OutputError.
+    classes: ``TrainingSet.class_digest``. Raises OutputError.
     """
     tensors = {name: each.contiguous() for name, each in objectives.by_name.state_dict().items()}
     with atomic_path(path) as temporary:

@@ -18,10 +18,9 @@ from contravox.files.writing import write_text
 from contravox.model import Model
 from contravox.objectives import positive_shares
 from contravox.objectives.segments import gather
-from contravox.trained_on import write_recordings
+from contravox.trained_on import TrainedOn, write_recordings
 from contravox.training.checkpoint import NAME as CHECKPOINT
 from contravox.training.checkpoint import Progress, read_checkpoint, restore, save_checkpoint
-from contravox.training.heritage import Heritage
 from contravox.training.initial_run import begin_from
 from contravox.training.inputs import input_digests
 from contravox.training.interrupt import Interrupt, deferred_interrupt
@@ -43,12 +42,12 @@ from contravox.training.recipe import Recipe
 from contravox.training.shares import EVERY, ShareWatch
 from contravox.training.shipped import RECIPE
 from contravox.training.size import check_size
-from contravox.training.start import start_system
+from contravox.training.start import start_module
 from contravox.training.step_clock import StepClock
 from contravox.training.supervision import check_supervision
 from contravox.training.trained_objectives import NAME as OBJECTIVES
 from contravox.training.trained_objectives import save_objectives
-from contravox.training.training_set import TrainingCorpus
+from contravox.training.training_set import TrainingSet
 
 MODEL = "model.safetensors"
 
@@ -91,36 +90,36 @@ class Trainer:
         self.fabric = join_processes(recipe)
         with errors_of_any(self.fabric):
             check_recipe_of_processes(recipe, self.fabric)
-            self.corpus = TrainingCorpus.read(recipe)
+            self.corpus = TrainingSet.read(recipe)
             check_size(recipe, len(self.corpus.dataset), self.corpus.classes, self.fabric)
             batches = self.corpus.sampler.batches(0)
             if leads():
                 check_supervision(recipe, batches, self.corpus.sampler.labels)
             self.steps_per_epoch = len(batches)
             self.total_steps = self.steps_per_epoch * settings.epochs
-            system, inherited = start_system(recipe, self.corpus.classes, self.corpus)
+            module, inherited = start_module(recipe, self.corpus.classes, self.corpus)
             if settings.initial_run is not None:
                 path = settings.initial_run / MODEL
-                inherited = Heritage.of_model(path, Model.load(path).settings)
-            self.heritage = inherited.and_of(
+                inherited = TrainedOn.of_model(path, Model.load(path).settings)
+            self.trained_on = inherited.and_of(
                 self.corpus.manifest, labels_used=recipe.data.labels == "speaker"
             )
-            system.model.annotate(
-                labels_used=self.heritage.labels_used,
-                trained_on=tuple(sorted(self.heritage.speakers)),
+            module.model.annotate(
+                labels_used=self.trained_on.labels_used,
+                trained_on=tuple(sorted(self.trained_on.speakers)),
             )
             self.validation = read_validation(
                 recipe.data.validation_trials, recipe.data.validation_manifest
             )
             if not recipe.data.allow_overlap:
                 for each in self.validation.values():
-                    self.heritage.refuse(each)
+                    self.trained_on.refuse(each.manifest, each.name, "set data.allow_overlap=true")
             self.inputs = input_digests(
                 recipe, self.corpus.manifest, self.corpus.identities, self.validation.values()
             )
-        self.watch = ShareWatch(recipe.balance, system.objectives.weights)
-        self.system, self.optimiser = self.fabric.setup(
-            system, make_optimiser(system, settings.optimiser)
+        self.watch = ShareWatch(recipe.balance, module.objectives.weights)
+        self.module, self.optimiser = self.fabric.setup(
+            module, make_optimiser(module.parameter_groups, settings.optimiser)
         )
         if self.fabric.global_rank:
             # Every process its own dropout and masks.
@@ -145,7 +144,7 @@ class Trainer:
                     )
                 state = read_checkpoint(self.folder, self.recipe, self.inputs, self.steps_per_epoch)
                 self.progress = restore(
-                    self.folder, state, self.system, self.optimiser, self.precision
+                    self.folder, state, self.module, self.optimiser, self.precision
                 )
                 if self.progress.best_rate is not None or self.progress.finished:
                     self._check_model()
@@ -154,7 +153,7 @@ class Trainer:
                     self.recipe.training.initial_run,
                     self.recipe,
                     self.inputs,
-                    self.system,
+                    self.module,
                     self.optimiser,
                     self.precision,
                 )
@@ -164,7 +163,7 @@ class Trainer:
                 log: Log = NoLog()
                 if leads():
                     write_text(self.folder / RECIPE, self.recipe.to_yaml())
-                    write_recordings(self.folder, self.heritage.recordings)
+                    write_recordings(self.folder, self.trained_on.recordings)
                     self.left_out.write()
                     log = TrainingLog(self.folder, first_step=self.progress.step)
             with readers_that_live(), closing(log), deferred_interrupt() as interrupt:
@@ -202,7 +201,7 @@ class Trainer:
         moved = self.progress.step > 0
         for epoch in range(self.progress.step // self.steps_per_epoch, settings.epochs):
             self.progress.epochs_begun = self.progress.epochs_before + epoch + 1
-            self.system.train()
+            self.module.train()
             clock = StepClock()
             for batch in self._batches(epoch):
                 clock.batch_read()
@@ -247,7 +246,7 @@ class Trainer:
         learning_rate = self._follow_schedules()
         batch = read.mixed_on(self.fabric.device)
         try:
-            loss, losses, weights, shares = self.system(batch, measure=step % EVERY == 0)
+            loss, losses, weights, shares = self.module(batch, measure=step % EVERY == 0)
         except TrainingError as error:
             raise self._not_finite(str(error), batch) from error
         # A classifier's loss is that of a process's own segments.
@@ -258,7 +257,7 @@ class Trainer:
                 raise self._not_finite(f"objectives.{name} is {value}", batch)
         self.fabric.backward(loss)
         norm = self.fabric.clip_gradients(
-            self.system,
+            self.module,
             self.optimiser,
             max_norm=settings.gradient_clip or float("inf"),
             error_if_nonfinite=False,
@@ -301,7 +300,7 @@ class Trainer:
             group["lr"] = learning_rate
         if settings.margin_schedule is not None:
             epoch = self.progress.epochs_before + step / self.steps_per_epoch
-            self.system.objectives.set_margin_share(settings.margin_schedule.share(epoch))
+            self.module.objectives.set_margin_share(settings.margin_schedule.share(epoch))
         return learning_rate
 
     def _not_finite(self, reason: str, batch: Batch) -> TrainingError:
@@ -319,8 +318,8 @@ class Trainer:
 
     def _validate(self, log: Log) -> bool:
         """Keep the model if it is the best so far; say whether to stop early."""
-        model: Model = self.system.model
-        seconds = self.heritage.training_seconds + self.progress.seconds
+        model: Model = self.module.model
+        seconds = self.trained_on.training_seconds + self.progress.seconds
         model.annotate(training_seconds=round(seconds, 1))
         if not self.validation:
             self._save(model)
@@ -353,7 +352,7 @@ class Trainer:
             if leads():
                 model.save(self.folder / MODEL)
                 save_objectives(
-                    self.folder / OBJECTIVES, self.system.objectives, self.corpus.class_digest
+                    self.folder / OBJECTIVES, self.module.objectives, self.corpus.class_digest
                 )
 
     def _checkpoint(self) -> None:
@@ -366,7 +365,7 @@ class Trainer:
                     self.recipe,
                     self.inputs,
                     self.progress,
-                    self.system,
+                    self.module,
                     self.optimiser,
                     self.precision,
                     states,

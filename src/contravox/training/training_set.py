@@ -10,16 +10,17 @@ import polars as pl
 
 from contravox.data.dataset import SegmentDataset
 from contravox.data.sampling import Sampler
+from contravox.data.settings import DataSettings
 from contravox.errors import ManifestError, RecipeError, TrainingWarning, brief
 from contravox.manifest import Manifest
 from contravox.numbering import number_names
 from contravox.training.inputs import contents, digest_of
 from contravox.training.processes import leads
-from contravox.training.recipe import DataSettings, Recipe
+from contravox.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class TrainingCorpus:
+class TrainingSet:
     """What training reads.
 
     manifest: every utterance, of all the recipe's manifests. identities: (n,) of its rows, what
@@ -34,7 +35,7 @@ class TrainingCorpus:
     sampler: Sampler
 
     @classmethod
-    def read(cls, recipe: Recipe) -> "TrainingCorpus":
+    def read(cls, recipe: Recipe) -> "TrainingSet":
         """Read the manifests of a recipe.
 
         Raises ManifestError where one is missing or malformed, or a speaker is; RecipeError where

@@ -1,7 +1,7 @@
 """Model and objectives as one module, as a step sees them."""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +39,7 @@ class _Encoded(NamedTuple):
     shared: Tensor
 
 
-class System(nn.Module):
+class TrainingModule(nn.Module):
     """Everything that training changes.
 
     classes: distinct labels of the training manifest.
@@ -57,6 +57,17 @@ class System(nn.Module):
             SpecAugment(recipe.spec_augment) if recipe.spec_augment is not None else None
         )
         self.chunk_size = recipe.training.chunk_size
+
+    @property
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Everything that trains, as an optimiser takes it."""
+        # Decay would draw the balance towards equal weights.
+        balance = list(self.balance.parameters())
+        rest = [each for each in self.parameters() if all(each is not other for other in balance)]
+        groups: list[dict[str, Any]] = [{"params": rest}]
+        if balance:
+            groups.append({"params": balance, "weight_decay": 0.0})
+        return groups
 
     @property
     def measures_cheaply(self) -> bool:

@@ -7,7 +7,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from contravox.data.batch import Batch
 from contravox.training.recipe import Recipe
-from contravox.training.system import System
+from contravox.training.training_module import TrainingModule
 from processes import run_processes
 
 AAM = {"name": "aam_softmax"}
@@ -115,7 +115,7 @@ class DoubleFeatures(nn.Module):
 
 def make_system(recipe, *, double=True):
     torch.manual_seed(0)
-    system = System(recipe, classes=5)
+    system = TrainingModule(recipe, classes=5)
     if double:
         system.double()
         system.model.features = DoubleFeatures(system.model.features.float())

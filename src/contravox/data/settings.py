@@ -1,0 +1,58 @@
+"""Which utterances a recipe trains and validates on, and what of them is a segment."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from contravox.data.dataset import Placement
+from contravox.settings import Settings, Share
+
+Stated = Annotated[int, Field(ge=2, le=100_000_000)]
+
+
+def _several(value: Any) -> Any:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str | Path) else value
+
+
+Paths = Annotated[tuple[Path, ...], Field(max_length=1000), BeforeValidator(_several)]
+"""One path or a list of them; null for none."""
+
+
+class DataSettings(Settings):
+    """manifest: the utterances to train on, from one manifest or a list of them.
+
+    validation_trials: a list or several, each a file or its folder, by which the best epoch is
+    chosen and the threshold set; of several each counts the same (see ``validation``).
+    speakers, utterances: how many the manifests hold when whole.
+    """
+
+    manifest: Annotated[Paths, Field(min_length=1)]
+    speakers: Stated | None = Field(None, description="of the release, to compare and dry-run")
+    utterances: Stated | None = Field(None, description="of the release, likewise")
+    validation_trials: Paths = ()
+    validation_manifest: Paths = Field(
+        (), description="of all lists, or of each; default: manifest.tsv in the folder of each"
+    )
+    allow_overlap: bool = Field(
+        False, description="validate on speakers or recordings that are trained on"
+    )
+    labels: Literal["speaker", "utterance"] = Field(
+        "speaker", description="utterance: train without reading a single speaker label"
+    )
+    segment_seconds: float = Field(3.0, gt=0.1, le=600)
+    placement: Placement = Field(
+        "apart",
+        description="of an utterance's segments in it: without overlap, anywhere, in one place",
+    )
+    speeds: tuple[float, ...] = Field(
+        (),
+        max_length=20,
+        description="every utterance once more at each speed, as other speakers' speech",
+    )
+    unreadable_share: Share = Field(
+        0.01, description="of the utterances that may be unreadable: others take their places"
+    )
+    workers: int = Field(1, ge=0, le=256, description="processes that read and augment")
