@@ -5,7 +5,8 @@ The command line prints that line and exits with 2; nothing else in the package
 prints or exits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 
 class ContravoxError(Exception):
@@ -91,6 +92,12 @@ def brief(text: str, most: int = 80) -> str:
     """``text`` on one line, cut to ``most`` characters, for a message."""
     line = " ".join(text[: 2 * most].split())
     return line if len(text) <= most else f"{line[: most - 1]}…"
+
+
+def near_miss(wanted: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Which known name may have been meant, for a message; ``otherwise`` where none is near."""
+    near = get_close_matches(wanted, known, n=1)
+    return f"did you mean {near[0]}?" if near else otherwise
 
 
 def few(names: Sequence[object], most: int = 6) -> str:

@@ -1,6 +1,5 @@
 """How much of an epoch a speaker and a corpus may be."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Annotated, Self
 
@@ -8,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from contravox.errors import RecipeError, brief, few
+from contravox.errors import RecipeError, brief, few, near_miss
 from contravox.settings import Count, Settings, Share
 
 TOLERANCE = 1e-6
@@ -116,8 +115,7 @@ class CorpusShares:
         known = [each for each in self.names.tolist() if each]
         if not known:
             return "the manifests name no corpus: add a column corpus to them"
-        near = difflib.get_close_matches(name, known, n=1)
-        return "no such corpus: " + (f"did you mean {near[0]}?" if near else few(known))
+        return f"no such corpus: {near_miss(name, known, few(known))}"
 
 
 def _spread(

@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Annotated, Literal, NamedTuple, Self
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, distributed, nn
 
-from contravox.errors import RecipeError, TrainingError
+from contravox.errors import RecipeError, TrainingError, near_miss
 from contravox.objectives.gradient_weights import WEIGHTINGS, make_weighting, weigh
 from contravox.objectives.uncertainty import ROUNDING, Uncertainty
 from contravox.settings import Settings
@@ -47,8 +46,7 @@ class BalanceSettings(Settings):
     def _known(self) -> Self:
         names = ["fixed", "uncertainty", *WEIGHTINGS]
         if self.name not in names:
-            near = get_close_matches(self.name, names, n=1)
-            hint = f"did you mean {near[0]}?" if near else "choose one of them"
+            hint = near_miss(self.name, names, "choose one of them")
             raise RecipeError(f"balance.name: {self.name} is none of {', '.join(names)}: {hint}")
         plain = {"options": {}, "normalise": "none", "own_parameters": "full"}
         for key, value in plain.items():

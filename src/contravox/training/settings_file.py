@@ -1,6 +1,5 @@
 """Settings as users write them: a YAML file, and ``key=value`` on top of it."""
 
-import difflib
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
@@ -10,7 +9,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, ScalarEvent
 
-from contravox.errors import RecipeError, brief
+from contravox.errors import RecipeError, brief, near_miss
 from contravox.settings import Settings, first_mistake
 
 Kind = TypeVar("Kind", bound=Settings)
@@ -135,17 +134,13 @@ def _first_line(error: ValidationError, raw: dict[str, Any], kind: type[Settings
     """The first mistake in one line: the key as the user wrote it, what is wrong, a near miss."""
     levels, message, count = first_mistake(error, raw)
     if error.errors()[0]["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(levels[-1], _known_keys(kind), n=1)
-        message = "no such key" + (f": did you mean {near[0]}?" if near else "")
+        hint = near_miss(levels[-1], _known_keys(Settings))
+        message = f"no such key: {hint}" if hint else "no such key"
     key = brief(".".join(levels), 200)
     more = f" (and {count - 1} more)" if count > 1 else ""
     return f"{key}: {message}{more}" if key else f"{message}{more}"
 
 
 def _known_keys(settings: type[Settings]) -> set[str]:
-    """Every key that any group of settings knows."""
-    known: set[str] = set()
-    groups: list[type[Settings]] = [settings, *Settings.__subclasses__()]
-    for group in groups:
-        known.update(group.model_fields)
-    return known
+    """Every key that a group of settings or one made from it knows."""
+    return set(settings.model_fields).union(*map(_known_keys, settings.__subclasses__()))

@@ -1,10 +1,9 @@
 """Recipes and sweeps that come with contravox, found by name."""
 
-import difflib
 from contextlib import suppress
 from pathlib import Path
 
-from contravox.errors import RecipeError, brief
+from contravox.errors import RecipeError, brief, near_miss
 
 SHIPPED = Path(__file__).parent.parent / "recipes"
 """Recipes that come with contravox; ``contravox train small/mfcon`` finds them by name."""
@@ -62,6 +61,5 @@ def _find(what: str, wanted: str | Path, shipped: dict[str, Path]) -> Path:
             return path
     if str(wanted) in shipped:
         return shipped[str(wanted)]
-    near = difflib.get_close_matches(str(wanted), shipped, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"those shipped are {', '.join(shipped)}"
+    hint = near_miss(str(wanted), shipped, f"those shipped are {', '.join(shipped)}")
     raise RecipeError(f"{brief(str(wanted), 200)}: no such {what}: {hint}")

@@ -1,6 +1,5 @@
 """What a trial list is, so that two results are never compared unlike."""
 
-import difflib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from contravox.errors import TrialsError, brief, few
+from contravox.errors import TrialsError, brief, few, near_miss
 from contravox.files.writing import write_text
 
 FILE = "protocol.json"
@@ -35,8 +34,7 @@ def find_protocol(name: str, corpora: Path) -> Path:
             f"{corpora}: holds no official trial list: make it with `contravox prepare CORPUS DIR "
             f"-o {corpora}/CORPUS`, or say where they are by --corpora"
         )
-    near = difflib.get_close_matches(name, found, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {few(found)}"
+    hint = near_miss(name, found, f"there are {few(found)}")
     raise TrialsError(f"{name}: no such list below {corpora}: {hint}")
 
 
