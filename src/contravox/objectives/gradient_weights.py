@@ -84,6 +84,7 @@ def weigh(weighting: Weighting, gramian: Tensor, divisors: Tensor | None = None)
     weights are those of the gradients as they are, each divided by its divisor, and add up to as
     much as those that were found.
     """
+    # Those without a gradient stand aside.
     squares = gramian.diagonal()
     active = squares.nonzero().squeeze(1)
     if len(active) == 0:
@@ -94,6 +95,7 @@ def weigh(weighting: Weighting, gramian: Tensor, divisors: Tensor | None = None)
     elif divisors is None:
         weights = _solve(weighting, gramian)
     else:
+        # Weighed as if divided: ⟨g_i/d_i, g_j/d_j⟩, and the weights of g_i/d_i are 1/d_i of g_i.
         factors = 1 / divisors[active]
         found = _solve(weighting, factors[:, None] * gramian * factors)
         weights = found * factors
@@ -147,6 +149,7 @@ class CagradWeighting:
 
     def __call__(self, gramian: Tensor) -> Tensor:
         """Weights (K,) for a Gram matrix (K, K); all 0 where a combination of gradients is."""
+        # ⟨g_k, g_0⟩ of each gradient, and √φ: of g_w·g_0 + √φ‖g_w‖ all but the Gram matrix itself.
         products, count = gramian.double().cpu().numpy(), len(gramian)
         with_mean = products.mean(axis=0)
         radius = self.c * math.sqrt(max(with_mean.mean(), 0.0))
@@ -154,6 +157,7 @@ class CagradWeighting:
         def length(weights: np.ndarray) -> float:
             return math.sqrt(max(weights @ products @ weights, 0.0))
 
+        # w on the simplex: none below zero, one in all.
         found = minimize(
             lambda weights: weights @ with_mean + radius * length(weights),
             np.full(count, 1 / count),
@@ -161,6 +165,8 @@ class CagradWeighting:
             constraints={"type": "eq", "fun": lambda weights: weights.sum() - 1},
             options={"ftol": 1e-12, "maxiter": 200},
         ).x
+        # g_w of no length but rounding has no direction to go in.
         if length(found) < 1e-4 * math.sqrt(products.trace()):
             return torch.zeros_like(gramian[0])
+        # g_0 + √φ/‖g_w‖·g_w as weights of the g_k.
         return gramian.new_tensor(1 / count + radius / length(found) * found)

@@ -166,6 +166,7 @@ class _InTiles(torch.autograd.Function):
         form: str,
         size: int,
     ) -> Tensor:
+        # Sorted, so that a tile's positives lie together; the sums go back to the order that was.
         order = labels.argsort(stable=True)
         vectors, labels = vectors[order], labels[order]
         factors = None if factors is None else factors[order]
@@ -194,12 +195,14 @@ class _InTiles(torch.autograd.Function):
         # A backward pass may be run under the autocast that the forward pass was not.
         with torch.autocast(vectors.device.type, enabled=False):
             for tile in _tiles(vectors, labels, ctx.size):
+                # The logits of the forward pass, once more; what a gradient needs of them is kept.
                 anchors, columns = tile.anchors, tile.columns
                 similarities = None
                 if by_logit and of_factors is not None:
                     similarities = tile.logits.clone()
                 logits, weights = _attend(tile, factors, ctx.form), tile.scratch
                 attended = None if of_scales is None else logits.clone()
+                # The second term of W_ij, of i as a negative of j, and the first, of i as anchor.
                 if scales is None:
                     torch.sub(logits, sums[columns], out=weights)
                 else:
@@ -207,13 +210,17 @@ class _InTiles(torch.autograd.Function):
                     logits.mul_(scales[anchors, None])
                 weights.exp_().mul_(pulls[columns])
                 as_anchor = logits.sub_(sums[anchors, None]).exp_().mul_(pulls[anchors, None])
+                # A scale meets the logits of its own anchor alone, ∂(r_i s_ij)/∂r_i = s_ij.
                 if of_scales is not None and attended is not None:
                     attended.mul_(as_anchor)[:, tile.near].masked_fill_(tile.positive, 0)
                     of_scales[anchors] = attended.sum(dim=1) / scales[anchors]
+                # W_ij, of negatives alone.
                 weights.add_(as_anchor)[:, tile.near].masked_fill_(tile.positive, 0)
+                # A pair's factor is the smaller of two, and its gradient goes to that one.
                 if of_factors is not None:
                     of_pairs = weights if similarities is None else weights * similarities
                     of_factors[anchors] = (of_pairs * _share(tile, factors)).sum(dim=1)
+                # Σ_j W_ij ∂s_ij/∂x_i, where s_ij is x_i·x_j or A_ij x_i·x_j.
                 if by_logit:
                     weights.mul_(torch.minimum(factors[anchors, None], factors[columns]))
                 torch.mm(weights, vectors[columns], out=of_vectors[anchors])

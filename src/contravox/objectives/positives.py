@@ -8,12 +8,6 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-
-def positive_pairs(labels: Tensor) -> Tensor:
-    """(N, N) bool: whether i and j have the same label and are not the same segment."""
-    return (labels[:, None] == labels).fill_diagonal_(False)
-
-
 Block = tuple[Tensor, Tensor]
 """Anchors (B, r) and contrasts (B, s), rows of the batch: see ``positive_blocks``."""
 
@@ -92,11 +86,3 @@ def _times_there(values: Tensor) -> Tensor:
     """(N,) how often each value is there."""
     _, own, counts = torch.unique(values, return_inverse=True, return_counts=True)
     return counts[own]
-
-
-def mean_over_anchors(losses: Tensor, anchors: Tensor) -> Tensor:
-    """The mean of losses (N,) where anchors (N,) bool; without an anchor, zero with gradient zero.
-
-    The losses of other segments must be finite.
-    """
-    return torch.where(anchors, losses, 0).sum() / anchors.sum().clamp(min=1)

@@ -76,17 +76,20 @@ def supcon_loss(
     check_choice("attention_form", attention_form, get_args(AttentionForm))
     check_choice("attention_on", attention_on, get_args(AttentionOn))
     check_choice("attention_scale", attention_scale, get_args(AttentionScale))
+    # The positive pairs of labels of like size, in blocks as large as a tile.
     tile = tile_of(embeddings, tile)
     blocks = positive_blocks(labels, most=tile * len(labels))
     if not blocks:
         return embeddings.sum() * 0
     # Of length 1/√temperature, so that an inner product is a logit.
     vectors = unit_vectors(embeddings, 1 / math.sqrt(temperature))
+    # By what the attention of an anchor's pairs is divided.
     of_anchors = None
     if attention is not None and attention_scale == "relative":
         # Above zero, so that an anchor whose attention is lost in rounding attends all alike.
         attention = attention.clamp(min=torch.finfo(torch.float32).tiny)
         of_anchors = attention_means(attention, labels, tile)
+    # log Σ_{n∈N(i)} exp ℓ_in, of all tiles; positive pairs, few and with a margin, are added below.
     negatives = negative_log_sums(
         vectors,
         labels,
@@ -107,6 +110,7 @@ def supcon_loss(
                 pairs = pairs / of_anchors[anchors][:, :, None]
             by_weight = attention_form == "weight"
             logits = logits + log_attention(pairs) if by_weight else logits * pairs
+        # log Σ_{p∈P(i)} exp ℓ_ip and the mean of ℓ_ip, without the anchor itself.
         itself = anchors[:, :, None] == contrasts[:, None]
         log_sums = logits.masked_fill(itself, -torch.inf).logsumexp(dim=2)
         means = logits.masked_fill(itself, 0).sum(dim=2) / (contrasts.shape[1] - 1)

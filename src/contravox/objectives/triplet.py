@@ -9,7 +9,6 @@ from torch import Tensor
 
 from contravox.objectives.checks import check_choice, check_labelled, check_not_negative
 from contravox.objectives.objective import Objective, ObjectiveSettings, Site
-from contravox.objectives.positives import mean_over_anchors, positive_pairs
 from contravox.objectives.segments import Segments
 from contravox.objectives.unit_vectors import unit_vectors
 from contravox.precision import full_precision
@@ -49,8 +48,8 @@ def triplet_loss(
     distances = 2 - 2 * (units @ units.T)
     if not squared:
         distances = distances.clamp(min=SMALLEST_SQUARE).sqrt()
-    positive = positive_pairs(labels)
-    negative = labels[:, None] != labels
+    same = labels[:, None] == labels
+    positive, negative = same.clone().fill_diagonal_(False), ~same
     return (_of_hardest if mining == "hardest" else _of_all)(distances, positive, negative, margin)
 
 
@@ -59,7 +58,8 @@ def _of_hardest(distances: Tensor, positive: Tensor, negative: Tensor, margin: f
     farthest_positive = distances.masked_fill(~positive, -1).amax(dim=1)
     nearest_negative = distances.masked_fill(~negative, 5).amin(dim=1)
     losses = (farthest_positive - nearest_negative + margin).relu()
-    return mean_over_anchors(losses, positive.any(dim=1) & negative.any(dim=1))
+    anchors = positive.any(dim=1) & negative.any(dim=1)
+    return torch.where(anchors, losses, 0).sum() / anchors.sum().clamp(min=1)
 
 
 def _of_all(distances: Tensor, positive: Tensor, negative: Tensor, margin: float) -> Tensor:
