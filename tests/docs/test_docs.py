@@ -1,6 +1,5 @@
 """The pages say what the code does: settings, signatures, snippets and links."""
 
-import ast
 import inspect
 import re
 import unicodedata
@@ -9,12 +8,10 @@ from typing import get_args
 
 import pytest
 import torch
-from pydantic import TypeAdapter
 from ruamel.yaml import YAML
 
 from contravox.objectives import AnyObjectiveSettings, Objectives, Site, functional
 from contravox.objectives.balance import WEIGHTINGS, Balance
-from contravox.objectives.class_attention import ClassAttentionSettings
 from contravox.objectives.negatives import tile_of
 from contravox.training.recipe import Recipe
 
@@ -25,6 +22,7 @@ PAGES = [
     "docs/log.md",
     "docs/objectives.md",
     "docs/recipes.md",
+    "docs/reference.md",
     "docs/evaluation.md",
 ]
 OBJECTIVES = (ROOT / "docs" / "objectives.md").read_text(encoding="utf-8")
@@ -60,53 +58,8 @@ def section(title):
     return re.split(r"^#+ ", after, flags=re.MULTILINE)[0]
 
 
-def calls():
-    """Calls of functions by a plain name, in blocks of Python and in code within a line."""
-    lines = re.findall(r"`(\w+\([^`]*\))`", re.sub(r"```.*?```", "", OBJECTIVES, flags=re.DOTALL))
-    for source in [*blocks("python"), *lines]:
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                yield node.func.id, node
-
-
-def says_the_signature(call, function):
-    """Whether a call gives what has no default, and every default as it is."""
-    parameters = inspect.signature(function).parameters.values()
-    positional = [p for p in parameters if p.kind != p.KEYWORD_ONLY and p.default is p.empty]
-    named = {p.name: p.default for p in parameters if p not in positional}
-    given = {keyword.arg: keyword.value for keyword in call.keywords}
-    return (
-        len(call.args) == len(positional)
-        and given.keys() == named.keys()
-        and all(
-            default is inspect.Parameter.empty or ast.literal_eval(given[name]) == default
-            for name, default in named.items()
-        )
-    )
-
-
-@pytest.mark.parametrize("name", SETTINGS)
-def test_every_objective_has_a_section_with_its_settings_and_defaults(name):
-    [recipe_line] = yaml_blocks(section(f"`{name}`"))
-    assert recipe_line.keys() == SETTINGS[name].model_fields.keys()
-    assert SETTINGS[name].model_validate(recipe_line) == SETTINGS[name]()
-
-
-def test_no_section_is_of_an_objective_that_is_not_there():
+def test_every_objective_has_a_section_and_no_section_is_of_another():
     assert {title for title in headings(OBJECTIVES) if "`" in title} == {f"`{n}`" for n in SETTINGS}
-
-
-def test_attention_is_shown_with_its_settings_and_defaults():
-    [recipe_line] = yaml_blocks(section("Class-aware attention"))
-    assert recipe_line["attention"].keys() == ClassAttentionSettings.model_fields.keys()
-    shown = TypeAdapter(AnyObjectiveSettings).validate_python(recipe_line)
-    assert shown.attention == ClassAttentionSettings()
-
-
-@pytest.mark.parametrize("name", functional.__all__)
-def test_every_function_is_shown_with_its_defaults(name):
-    function = getattr(functional, name)
-    assert any(says_the_signature(call, function) for called, call in calls() if called == name)
 
 
 def test_every_paper_of_a_function_is_linked():

@@ -23,9 +23,11 @@ Option = (
 )
 
 
+_FOUND = ", ".join(WEIGHTINGS)
+
+
 class BalanceSettings(Settings):
-    """name: "fixed", "uncertainty" (weights are learned), or one of WEIGHTINGS, whose class takes
-    the options, by name.
+    """options: of the class in torchjd that finds the weights, by name; see ``WEIGHTINGS``.
 
     "mgda" on two objectives is solved exactly, and its options, those of a search, change nothing.
 
@@ -37,7 +39,9 @@ class BalanceSettings(Settings):
     algorithm 2), or the weighted one that the encoder takes.
     """
 
-    name: str = Field("fixed", max_length=100)
+    name: str = Field(
+        "fixed", max_length=100, description=f"uncertainty: learned; from gradients: {_FOUND}"
+    )
     options: dict[str, Option] = Field(default_factory=dict, max_length=20)
     normalise: Normalise = "none"
     own_parameters: Literal["full", "weighted"] = "full"

@@ -128,16 +128,17 @@ def _margin_softmax(
 
 
 class MarginSoftmaxSettings(ClassifierSettings):
-    """scale is the inverse temperature of the softmax; sub_centres: prototypes of each speaker.
-
-    hard_negatives: how many other speakers, those of the highest cosines, get
-    hard_negative_margin; 0 for none.
-    """
+    """Of both losses."""
 
     margin: float = 0.2
-    scale: Positive = 30.0
-    sub_centres: int = Field(default=1, ge=1, le=100)
-    hard_negatives: int = Field(default=0, ge=0, le=1_000_000)
+    scale: Positive = Field(30.0, description="inverse temperature of the softmax")
+    sub_centres: int = Field(1, ge=1, le=100, description="prototypes of each speaker")
+    hard_negatives: int = Field(
+        0,
+        ge=0,
+        le=1_000_000,
+        description="other speakers, those of the highest cosines, with hard_negative_margin",
+    )
     hard_negative_margin: float = 0.06
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
+from pydantic import Field
 from torch import Tensor, nn
 
 from contravox.encoders.encoder import FeatureMap
@@ -25,7 +26,7 @@ class Site(NamedTuple):
 
 
 class ObjectiveSettings(Settings):
-    """name: of the loss; weight: of the objective among those of the recipe.
+    """What every objective can be told.
 
     needs_positives: whether it learns from segments of one label alone, so that batches must hold
     some.
@@ -34,7 +35,7 @@ class ObjectiveSettings(Settings):
     needs_positives: ClassVar[bool] = True
 
     name: str
-    weight: NotNegative = 1.0
+    weight: NotNegative = Field(1.0, description="what the loss is multiplied by")
 
     def build(self, site: Site) -> "Objective":
         """The objective, its weights new. Raises RecipeError if it cannot be built there."""
