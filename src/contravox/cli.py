@@ -14,7 +14,6 @@ import typer
 
 from contravox.commands.calibrate import calibrate
 from contravox.commands.compare import compare
-from contravox.commands.convert import convert
 from contravox.commands.cpu import tune_process
 from contravox.commands.demo import demo
 from contravox.commands.embed import embed
@@ -25,6 +24,7 @@ from contravox.commands.score import score
 from contravox.commands.shard import shard
 from contravox.commands.sweep import sweep
 from contravox.commands.train import train
+from contravox.commands.transcode import transcode
 from contravox.commands.verify import verify
 from contravox.errors import ContravoxError, ContravoxWarning
 from contravox.terminal.messages import note, prepare_streams, tell
@@ -39,7 +39,7 @@ app = typer.Typer(
 )
 VERBS = (
     demo,
-    convert,
+    transcode,
     prepare,
     shard,
     train,

@@ -1,4 +1,4 @@
-"""Converting with a program that stands in for ffmpeg: it takes AAC to be WAV by another name."""
+"""Transcoding with a program that stands in for ffmpeg: it takes AAC to be WAV by another name."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from contravox.cli import main
-from contravox.corpora.transcoding import convert_folder
+from contravox.corpora.transcoding import transcode_folder
 from contravox.errors import AudioError, ManifestError, MissingExtraError
 from tones import tone
 
@@ -56,7 +56,7 @@ def calls(tree):
 def test_the_same_tree_in_flac(tree):
     steps = []
     progress = lambda *step: steps.append(step)  # noqa: E731
-    assert convert_folder(tree / "in", tree / "out", progress=progress) == 2
+    assert transcode_folder(tree / "in", tree / "out", progress=progress) == 2
     assert steps == [(1, 2), (2, 2)]
     samples, rate = soundfile.read(tree / "out" / "dev/aac/id00012/vidéo 1/00001.flac")
     assert rate == 16_000
@@ -66,23 +66,23 @@ def test_the_same_tree_in_flac(tree):
 
 
 @pytest.mark.parametrize("times_are_kept", [False, True])
-def test_what_was_made_of_another_recording_is_converted_again(tree, times_are_kept):
-    convert_folder(tree / "in", tree / "out", jobs=1)
+def test_what_was_made_of_another_recording_is_transcoded_again(tree, times_are_kept):
+    transcode_folder(tree / "in", tree / "out", jobs=1)
     source = tree / "in" / "dev/aac/id00013/x/00001.MP4"
     before = source.stat()
     soundfile.write(source, tone(0.5, 300), 16_000, format="WAV")
     if times_are_kept:
         os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns))
-    convert_folder(tree / "in", tree / "out", jobs=1)
+    transcode_folder(tree / "in", tree / "out", jobs=1)
     assert calls(tree)[2:] == [str(source)]
     samples, _ = soundfile.read(tree / "out" / "dev/aac/id00013/x/00001.flac")
     np.testing.assert_allclose(samples, tone(0.5, 300), atol=1e-4)
 
 
-def test_what_is_there_is_not_converted_again(tree):
-    convert_folder(tree / "in", tree / "out", jobs=1)
+def test_what_is_there_is_not_transcoded_again(tree):
+    transcode_folder(tree / "in", tree / "out", jobs=1)
     (tree / "out" / "dev/aac/id00012/vidéo 1/00001.flac").unlink()
-    assert convert_folder(tree / "in", tree / "out", jobs=1) == 2
+    assert transcode_folder(tree / "in", tree / "out", jobs=1) == 2
     assert [line.rpartition("/")[2] for line in calls(tree)] == [
         "00001.m4a",
         "00001.MP4",
@@ -94,7 +94,7 @@ def test_failures_are_listed_and_mended(tree, monkeypatch, capsys):
     bad = tree / "in" / "dev" / "aac" / "bad.m4a"
     bad.write_bytes(b"not AAC")
     soundfile.write(tree / "in" / "hollow.m4a", tone(0.5, 150), 16_000, format="WAV")
-    command = ["contravox", "convert", str(tree / "in"), "-o", str(tree / "out"), "--jobs", "2"]
+    command = ["contravox", "transcode", str(tree / "in"), "-o", str(tree / "out"), "--jobs", "2"]
     monkeypatch.setattr(sys, "argv", command)
     with pytest.raises(SystemExit) as ended:
         main()
@@ -105,7 +105,7 @@ def test_failures_are_listed_and_mended(tree, monkeypatch, capsys):
     assert header == "path\treason"
     assert first == f"{bad}\tffmpeg failed with exit 1: Invalid data found"
     assert second.startswith(f"{tree}/in/hollow.m4a\tcannot be read as audio")
-    # The others were converted, and of the failed ones there is no half file.
+    # The others were transcoded, and of the failed ones there is no half file.
     files = {path.name for path in (tree / "out").rglob("[!.]*") if path.is_file()}
     assert files == {"00001.flac", "failed.tsv"}
     bad.unlink()
@@ -123,26 +123,28 @@ def test_an_interrupt_leaves_only_whole_files(tree):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        convert_folder(tree / "in", tree / "out", jobs=1, progress=interrupt)
+        transcode_folder(tree / "in", tree / "out", jobs=1, progress=interrupt)
     for path in (tree / "out").rglob("*.*"):
         assert soundfile.info(path).duration == 0.5
-    assert convert_folder(tree / "in", tree / "out") == 2
+    assert transcode_folder(tree / "in", tree / "out") == 2
 
 
 def test_mistakes(tree, monkeypatch):
     (tree / "empty").mkdir()
-    with pytest.raises(ManifestError, match=r"empty: holds nothing to convert \(looked for \.m4a"):
-        convert_folder(tree / "empty", tree / "out")
+    with pytest.raises(ManifestError, match=r"empty: holds nothing to transcode \(looked for"):
+        ManifestError, match=r"empty: holds nothing to transcode \(looked for \.m4a"
+    ):
+        transcode_folder(tree / "empty", tree / "out")
     (tree / "in" / "dev/aac/id00013/x/00001.m4a").write_bytes(b"")
     with pytest.raises(ManifestError, match=r"00001\.MP4 and .*00001\.m4a would both become"):
-        convert_folder(tree / "in", tree / "out")
+        transcode_folder(tree / "in", tree / "out")
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(MissingExtraError, match="converting needs ffmpeg, which is not here"):
-        convert_folder(tree / "in", tree / "out")
+    with pytest.raises(MissingExtraError, match="transcoding needs ffmpeg, which is not here"):
+        transcode_folder(tree / "in", tree / "out")
 
 
 def test_every_failure_is_an_error(tree):
     (tree / "in" / "bad.m4a").write_bytes(b"")
     for _ in range(2):
         with pytest.raises(AudioError, match="lists 1 of 3 files"):
-            convert_folder(tree / "in", tree / "out")
+            transcode_folder(tree / "in", tree / "out")

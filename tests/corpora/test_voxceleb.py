@@ -102,10 +102,10 @@ def test_official_parts_are_not_split(refused, tmp_path):
     assert "--split: VoxCeleb1 cannot be split" in refused("voxceleb1", tmp_path / "vox", "--split")
 
 
-def test_voxceleb2_in_aac_and_converted(prepare, refused, tmp_path):
+def test_voxceleb2_in_aac_and_transcoded(prepare, refused, tmp_path):
     trees.voxceleb2(tmp_path / "vox", "m4a")
     line = refused("voxceleb2", tmp_path / "vox")
-    assert f"2 of 2 utterances are not converted yet: run `contravox convert {tmp_path}" in line
+    assert f"2 of 2 utterances are not transcoded yet: run `contravox transcode {tmp_path}" in line
     trees.voxceleb2(tmp_path / "vox", "flac")
     done = prepare("voxceleb2", tmp_path / "vox")
     assert done.column("utterance", "train") == [

@@ -44,7 +44,7 @@ def of_recipes():
     return [each for each in commands("train") if not each[0].startswith("runs/")]
 
 
-@pytest.mark.parametrize("verb", ["prepare", "convert", "evaluate"])
+@pytest.mark.parametrize("verb", ["prepare", "transcode", "evaluate"])
 def test_other_commands_are_understood(verb):
     assert commands(verb)
     for arguments in commands(verb):

@@ -310,7 +310,7 @@ def test_an_output_that_cannot_be_is_refused_before_the_work(
         (("prepare", "table", "corpus/manifest.tsv"), "out", "out"),
         (("prepare", "trials", "corpus/manifest.tsv"), "out", "out"),
         (("shard", "corpus/manifest.tsv"), "out", "out"),
-        (("convert", "corpus"), "out", "out"),
+        (("transcode", "corpus"), "out", "out"),
         (TRAIN, "out", "out"),
         (("sweep", "sweep.yaml"), "out", "out"),
         (("demo", "--corpus", "corpus"), "out", "out/corpus-seed0"),

@@ -15,13 +15,13 @@ from contravox.errors import AudioError, ManifestError, MissingExtraError
 from contravox.files.writing import atomic_path
 from contravox.threads import map_in_threads
 
-CONVERTED_SUFFIXES = (".m4a", ".mp4", ".aac", ".m4b", ".mov", ".mkv", ".webm", ".wma", ".amr")
-"""Endings of the files that are converted."""
+TRANSCODED_SUFFIXES = (".m4a", ".mp4", ".aac", ".m4b", ".mov", ".mkv", ".webm", ".wma", ".amr")
+"""Endings of the files that are transcoded."""
 
 FAILED = "failed.tsv"
 
 
-def convert_folder(
+def transcode_folder(
     folder: Path,
     output: Path,
     *,
@@ -29,29 +29,29 @@ def convert_folder(
     again: bool = False,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> int:
-    """Convert every ``.m4a``, ``.mp4``, ``.aac`` … below ``folder`` to 16 kHz mono FLAC by ffmpeg.
+    """Transcode all ``.m4a``, ``.mp4``, ``.aac`` … below ``folder`` to 16 kHz mono FLAC by ffmpeg.
 
     Files get the same folders and names below ``output``, and appear whole or not at all; those
     that are there already and newer than what they were made of are left, so an interrupted call
     can be repeated.
 
-    jobs: conversions at a time, by default one for each core. again: convert once more what is
+    jobs: files at a time, by default one for each core. again: transcode once more what is
     there already. progress: called with the numbers of files done and in all.
 
     Returns the number of files. Raises AudioError where some failed, which ``output/failed.tsv``
-    then lists, MissingExtraError without ffmpeg, ManifestError where nothing is to be converted or
+    then lists, MissingExtraError without ffmpeg, ManifestError where nothing is to be transcoded or
     two files would become one, OutputError.
     """
     ffmpeg = shutil.which("ffmpeg")
     if ffmpeg is None:
         raise MissingExtraError(
-            "converting needs ffmpeg, which is not here: apt install ffmpeg, brew install ffmpeg "
+            "transcoding needs ffmpeg, which is not here: apt install ffmpeg, brew install ffmpeg "
             "or conda install ffmpeg"
         )
-    sources = audio_files(folder, CONVERTED_SUFFIXES)
+    sources = audio_files(folder, TRANSCODED_SUFFIXES)
     if sources.is_empty():
         raise ManifestError(
-            f"{folder}: holds nothing to convert (looked for {', '.join(CONVERTED_SUFFIXES)})"
+            f"{folder}: holds nothing to transcode (looked for {', '.join(TRANSCODED_SUFFIXES)})"
         )
     below = pl.col("path").str.strip_prefix(f"{str(folder.resolve()).rstrip('/')}/")
     target = pl.format("{}/{}.flac", pl.lit(str(output)), below.str.replace(r"\.[^./]+$", ""))
@@ -61,9 +61,9 @@ def convert_folder(
         one, other = twice["path"][:2]
         raise ManifestError(f"{one} and {other} would both become {twice['target'][0]}: rename one")
     failures = []
-    convert = partial(_convert, ffmpeg, again)
+    transcode = partial(_transcode, ffmpeg, again)
     jobs = jobs or os.cpu_count() or 1
-    results = map_in_threads(convert, pairs.iter_rows(), workers=jobs)
+    results = map_in_threads(transcode, pairs.iter_rows(), workers=jobs)
     for done, failure in enumerate(results, start=1):
         failures += [failure] if failure else []
         progress(done, len(pairs))
@@ -73,14 +73,14 @@ def convert_folder(
             table.write_csv(temporary, separator="\t")
         raise AudioError(
             f"{output / FAILED}: lists {len(failures):,} of {len(pairs):,} files that could not be "
-            "converted: replace them and give the same command again"
+            "transcoded: replace them and give the same command again"
         )
     (output / FAILED).unlink(missing_ok=True)
     return len(pairs)
 
 
-def _convert(ffmpeg: str, again: bool, pair: tuple[str, str]) -> tuple[str, str] | None:
-    """Convert one file, or give its path and the reason why not."""
+def _transcode(ffmpeg: str, again: bool, pair: tuple[str, str]) -> tuple[str, str] | None:
+    """Transcode one file, or give its path and the reason why not."""
     source, target = pair
     if not again and _is_newer(target, source):
         return None

@@ -2,7 +2,7 @@
 
 VoxCeleb1: ``wav/id10001/1zcIwhmdeo4/00001.wav``; the parts lie in ``dev/wav`` and ``test/wav``, or
 merged in one ``wav``. VoxCeleb2: ``dev/aac/id00012/21Uxsk56VDQ/00001.m4a``; the release is in AAC,
-which libsndfile does not read; ``contravox convert`` makes FLAC of it in the same folders.
+which libsndfile does not read; ``contravox transcode`` makes FLAC of it in the same folders.
 A session is a video.
 """
 
@@ -78,7 +78,7 @@ def voxceleb2_recordings(folder: Path) -> pl.DataFrame:
     if len(left):
         raise ManifestError(
             f"{left['path'][0]}: AAC, and {len(left):,} of {len(found):,} utterances are not "
-            f"converted yet: run `contravox convert {folder} -o OUT`, then prepare OUT"
+            f"transcoded yet: run `contravox transcode {folder} -o OUT`, then prepare OUT"
         )
     recordings = recordings.with_columns(pl.col("subset").fill_null("dev"))
     return with_sex(recordings, folder, "vox2_meta.csv", r"^(id0\d{4})[\s,]+\S+?[\s,]+([mf])[\s,]")

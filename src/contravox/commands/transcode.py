@@ -1,4 +1,4 @@
-"""``contravox convert``."""
+"""``contravox transcode``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,18 +10,18 @@ from contravox.terminal.messages import tell
 from contravox.terminal.stopping import goes_on
 
 
-def convert(
+def transcode(
     folder: Annotated[Path, typer.Argument(help="A tree of .m4a, .mp4, .aac … files.")],
     output: Annotated[Path, Output],
     jobs: Annotated[
         int | None,
-        typer.Option(min=1, max=1000, help="Conversions at a time. Default: one a core."),
+        typer.Option(min=1, max=1000, help="Files at a time. Default: one a core."),
     ] = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Turn a tree of AAC into one of FLAC, by ffmpeg."""
-    from contravox.corpora.transcoding import FAILED, convert_folder
+    from contravox.corpora.transcoding import FAILED, transcode_folder
     from contravox.files.outputs import claimed_folder
     from contravox.terminal.progress import progress_bar
 
@@ -29,14 +29,14 @@ def convert(
         goes_on("the same command goes on from here"),
         claimed_folder(
             output,
-            "convert",
+            "transcode",
             (FAILED, "**/*.flac"),
             made_from={"folder": str(folder.resolve())},
             force=force,
         ),
-        progress_bar("converting", "files") as report,
+        progress_bar("transcoding", "files") as report,
     ):
-        files = convert_folder(folder, output, jobs=jobs, again=force, progress=report)
+        files = transcode_folder(folder, output, jobs=jobs, again=force, progress=report)
     if as_json:
         print_json({"output": str(output), "files": files})
     else:
