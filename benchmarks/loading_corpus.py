@@ -119,7 +119,7 @@ def _voice(files: list[Path], generator: np.random.Generator) -> NDArray[np.floa
 
 def _read(path: Path) -> NDArray[np.float32] | None:
     try:
-        return read_audio(path, channel="first")
+        return read_audio(path, channel="left")
     except AudioError:
         return None
 

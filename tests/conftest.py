@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 import soundfile
 
-from tones import tone
+from tones import spoken
 
 HOLD = """
 import os, sys
@@ -61,7 +61,8 @@ def hold():
 
 @pytest.fixture(scope="session")
 def tone_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """12 speakers × 5 utterances of 0.9 to 1.3 s in two sessions; each speaker has a pitch."""
+    """12 speakers × 5 utterances of 0.9 to 1.3 s in two sessions; each speaker has a pitch, and
+    is taken for somebody who speaks."""
     folder = tmp_path_factory.mktemp("corpora") / "tones"
     for speaker in range(12):
         for utterance in range(5):
@@ -69,7 +70,7 @@ def tone_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
             path = folder / f"s{speaker:02}" / f"session{utterance % 2}" / f"u{utterance}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
             seconds = 0.9 + 0.1 * utterance
-            soundfile.write(path, tone(seconds, 90 + 15 * speaker, seed=seed), 16_000)
+            soundfile.write(path, spoken(seconds, 90 + 15 * speaker, seed=seed), 16_000)
     return folder
 
 

@@ -42,7 +42,8 @@ class ModelSettings(Settings):
     whether speaker labels were used in training, which took training_seconds; trained_on: digests
     of the training's speakers (see ``overlap``). These three include what it was trained from.
     maximum_seconds: of audio that is encoded at once; longer recordings are embedded in pieces (see
-    ``Model.embed``).
+    ``Model.embed``). speech_only: whether who embeds a recording leaves out what is not speech (see
+    ``only_speech``).
     """
 
     features: FeatureSettings = FeatureSettings()
@@ -56,6 +57,7 @@ class ModelSettings(Settings):
     training_seconds: NotNegative = 0.0
     trained_on: tuple[str, ...] = ()
     maximum_seconds: float = Field(60.0, ge=1.0, le=3600.0)
+    speech_only: bool = False
 
 
 class Model(nn.Module):
@@ -85,7 +87,9 @@ class Model(nn.Module):
     def digest(self) -> str:
         """A name for what decides its embeddings: front-end, encoder, weights and this code's
         edition; 32 digits."""
-        settings = self.settings.model_dump_json(include={"features", "encoder", "maximum_seconds"})
+        settings = self.settings.model_dump_json(
+            include={"features", "encoder", "maximum_seconds", "speech_only"}
+        )
         digest = hashlib.blake2b(f"{EDITION} {settings}".encode(), digest_size=16)
         for name, tensor in self.state_dict().items():
             digest.update(name.encode())

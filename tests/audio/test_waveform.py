@@ -31,7 +31,7 @@ def test_the_first_of_several_channels_alone(tmp_path):
     first, second = tone(0.5, 200), tone(0.5, 300)
     path = tmp_path / "stereo.wav"
     soundfile.write(path, np.stack([first, second], axis=1), 16_000, subtype="FLOAT")
-    np.testing.assert_array_equal(read_audio(path, channel="first"), first)
+    np.testing.assert_array_equal(read_audio(path, channel="left"), first)
     np.testing.assert_allclose(read_audio(path), (first + second) / 2, atol=1e-7)
 
 

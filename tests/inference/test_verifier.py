@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import soundfile
 
+from contravox.audio.speech_activity import only_speech
+from contravox.audio.waveform import read_audio
 from contravox.encoders.ecapa_tdnn import EcapaTdnnSettings
 from contravox.errors import AudioError, ScoringError
 from contravox.inference.verifier import Prior, Verifier
 from contravox.model import Model, ModelSettings
 from contravox.scoring.calibration import Calibration
-from tones import tone
+from tones import spoken
 
 
 @pytest.fixture
@@ -21,9 +23,9 @@ def verifier():
 @pytest.fixture
 def recordings(tmp_path):
     paths = []
-    for pitch in (100, 250):
+    for pitch in (100, 180):
         paths.append(tmp_path / f"{pitch}.wav")
-        soundfile.write(paths[-1], tone(0.6, pitch), 16_000)
+        soundfile.write(paths[-1], spoken(0.6, pitch), 16_000)
     return paths
 
 
@@ -99,3 +101,45 @@ def test_a_recording_without_a_finite_embedding_is_named(verifier, recordings, v
         parameter.data.fill_(value)
     with pytest.raises(AudioError, match=f"^{recordings[0]}: .* zero or not finite"):
         Verifier(model).verify(*recordings[:2])
+
+
+def test_what_decided_and_what_speaks_against_it_is_told(verifier, recordings, tmp_path):
+    undecided = verifier.verify(*recordings)
+    assert undecided.decided_by is None
+    assert [doubt.code for doubt in undecided.doubts] == ["little_speech"] * 2
+    assert [doubt.recording for doubt in undecided.doubts] == list(map(str, recordings))
+    assert verifier.verify(*recordings, threshold=0.1).decided_by == "the threshold given"
+    verifier.model.annotate(threshold=0.5, threshold_source="list A")
+    assert verifier.verify(*recordings).decided_by == "the threshold set on list A"
+    calibration = Calibration(offset=0.0, weights={"score": 1.0})
+    verifier.model.annotate(calibration=calibration, calibration_source="list B")
+    told = verifier.verify(*recordings).to_dict()
+    assert told["decided_by"] == "calibration learned on list B"
+    assert told["recordings"][0]["seconds"] == 0.6
+    assert set(told["warnings"][1]) == {"code", "recording", "message"}
+
+
+def test_silence_around_speech_changes_nothing_where_only_speech_is_embedded(
+    verifier, recordings, tmp_path
+):
+    waveform = soundfile.read(recordings[0], dtype="float32")[0]
+    silence = np.zeros(160_000, np.float32)
+    soundfile.write(tmp_path / "padded.wav", np.concatenate([silence, waveform, silence]), 16_000)
+    pair = recordings[1], tmp_path / "padded.wav"
+    cut = only_speech(np.concatenate([silence, waveform, silence]))
+    soundfile.write(tmp_path / "cut.wav", cut, 16_000)
+    expected = verifier.verify(recordings[1], tmp_path / "cut.wav").score
+    verifier.model.annotate(speech_only=True)
+    soundfile.write(recordings[1], only_speech(read_audio(recordings[1])), 16_000)
+    assert verifier.verify(*pair).score == pytest.approx(expected, abs=0.02)
+
+
+def test_recordings_without_speech_are_compared_only_where_it_is_allowed(
+    verifier, recordings, tmp_path
+):
+    noise = 0.05 * np.random.default_rng(0).standard_normal(16_000)
+    soundfile.write(tmp_path / "noise.wav", noise, 16_000)
+    with pytest.raises(AudioError, match=r"noise.wav: no speech found .* --allow-unfit"):
+        verifier.verify(recordings[0], tmp_path / "noise.wav")
+    allowed = verifier.verify(recordings[0], tmp_path / "noise.wav", allow_unfit=True)
+    assert allowed.doubts[1].code == "no_speech"

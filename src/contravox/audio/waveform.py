@@ -36,6 +36,9 @@ HIGHEST_PEAK = 2.0**16
 SILENCE = 10 ** (-70 / 20)
 """Standard deviation (full scale is 1) under which a recording counts as silent: -70 dB."""
 
+FULL_SCALE = 0.999
+"""Level from which on a sample is at full scale."""
+
 BEYOND = 2.0
 """Level above which samples are not clipped, as decoders overshoot, but of another scale."""
 
@@ -50,6 +53,10 @@ AUDIO_SUFFIXES = frozenset(
     )
 )
 """Endings of the files that a corpus folder is searched for."""
+
+
+Channel = Literal["mean", "left", "right"]
+"""What is taken of a recording with several channels."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,7 @@ def read_audio(
     *,
     start: float = 0.0,
     duration: float | None = None,
-    channel: Literal["mean", "first"] = "mean",
+    channel: Channel = "mean",
 ) -> NDArray[np.float32]:
     """Read a recording, or a part of it, as mono at 16 kHz.
 
@@ -120,7 +127,7 @@ def read_audio(
     ``storage`` writes it: ``shard.tar#bytes=FIRST-LAST``. What is no file of its own is read whole,
     in one request.
     start, duration: seconds; ``None`` reads to the end. At most 6 hours are read at once.
-    channel: which of several: their mean, or the first alone.
+    channel: of several, their mean, or the first (left) or second (right) alone.
 
     Returns (samples,), of which full scale is [-1, 1].
 
@@ -152,9 +159,7 @@ def _check_level(path: str | Path, samples: NDArray[np.float32]) -> None:
         raise AudioError(f"{path}: holds samples that are {what}: replace the file")
 
 
-def _mono(
-    file: AudioFile, first: int, wanted: int, channel: Literal["mean", "first"]
-) -> NDArray[np.float32]:
+def _mono(file: AudioFile, first: int, wanted: int, channel: Channel) -> NDArray[np.float32]:
     """(n,) frames from a place on, n <= ``wanted``, at the file's own rate. Raises AudioError."""
     length, longest = file.length, MAXIMUM_SECONDS * file.samplerate
     nothing = AudioError(
@@ -168,9 +173,9 @@ def _mono(
         raise nothing
     file.go_to(first)
     # One channel needs no mean, and the copy would double the time of a training read.
-    alone = channel == "first" or file.channels == 1
+    which = 0 if file.channels == 1 else {"mean": None, "left": 0, "right": 1}[channel]
     blocks = [
-        block[:, 0] if alone else block.mean(axis=1)
+        block.mean(axis=1) if which is None else block[:, which]
         for block in file.decoded(min(wanted, longest + 1))
     ]
     mono = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
@@ -199,9 +204,18 @@ def check_speech(waveform: NDArray[np.float32], name: str | Path) -> None:
 
     name: the recording, for the message.
 
-    Raises AudioError where it is not finite, shorter than 0.1 s, or silent but for a constant.
-    Warns with AudioWarning where it is clipped, or goes far beyond full scale.
+    Raises AudioError as ``refuse_unusable``. Warns with AudioWarning where it is clipped, or goes
+    far beyond full scale.
     """
+    refuse_unusable(waveform, name)
+    fault = level_fault(waveform)
+    if fault is not None:
+        warnings.warn(f"{name}: {fault}", AudioWarning, stacklevel=2)
+
+
+def refuse_unusable(waveform: NDArray[np.float32], name: str | Path) -> None:
+    """Raise AudioError where a (samples,) waveform is not finite, shorter than 0.1 s, or silent but
+    for a constant."""
     seconds = len(waveform) / SAMPLE_RATE
     if seconds < MINIMUM_SECONDS:
         raise AudioError(
@@ -211,20 +225,25 @@ def check_speech(waveform: NDArray[np.float32], name: str | Path) -> None:
         raise AudioError(f"{name}: holds samples that are not finite: replace the recording")
     if float(np.std(waveform, dtype=np.float64)) < SILENCE:
         raise AudioError(f"{name}: silent: record it again, or check the microphone")
+
+
+def clipped_share(waveform: NDArray[np.float32]) -> float:
+    """Share of the samples at full scale."""
+    return float(np.mean(np.abs(waveform) >= FULL_SCALE))
+
+
+def level_fault(waveform: NDArray[np.float32]) -> str | None:
+    """What is wrong with the level of a (samples,) waveform, if anything is, and the mend."""
     loudest = float(np.abs(waveform).max())
     if loudest > BEYOND:
-        warnings.warn(
-            f"{name}: reaches {loudest:.3g} where full scale is 1: is it of another scale? "
-            "Write it anew, in [-1, 1]",
-            AudioWarning,
-            stacklevel=2,
+        return (
+            f"reaches {loudest:.3g} where full scale is 1: is it of another scale? "
+            "Write it anew, in [-1, 1]"
         )
-        return
-    clipped = float(np.mean(np.abs(waveform) >= 0.999))
+    clipped = clipped_share(waveform)
     if clipped > CLIPPED_SHARE:
-        warnings.warn(
-            f"{name}: clipped ({clipped:.0%} of the samples at full scale): "
-            "its score is less certain; record it at a lower level",
-            AudioWarning,
-            stacklevel=2,
+        return (
+            f"clipped ({clipped:.0%} of the samples at full scale): "
+            "its score is less certain; record it at a lower level"
         )
+    return None

@@ -56,7 +56,7 @@ class RecordedRooms:
 
 def _response(recording: Recording, samples: int) -> NDArray[np.float32]:
     path, start, duration = recording
-    read = read_audio(path, start=start, duration=duration, channel="first")
+    read = read_audio(path, start=start, duration=duration, channel="left")
     response = read[np.abs(read).argmax() :][:samples]
     remaining = np.cumsum(np.square(response[::-1], dtype=np.float64))[::-1]
     if not remaining[0]:

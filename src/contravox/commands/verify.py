@@ -1,13 +1,16 @@
 """``contravox verify``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from contravox.commands.console import Json, print_json
 from contravox.commands.numbers import finite
-from contravox.terminal.messages import tell
+from contravox.terminal.messages import note, tell
+
+DIFFERENT, UNDECIDED = 1, 2
+"""Exit status where the speakers differ; where nothing decides, as for an error."""
 
 
 def verify(
@@ -30,19 +33,39 @@ def verify(
     false_alarm_cost: Annotated[
         float, typer.Option(callback=finite, help="Of taking another for them.")
     ] = 1.0,
+    channel: Annotated[
+        Literal["mean", "left", "right"],
+        typer.Option(help="Of recordings with several: their mean, or one of the first two."),
+    ] = "mean",
+    allow_unfit: Annotated[
+        bool, typer.Option("--allow-unfit", help="Compare recordings without enough speech too.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Say whether two recordings are of the same speaker."""
-    from dataclasses import asdict
+    """Say whether two recordings are of the same speaker.
 
+    Exits with 0 for the same, 1 for different speakers, 2 for an error or where nothing decides.
+    """
     from contravox.inference.verifier import Prior, Verifier
 
     asked = prior is not None or (miss_cost, false_alarm_cost) != (1.0, 1.0)
     stated = Prior(0.5 if prior is None else prior, miss_cost, false_alarm_cost)
     result = Verifier.load(model).verify(
-        first, second, threshold=threshold, prior=stated if asked else None
+        first,
+        second,
+        threshold=threshold,
+        prior=stated if asked else None,
+        channel=channel,
+        allow_unfit=allow_unfit,
     )
     if as_json:
-        print_json(asdict(result))
+        print_json(result.to_dict())
     else:
         tell(str(result))
+        for doubt in result.doubts:
+            note(f"warning: {doubt}")
+    if result.same_speaker is None:
+        note(f"error: {model}: no decision, as it has no threshold: pass --threshold")
+        raise typer.Exit(UNDECIDED)
+    if not result.same_speaker:
+        raise typer.Exit(DIFFERENT)

@@ -118,7 +118,7 @@ def used_part(path: str) -> tuple[float, float]:
 
     Raises AudioError where it is silent, or no response for want of a decay.
     """
-    samples = read_audio(path, channel="first").astype(np.float64)
+    samples = read_audio(path, channel="left").astype(np.float64)
     onset = int(np.abs(samples).argmax())
     remaining = np.cumsum(np.square(samples[:onset:-1]))[::-1]
     energy = float(np.square(samples[onset:]).sum())

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from contravox.audio.speech_activity import only_speech
 from contravox.audio.waveform import SAMPLE_RATE, check_speech, read_audio
 from contravox.embeddings import Embeddings
 from contravox.errors import AudioError, ModelError
@@ -83,7 +85,8 @@ def embed_readable(
     utterance it is twice as wide, and the product the mean of that and of the cosine when whole.
 
     Utterances of similar length are embedded together; the next are read meanwhile. Long ones are
-    embedded in pieces, see ``Model.embed``.
+    embedded in pieces, see ``Model.embed``. What is not speech is left out where the model's
+    settings say so.
 
     progress: called with the numbers done and in all.
     """
@@ -95,7 +98,8 @@ def embed_readable(
     done = 0
     batches = list(_batches(rows, crops))
     # Few are read ahead, as a batch may be a recording of hours.
-    read = map_in_threads(_read_all, batches, workers=2, ahead=1)
+    read_all = partial(_read_all, speech_only=model.settings.speech_only)
+    read = map_in_threads(read_all, batches, workers=2, ahead=1)
     for batch, waveforms in zip(batches, read, strict=True):
         for row, vector in zip(batch, _embed_readable(model, batch, waveforms, crops), strict=True):
             if isinstance(vector, AudioError):
@@ -194,15 +198,20 @@ def _batches(rows: Sequence[Row], crops: Crops | None) -> Iterator[Sequence[Row]
         low += size
 
 
-def _read_all(rows: Sequence[Row]) -> list[NDArray[np.float32] | AudioError]:
-    return [_read(row) for row in rows]
+def _read_all(rows: Sequence[Row], *, speech_only: bool) -> list[NDArray[np.float32] | AudioError]:
+    return [_read(row, speech_only) for row in rows]
 
 
-def _read(row: Row) -> NDArray[np.float32] | AudioError:
+def _read(row: Row, speech_only: bool) -> NDArray[np.float32] | AudioError:
     _, path, start, duration = row
     try:
         waveform = read_audio(path, start=start, duration=duration)
         check_speech(waveform, path)
+        if not speech_only:
+            return waveform
+        spoken = only_speech(waveform)
+        if not len(spoken):
+            raise AudioError(f"{path}: no speech found in it, and the model embeds nothing else")
     except AudioError as error:
         return error
-    return waveform
+    return spoken
