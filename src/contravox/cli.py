@@ -19,6 +19,7 @@ from contravox.commands.demo import demo
 from contravox.commands.embed import embed
 from contravox.commands.evaluate import evaluate
 from contravox.commands.fuse import fuse
+from contravox.commands.measure import measure
 from contravox.commands.prepare import prepare
 from contravox.commands.score import score
 from contravox.commands.shard import shard
@@ -47,6 +48,7 @@ VERBS = (
     embed,
     evaluate,
     score,
+    measure,
     compare,
     fuse,
     calibrate,

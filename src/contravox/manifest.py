@@ -116,10 +116,33 @@ class Manifest:
         return cls(table.sort("utterance"))
 
     @classmethod
-    def of_names(cls, utterances: pl.Series) -> "Manifest":
-        """Utterances (n,) of which nothing but their names is known."""
+    def of_names(cls, utterances: pl.Series, speakers: str | None = None) -> "Manifest":
+        """Utterances (n,) of which nothing but their names is known.
+
+        speakers: a regular expression (without look-around) of which the first group is the speaker
+        in a name; None where nobody is known.
+
+        Raises ManifestError where it is none, has no group, or does not fit every name.
+        """
         unknown = [pl.lit(None, dtype).alias(name) for name, dtype in COLUMNS.items()]
-        return cls(utterances.alias("utterance").to_frame().with_columns(unknown[1:]))
+        table = utterances.alias("utterance").to_frame().with_columns(unknown[1:])
+        if speakers is None:
+            return cls(table)
+        try:
+            found = utterances.str.extract(speakers, 1)
+        except pl.exceptions.PolarsError as error:
+            raise ManifestError(
+                f"{brief(repr(speakers))} is not a pattern with a group ({brief(str(error))}): "
+                "write the part that is the speaker in brackets, such as '^([^/]+)/'"
+            ) from error
+        without = found.is_null().arg_true()
+        if len(without):
+            raise ManifestError(
+                f"the pattern {brief(repr(speakers))} finds no speaker in {len(without):,} of "
+                f"{len(utterances):,} names, such as {brief(repr(utterances[int(without[0])]))}: "
+                "write the part that is the speaker in brackets, such as '^([^/]+)/'"
+            )
+        return cls(table.with_columns(found.alias("speaker")))
 
     def speakers_of(self, utterances: Sequence[str] | pl.Series) -> pl.Series:
         """(k,) identity of the speaker of each utterance, null where unknown.

@@ -66,19 +66,30 @@ def aligned_scores(path: Path, trials: pl.DataFrame, name: str) -> NDArray[np.fl
 
     Raises TrialsError.
     """
-    scores = _read_scores(score_file(path))
-    if scores.select(TRIAL).equals(trials.select(TRIAL)):
+    return align_scores(_read_scores(score_file(path)), trials, path, name)
+
+
+def align_scores(
+    scores: pl.DataFrame, trials: pl.DataFrame, path: Path, name: str
+) -> NDArray[np.float64]:
+    """Scores (k,) of a list's trials, in its order; ``scores`` need not say which are targets.
+
+    Raises TrialsError, as ``aligned_scores``.
+    """
+    keys = [key for key in TRIAL if key in scores.columns]
+    if scores.select(keys).equals(trials.select(keys)):
         return scores["score"].to_numpy()
-    time = pl.int_range(pl.len()).over(TRIAL).alias("time")
-    listed, scored = trials.select(*TRIAL, time), scores.select(*TRIAL, "score", time)
-    joined = listed.join(scored, on=[*TRIAL, "time"], how="left", maintain_order="left")
+    time = pl.int_range(pl.len()).over(keys).alias("time")
+    listed, scored = trials.select(*keys, time), scores.select(*keys, "score", time)
+    joined = listed.join(scored, on=[*keys, "time"], how="left", maintain_order="left")
     missing = joined["score"].null_count()
     extra = len(scored) - (len(listed) - missing)
     if missing or extra:
-        _refuse_contradictions(scores, trials, path, name)
+        if "target" in keys:
+            _refuse_contradictions(scores, trials, path, name)
         raise TrialsError(
             f"{path}: has no score for {missing:,} of the {len(listed):,} trials of {name}, and "
-            f"{extra:,} scores of trials that are not in it: score the same list with both systems"
+            f"{extra:,} scores of trials that are not in it: score the very list"
         )
     return joined["score"].to_numpy()
 

@@ -108,10 +108,14 @@ class TrialSet:
         return cls._of_file(path, Trials.read(path, target), Manifest.read(manifest or beside))
 
     @classmethod
-    def read_alone(cls, path: Path, *, target: TargetPlace | None = None) -> "TrialSet":
-        """Read a trial list of whose utterances only the names are known: no audio, no speakers.
+    def read_alone(
+        cls, path: Path, *, target: TargetPlace | None = None, speakers: str | None = None
+    ) -> "TrialSet":
+        """Read a trial list of whose utterances only the names are known: no audio.
 
-        Raises TrialsError.
+        speakers: a pattern by which the names tell who speaks; see ``Manifest.of_names``.
+
+        Raises TrialsError, ManifestError.
         """
         path = list_file(path)
         trials = Trials.read(path, target)
@@ -119,7 +123,7 @@ class TrialSet:
         beside = path.parent / "enrolments.tsv"
         if beside.is_file():
             names = pl.concat([names, Enrolments.read(beside).utterances])
-        return cls._of_file(path, trials, Manifest.of_names(names.unique().sort()))
+        return cls._of_file(path, trials, Manifest.of_names(names.unique().sort(), speakers))
 
     @classmethod
     def read_known(
