@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from contravox.audio.storage import URL
 from contravox.errors import ManifestError, brief
 from contravox.files.tables import read_table, write_table
 
@@ -255,5 +256,5 @@ def located(folder: Path) -> pl.Expr:
         raise ManifestError(
             f"{error.object!a}: its name is not UTF-8: rename the folder"
         ) from error
-    elsewhere = pl.col("path").str.contains(r"^/|^[A-Za-z][\w+.-]*://")
+    elsewhere = pl.col("path").str.contains(f"^/|^{URL}")
     return pl.when(elsewhere).then(pl.col("path")).otherwise(pl.lit(around) + pl.col("path"))

@@ -1,11 +1,13 @@
-"""Recordings at 16 bits, as those that contravox writes are kept."""
+"""Recordings at 16 bits, as those that contravox writes are kept: in FLAC, mono at 16 kHz."""
 
+import io
 from pathlib import Path
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
-from contravox.audio.waveform import BEYOND
+from contravox.audio.waveform import BEYOND, SAMPLE_RATE
 from contravox.errors import AudioError
 
 
@@ -24,3 +26,13 @@ def sixteen_bits(waveform: NDArray[np.float32], name: str | Path) -> NDArray[np.
             "it anew, in [-1, 1]"
         )
     return np.clip(np.rint(waveform * 32768), -32768, 32767).astype(np.int16)
+
+
+def flac_bytes(samples: NDArray[np.int16], comment: str | None = None) -> bytes:
+    """A FLAC file of (samples,), as it is. comment: a text to keep in it."""
+    file = io.BytesIO()
+    with soundfile.SoundFile(file, "w", SAMPLE_RATE, 1, "PCM_16", format="FLAC") as flac:
+        if comment is not None:
+            flac.comment = comment
+        flac.write(samples)
+    return file.getvalue()

@@ -39,7 +39,10 @@ REFUSED = frozenset(range(400, 500)) - {408, 425, 429}
 _PERMANENT = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 """What no further attempt mends."""
 
-_URL = re.compile(r"[A-Za-z][\w+.-]*://")
+URL = r"[A-Za-z][\w+.-]*://"
+"""How a URL begins, as a regular expression."""
+
+_URL = re.compile(URL)
 _LOCAL = "file://"
 _PART = re.compile(r"(?P<path>.+\.tar)#bytes=(?P<first>[0-9]+)-(?P<last>[0-9]+)", re.DOTALL)
 
@@ -90,12 +93,17 @@ class Location:
     @property
     def in_store(self) -> bool:
         """Whether it is a URL."""
-        return _URL.match(self.path) is not None
+        return is_url(self.path)
 
     @property
     def plain_file(self) -> bool:
         """Whether it is a whole file of this machine."""
         return self.first is None and not self.in_store
+
+
+def is_url(path: str) -> bool:
+    """Whether it is a URL, not a path on this machine."""
+    return _URL.match(path) is not None
 
 
 def read_bytes(location: Location) -> bytes:

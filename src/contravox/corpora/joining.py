@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 import soundfile
 
-from contravox.audio.flac import sixteen_bits
-from contravox.audio.waveform import SAMPLE_RATE, read_audio
+from contravox.audio.flac import flac_bytes, sixteen_bits
+from contravox.audio.waveform import read_audio
 from contravox.corpora.scan import scan_recordings
 from contravox.errors import AudioError
-from contravox.files.writing import atomic_path
+from contravox.files.writing import write_bytes
 from contravox.manifest import COLUMNS, Manifest
 from contravox.threads import map_in_threads
 
@@ -108,19 +108,13 @@ def _write(joint: Joint) -> tuple[str, str] | None:
     if joint.made_of is not None and _made_of(target) == joint.made_of:
         return None
     target.unlink(missing_ok=True)
-    waveforms = []
+    recordings = []
     for path in joint.paths:
         try:
-            waveforms.append(sixteen_bits(read_audio(path), path))
+            recordings.append(sixteen_bits(read_audio(path), path))
         except AudioError as error:
             return path, str(error).removeprefix(f"{path}: ")
-    with (
-        atomic_path(target) as temporary,
-        soundfile.SoundFile(temporary, "w", SAMPLE_RATE, 1, "PCM_16", format="FLAC") as file,
-    ):
-        if joint.made_of is not None:
-            file.comment = joint.made_of
-        file.write(np.concatenate(waveforms))
+    write_bytes(target, flac_bytes(np.concatenate(recordings), joint.made_of))
     return None
 
 

@@ -18,10 +18,8 @@ from urllib.parse import quote
 
 import numpy as np
 import polars as pl
-import soundfile
-from numpy.typing import NDArray
 
-from contravox.audio.flac import sixteen_bits
+from contravox.audio.flac import flac_bytes, sixteen_bits
 from contravox.audio.storage import check_store, stored_size, upload
 from contravox.audio.waveform import SAMPLE_RATE, read_audio
 from contravox.corpora.shard_index import INDEX, ShardIndex, source_state
@@ -198,7 +196,7 @@ def _entry(row: dict[str, Any]) -> _Entry | _Skipped:
     source = source_state(path)
     try:
         waveform = read_audio(path, start=row["start"], duration=row["duration"])
-        flac = _flac(waveform, path)
+        flac = flac_bytes(sixteen_bits(waveform, path))
     except AudioError as error:
         return _Skipped(utterance, source, str(error).removeprefix(f"{path}: "))
     seconds = len(waveform) / SAMPLE_RATE
@@ -211,14 +209,6 @@ def _entry(row: dict[str, Any]) -> _Entry | _Skipped:
 def _key(utterance: str) -> str:
     """Its name for WebDataset, to which a dot ends the key, and in ASCII."""
     return quote(utterance).replace(".", "%2E")
-
-
-def _flac(waveform: NDArray[np.float32], name: str) -> bytes:
-    """Compress (samples,) at 16 bits. Raises AudioError where they are of another scale."""
-    file = io.BytesIO()
-    samples = sixteen_bits(waveform, name)
-    soundfile.write(file, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
-    return file.getvalue()
 
 
 def _add(archive: tarfile.TarFile, stream: io.BufferedWriter, name: str, data: bytes) -> int:

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from contravox.audio.storage import is_url
 from contravox.audio.waveform import SAMPLE_RATE, read_audio
 from contravox.augmentation.augmentation import Augmentation, AugmentationSettings
 from contravox.augmentation.effects import Effects
@@ -98,7 +99,7 @@ class SegmentDataset(Dataset[Segment]):
             self.augmentation = Augmentation(augmentation)
             self.mixed_by_workers = augmentation.on == "workers"
         noises = self.augmentation.paths if self.augmentation is not None else []
-        self.remote = any("://" in path for path in (*self.paths, *noises))
+        self.remote = any(is_url(path) for path in (*self.paths, *noises))
 
     def __len__(self) -> int:
         return len(self.labels)

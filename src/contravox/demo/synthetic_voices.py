@@ -4,7 +4,6 @@ Not speech of people: it shows a system learn within minutes and says nothing ab
 would do on a real corpus.
 """
 
-import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,10 +11,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from contravox.audio.flac import flac_bytes, sixteen_bits
 from contravox.audio.waveform import SAMPLE_RATE
 from contravox.augmentation.music import music
 from contravox.augmentation.noise import coloured_noise, mix_at_snr, noise_bursts
@@ -24,7 +23,7 @@ from contravox.demo.espeak import ESPEAK_SAMPLE_RATE, Prompt, speak
 from contravox.demo.sentences import SENTENCES
 from contravox.demo.voices import MOST_VOICES, Voice, draw_voices
 from contravox.errors import ManifestError
-from contravox.files.writing import atomic_path, write_text
+from contravox.files.writing import write_bytes, write_text
 
 SESSIONS = 3
 """Recording conditions per voice."""
@@ -32,7 +31,7 @@ SESSIONS = 3
 STAMP = "corpus.json"
 """Written when the corpus is complete, with the parameters it was made with."""
 
-EDITION = 1
+EDITION = 2
 """Goes into the stamp; raised whenever the same parameters would give other audio."""
 
 
@@ -90,7 +89,8 @@ def make_synthetic_voices(
         for index in missing:
             session = draw_session(np.random.default_rng([seed, 2, number, sessions[index]]))
             generator = np.random.default_rng([seed, 3, number, index])
-            _write_flac(paths[index], record(spoken[index], session, generator))
+            recording = sixteen_bits(record(spoken[index], session, generator), paths[index])
+            write_bytes(paths[index], flac_bytes(recording))
         progress((number + 1) * utterances, voices * utterances)
     if not finished.exists():
         write_text(finished, stamp)
@@ -114,9 +114,10 @@ def record(
     speech: NDArray[np.float32], session: Session, generator: np.random.Generator
 ) -> NDArray[np.float32]:
     """What a session's microphone makes of dry (samples,) speech: in the room, in noise."""
-    heard = reverberate(speech, session.response)
-    heard = mix_at_snr(heard, session.noise(generator, len(heard)), session.snr)
-    return heard * np.float32(session.peak / np.abs(heard).max())
+    recording = reverberate(speech, session.response)
+    noise = session.noise(generator, len(recording))
+    recording = mix_at_snr(recording, noise, session.snr)
+    return recording * np.float32(session.peak / np.abs(recording).max())
 
 
 def _speak_sentences(
@@ -151,10 +152,3 @@ def _claim(finished: Path, unfinished: Path, stamp: str) -> None:
                 )
             return
     write_text(unfinished, stamp)
-
-
-def _write_flac(path: Path, waveform: NDArray[np.float32]) -> None:
-    flac = io.BytesIO()
-    soundfile.write(flac, waveform, SAMPLE_RATE, subtype="PCM_16", format="FLAC")
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(flac.getvalue())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from contravox.files.writing import atomic_path
+from contravox.files.writing import write_bytes
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,7 @@ class Journal:
         file = io.BytesIO()
         rows.write_parquet(file)
         data = file.getvalue()
-        with atomic_path(self.folder / f"{_digest(data)}.parquet") as temporary:
-            temporary.write_bytes(data)
+        write_bytes(self.folder / f"{_digest(data)}.parquet", data)
 
     def remove(self) -> None:
         """Forget all."""
