@@ -9,10 +9,11 @@ from contravox.evaluation.evaluation import (
     EvaluationSettings,
     TrainingEmbeddings,
     TrialEmbeddings,
-    evaluate,
+    evaluate_embeddings,
 )
 from contravox.evaluation.validation import score_trials
 from contravox.manifest import Manifest
+from contravox.report.folder import write_evaluation
 from contravox.scoring.calibration import Calibration
 from contravox.trials.enrolments import Enrolments
 from contravox.trials.making import make_trials
@@ -47,7 +48,7 @@ def test_a_list_without_a_manifest_has_a_whole_report(embeddings, tmp_path):
     table = pl.DataFrame(rows, schema=["enrolment", "test", "target"], orient="row")
     Trials(table).write(tmp_path / "trials.tsv")
     test = TrialEmbeddings(TrialSet.read_alone(tmp_path), embeddings)
-    evaluate("x", test, EvaluationSettings()).write(tmp_path / "out")
+    write_evaluation(evaluate_embeddings("x", test, EvaluationSettings()), tmp_path / "out")
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {"scores.tsv", "metrics.json", "report.html"}
     page = (tmp_path / "out" / "report.html").read_text()
@@ -56,13 +57,15 @@ def test_a_list_without_a_manifest_has_a_whole_report(embeddings, tmp_path):
 
 def test_everything_that_a_result_depends_on_is_named(corpus, embeddings, tmp_path):
     trial_set = half(corpus, [f"s{n}" for n in range(8)])
-    evaluation = evaluate("x", TrialEmbeddings(trial_set, embeddings), EvaluationSettings())
+    evaluation = evaluate_embeddings(
+        "x", TrialEmbeddings(trial_set, embeddings), EvaluationSettings()
+    )
     protocol, result = evaluation.protocol, evaluation.result
     assert protocol["name"] == "of s0"
     assert protocol["targets"] + protocol["non-targets"] == len(result.scores)
     assert (protocol["score"], protocol["normalisation"]) == ("cosine", "none")
     assert protocol["enrolment"] == "one utterance"
-    evaluation.write(tmp_path)
+    write_evaluation(evaluation, tmp_path)
     assert json.loads((tmp_path / "metrics.json").read_text())["protocol"] == protocol
     table = pl.read_csv(tmp_path / "scores.tsv", separator="\t")
     np.testing.assert_allclose(table["score"], result.scores, rtol=1e-6)
@@ -72,12 +75,12 @@ def test_everything_that_a_result_depends_on_is_named(corpus, embeddings, tmp_pa
 def test_calibration_is_learned_on_its_own_trials(corpus, embeddings):
     test = TrialEmbeddings(half(corpus, ["s0", "s1", "s2", "s3"]), embeddings)
     other = TrialEmbeddings(half(corpus, ["s4", "s5", "s6", "s7"]), embeddings)
-    evaluation = evaluate("x", test, EvaluationSettings(), calibration=other)
+    evaluation = evaluate_embeddings("x", test, EvaluationSettings(), calibration=other)
     scores = score_trials(embeddings, other.trial_set)
     learned = Calibration.learn({"score": scores}, other.trial_set.trials.targets)
     expected = learned.log_likelihood_ratios({"score": evaluation.result.scores})
     np.testing.assert_allclose(evaluation.result.log_likelihood_ratios, expected)
-    again = evaluate("x", test, EvaluationSettings(), calibration=learned)
+    again = evaluate_embeddings("x", test, EvaluationSettings(), calibration=learned)
     assert again.result.log_likelihood_ratio_cost == evaluation.result.log_likelihood_ratio_cost
 
 
@@ -91,7 +94,7 @@ def test_training_data_is_named_and_used(corpus, embeddings):
     )
     normalisation = {"method": "S-norm"}
     settings = EvaluationSettings.model_validate({"scoring": {"normalisation": normalisation}})
-    evaluation = evaluate("x", test, settings, training=training)
+    evaluation = evaluate_embeddings("x", test, settings, training=training)
     assert evaluation.protocol["training data"] == "four speakers"
     assert "4 means of speakers" in evaluation.protocol["normalisation"]
     assert not np.allclose(evaluation.result.scores, score_trials(embeddings, test.trial_set))
@@ -102,11 +105,11 @@ def test_conditions_are_those_in_which_utterances_differ(corpus, embeddings):
     table = corpus.table.with_columns(sex=sexes, language=pl.lit("en"))
     sexed = TrialSet.of(make_trials(corpus), Manifest(table), Protocol("list"))
     test = TrialEmbeddings(sexed, embeddings)
-    found = evaluate("x", test, EvaluationSettings()).result.conditions
+    found = evaluate_embeddings("x", test, EvaluationSettings()).result.conditions
     assert {condition.column for condition in found} == {"sex"}
     both = sum(condition.targets + condition.nontargets for condition in found)
     assert both == len(sexed.trials)
-    none = evaluate("x", test, EvaluationSettings(conditions=()))
+    none = evaluate_embeddings("x", test, EvaluationSettings(conditions=()))
     assert list(none.result.conditions) == []
 
 
@@ -115,7 +118,7 @@ def test_trials_listed_twice_are_kept_and_counted(corpus, embeddings):
     twice = TrialSet.of(
         Trials(pl.concat([once.trials.table, once.trials.table.head(3)])), corpus, once.protocol
     )
-    evaluation = evaluate("x", TrialEmbeddings(twice, embeddings), EvaluationSettings())
+    evaluation = evaluate_embeddings("x", TrialEmbeddings(twice, embeddings), EvaluationSettings())
     assert evaluation.protocol["trials listed twice"] == 3
     assert len(evaluation.result.scores) == len(once.trials) + 3
 

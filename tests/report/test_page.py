@@ -12,12 +12,8 @@ import pytest
 import soundfile
 
 from contravox.errors import MissingExtraError
-from contravox.evaluation.system_result import (
-    ConditionResult,
-    DetBand,
-    DetectionCost,
-    SystemResult,
-)
+from contravox.evaluation.conditions import ConditionResult
+from contravox.evaluation.result import DetBand, DetectionCost, ModelFacts, SystemResult
 from contravox.manifest import Manifest
 from contravox.report.drawing import line_style
 from contravox.report.embedding_map import EmbeddingMap
@@ -43,11 +39,13 @@ def simulate(name: str, seed: int) -> SystemResult:
         eer_threshold=1.0,
         detection_costs=[DetectionCost(0.01, 0.7 + seed / 10, (0.6, 0.95))],
         interval=(0.1 + seed / 100, 0.2),
-        labels_used=seed != 2,
-        parameters=123_456 * (seed + 1),
-        training_seconds=61.7,
-        losses={"AAM-softmax": [(0, 9.0), (10, 3.5)], "SupCon": [(0, 4.0)]} if seed else {},
-        threshold=1.5 if seed else None,
+        model=ModelFacts(
+            labels_used=seed != 2,
+            parameters=123_456 * (seed + 1),
+            training_seconds=61.7,
+            losses={"AAM-softmax": [(0, 9.0), (10, 3.5)], "SupCon": [(0, 4.0)]} if seed else {},
+            threshold=1.5 if seed else None,
+        ),
     )
 
 
@@ -62,8 +60,13 @@ def with_everything(result: SystemResult) -> SystemResult:
             ConditionResult("sex", "both <female>", 1200, 34_567, 0.0512, (0.04, 0.06)),
             ConditionResult("sex", "across", 0, 999),
         ],
-        embedding_map=EmbeddingMap(np.eye(3)[:, :2], ["anna", "_bea", "anna"], "PCA"),
     )
+
+
+def maps_of(*names: str) -> list[tuple[str, EmbeddingMap]]:
+    return [
+        (name, EmbeddingMap(np.eye(3)[:, :2], ["anna", "_bea", "anna"], "PCA")) for name in names
+    ]
 
 
 class Page(HTMLParser):
@@ -180,7 +183,7 @@ def test_a_system_keeps_its_colour_throughout(page: Page, results: list[SystemRe
     for index, result in enumerate(results):
         colour, _ = line_style(index)
         drawn = [colour.lower() in picture(page, place).lower() for place in range(3)]
-        assert drawn == [True, True, bool(result.losses)]
+        assert drawn == [True, True, bool(result.model.losses)]
 
 
 def test_pictures_name_the_systems_and_the_units(page: Page) -> None:
@@ -226,7 +229,13 @@ def test_a_report_on_nothing_is_refused(tmp_path: Path) -> None:
 
 def test_only_what_was_measured_has_a_section(tmp_path: Path, results: list[SystemResult]) -> None:
     write_report(tmp_path / "little.html", "Little", results[:1], {})
-    write_report(tmp_path / "all.html", "All", [*results[:1], with_everything(results[1])], NOTES)
+    write_report(
+        tmp_path / "all.html",
+        "All",
+        [*results[:1], with_everything(results[1])],
+        NOTES,
+        maps=maps_of(NAMES[1]),
+    )
     little, everything = (
         read_page(tmp_path / name).texts["h2"] for name in ("little.html", "all.html")
     )
@@ -267,7 +276,8 @@ def test_conditions_have_their_counts_and_a_column_for_each_system(
 def test_a_calibrated_system_is_drawn_and_its_costs_are_named(
     tmp_path: Path, results: list[SystemResult]
 ) -> None:
-    write_report(tmp_path / "all.html", "All", [results[0], with_everything(results[1])], {})
+    both = [results[0], with_everything(results[1])]
+    write_report(tmp_path / "all.html", "All", both, {}, maps=maps_of(NAMES[1]))
     page = read_page(tmp_path / "all.html")
     row = page.texts["th"].index("Cllr") - 1
     assert page.texts["td"][row : row + 2] == ["–", "–"]
@@ -305,7 +315,7 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> tuple[Page, TrialSet]:
         simulate("system", 1),
         scores=np.array([0.9, 0.1234, 0.8765, 0.2]),
         targets=trials["target"].to_numpy(),
-        threshold=0.5,
+        model=ModelFacts(threshold=0.5),
     )
     write_report(folder / "report.html", "Heard", [result], {}, trial_set)
     return read_page(folder / "report.html"), trial_set
@@ -328,8 +338,10 @@ def test_several_systems_share_the_room_for_players(
     heard: tuple[Page, TrialSet], tmp_path: Path
 ) -> None:
     _, trial_set = heard
-    few = dataclasses.replace(simulate("x", 1), scores=np.array([0, 0, 1, 1.0]), threshold=0.5)
-    few = dataclasses.replace(few, targets=trial_set.trials.targets)
+    few = dataclasses.replace(simulate("x", 1), scores=np.array([0, 0, 1, 1.0]))
+    few = dataclasses.replace(
+        few, targets=trial_set.trials.targets, model=ModelFacts(threshold=0.5)
+    )
     for systems, errors in ((1, 4), (5, 5 * 2)):
         write_report(tmp_path / "x.html", "Wrong", [few] * systems, {}, trial_set)
         assert len(read_page(tmp_path / "x.html").recordings) == 2 * errors

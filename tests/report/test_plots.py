@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
-from contravox.evaluation.system_result import DetBand, SystemResult
+from contravox.evaluation.result import DetBand, SystemResult
 from contravox.report.drawing import COLOURS, NEUTRAL
 from contravox.report.embedding_map import EmbeddingMap
 from contravox.report.plots import draw_calibration, draw_det_curves, draw_embedding_maps
@@ -120,12 +120,11 @@ def test_observed_ratios_by_hand() -> None:
 def test_a_speaker_has_one_colour_in_every_map_and_rare_ones_are_grey() -> None:
     many = [f"s{place:02}" for place in range(14) for _ in range(20 - place)]
     positions = np.random.default_rng(0).standard_normal((len(many), 2))
-    result = simulate(np.array([1.0, 0]), np.array([True, False]), 0.1)
     maps = [
         EmbeddingMap(positions, many, "t-SNE"),
         EmbeddingMap(positions[:40], [*many[:20], *[None] * 20], "PCA"),
     ]
-    svg = draw_embedding_maps([dataclasses.replace(result, embedding_map=each) for each in maps])
+    svg = draw_embedding_maps([("system", each) for each in maps])
     drawing = ElementTree.fromstring(svg)
     texts = set(drawing.itertext())
     assert {"system: t-SNE", "system: PCA", "others", "s00", "s11"} < texts

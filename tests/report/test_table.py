@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from rich.console import Console
 
-from contravox.evaluation.system_result import DetectionCost, SystemResult
+from contravox.evaluation.result import DetectionCost, ModelFacts, SystemResult
 from contravox.report.table import columns, percent, render_table
 
 RESULT = SystemResult(
@@ -16,15 +16,13 @@ RESULT = SystemResult(
     eer_threshold=0.4,
     detection_costs=[DetectionCost(0.01, 0.51249, (0.45, 0.6123))],
     interval=(0.0751, 0.1),
-    labels_used=True,
-    parameters=14_650_112,
-    training_seconds=3725.4,
+    model=ModelFacts(labels_used=True, parameters=14_650_112, training_seconds=3725.4),
 )
 CALIBRATED = dataclasses.replace(
     RESULT,
     name="calibrated",
     detection_costs=[DetectionCost(0.05, 0.3, None, 0.35), DetectionCost(0.01, 0.5, None, 0.6251)],
-    labels_used=False,
+    model=dataclasses.replace(RESULT.model, labels_used=False),
     log_likelihood_ratio_cost=0.31249,
     minimum_log_likelihood_ratio_cost=0.28,
 )

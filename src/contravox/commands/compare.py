@@ -41,7 +41,7 @@ def compare(
 ) -> None:
     """Tell two systems apart on the same trials: difference, its interval, p-value."""
     from contravox.evaluation.comparison import compare as compare_scores
-    from contravox.evaluation.measurement import P_TARGETS
+    from contravox.evaluation.result import P_TARGETS
     from contravox.terminal.progress import progress_bar
 
     for prior in p_target or ():

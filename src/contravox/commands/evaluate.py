@@ -82,11 +82,11 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Score a trial list: error rates and costs with intervals, and a report to look at."""
-    from contravox.evaluation.evaluation import FILES
     from contravox.evaluation.model_evaluation import ModelEvaluation
     from contravox.files.outputs import claimed_folder
     from contravox.inference.embed import Crops
     from contravox.inference.embedding_cache import default_cache
+    from contravox.report.folder import FILES
     from contravox.terminal.progress import progress_bar
     from contravox.trials.protocol import find_protocol
     from contravox.trials.trial_set import TrialSet, list_file

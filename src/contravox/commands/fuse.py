@@ -28,9 +28,9 @@ def fuse(
     as_json: Json = False,
 ) -> None:
     """Fuse the scores of several systems to one log-likelihood ratio."""
-    from contravox.evaluation.evaluation import FILES
     from contravox.evaluation.fusion import fuse as fuse_scores
     from contravox.files.outputs import claimed_folder
+    from contravox.report.folder import FILES
     from contravox.terminal.progress import progress_bar
     from contravox.trials.scores import score_file
     from contravox.trials.trial_set import TrialSet, list_file

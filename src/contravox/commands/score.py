@@ -57,9 +57,14 @@ def score(
 ) -> None:
     """Score and measure embeddings made elsewhere, or by `embed`."""
     from contravox.embeddings import Embeddings
-    from contravox.evaluation.evaluation import FILES, TrainingEmbeddings, TrialEmbeddings, evaluate
+    from contravox.evaluation.evaluation import (
+        TrainingEmbeddings,
+        TrialEmbeddings,
+        evaluate_embeddings,
+    )
     from contravox.files.outputs import claimed_folder
     from contravox.manifest import Manifest
+    from contravox.report.folder import FILES
     from contravox.terminal.progress import progress_bar
     from contravox.trained_on import refuse_shared
     from contravox.trials.trial_set import TrialSet, list_file
@@ -104,7 +109,7 @@ def score(
                 both = f"{test.name} and --calibrate-on"
                 refuse_shared(test.manifest, learning.manifest, both, OVERRIDE, by_name=True)
             calibration = TrialEmbeddings(learning, given)
-        evaluation = evaluate(
+        evaluation = evaluate_embeddings(
             " + ".join(path.stem for path in embeddings),
             TrialEmbeddings(test, given),
             settings,

@@ -122,7 +122,7 @@ def evaluation_settings(
     from pydantic import ValidationError
 
     from contravox.evaluation.evaluation import EvaluationSettings
-    from contravox.evaluation.measurement import P_TARGETS
+    from contravox.evaluation.result import P_TARGETS
 
     method = normalise and {"method": NORMALISATIONS[normalise], "top": top}
     try:
@@ -148,10 +148,11 @@ def evaluation_settings(
 
 def print_evaluation(evaluation: "Evaluation", output: Path | None, *, as_json: bool) -> None:
     """Print a table for people or JSON for programs; write the files where asked to."""
+    from contravox.report.folder import write_evaluation
     from contravox.report.table import render_table
 
     if output is not None:
-        evaluation.write(output)
+        write_evaluation(evaluation, output)
     if as_json:
         print_json(evaluation.metrics)
         return

@@ -16,8 +16,7 @@ from contravox.data.sampling import SpeakersUtterancesSettings
 from contravox.demo.synthetic_voices import make_synthetic_voices
 from contravox.embeddings import Embeddings
 from contravox.errors import CheckpointError
-from contravox.evaluation.measurement import measure, metrics_of
-from contravox.evaluation.system_result import SystemResult
+from contravox.evaluation.result import ModelFacts, SystemResult, measure
 from contravox.evaluation.validation import score_trials, validate
 from contravox.features import FeatureSettings, LogMelFilterbank
 from contravox.files.outputs import claimed_folder
@@ -111,7 +110,7 @@ def _run(corpus: Path, folder: Path, *, seed: int, epochs: int | None) -> list[d
         )
         results.append(result)
 
-    metrics = [metrics_of(result) for result in results]
+    metrics = [result.metrics for result in results]
     write_text(folder / "metrics.json", json_text(metrics) + "\n")
     notes = {
         "Corpus": f"{corpus}, parts of different speakers, seed {seed}",
@@ -166,11 +165,13 @@ def _train_and_evaluate(
         system.title,
         score_trials(embeddings, test),
         test,
-        labels_used=model.settings.labels_used,
-        parameters=model.parameter_count,
-        training_seconds=model.settings.training_seconds,
-        losses=_loss_curves(run),
-        threshold=threshold,
+        model=ModelFacts(
+            labels_used=model.settings.labels_used,
+            parameters=model.parameter_count,
+            training_seconds=model.settings.training_seconds,
+            losses=_loss_curves(run),
+            threshold=threshold,
+        ),
     )
     note(f"{system.title}: EER {result.equal_error_rate:.2%}")
     return result, rate
@@ -227,8 +228,7 @@ def _untrained(test: TrialSet) -> SystemResult:
         "Untrained log-Mel",
         score_trials(embeddings, test),
         test,
-        labels_used=False,
-        parameters=0,
+        model=ModelFacts(labels_used=False, parameters=0),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from contravox.errors import brief
-from contravox.evaluation.measurement import P_TARGETS
+from contravox.evaluation.result import P_TARGETS
 from contravox.metrics.paired_bootstrap import Difference, paired_bootstrap
 from contravox.trials.formats import TargetPlace
 from contravox.trials.scores import aligned_scores, protocol_beside, score_file

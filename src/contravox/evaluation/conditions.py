@@ -9,7 +9,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from contravox.errors import MetricError, few
-from contravox.evaluation.system_result import ConditionResult
 from contravox.metrics.bootstrap import bootstrap_speakers, percentile_interval
 from contravox.metrics.error_rates import equal_error_rate
 from contravox.trials.trial_set import TrialSet
@@ -30,6 +29,23 @@ class Condition(NamedTuple):
     column: str
     name: str
     rows: NDArray[np.bool_]
+
+
+class ConditionResult(NamedTuple):
+    """What was measured of the trials of one condition.
+
+    column: what the trials were grouped by, such as ``sex``; condition: such as ``female``.
+    targets, nontargets: how many trials.
+    equal_error_rate: between 0 and 1; None where the condition holds one kind of trial only.
+    interval: 95 % interval of the equal error rate, low and high.
+    """
+
+    column: str
+    condition: str
+    targets: int
+    nontargets: int
+    equal_error_rate: float | None = None
+    interval: tuple[float, float] | None = None
 
 
 def conditions(trial_set: TrialSet, columns: Sequence[str]) -> Iterator[Condition]:

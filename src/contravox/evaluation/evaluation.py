@@ -1,9 +1,12 @@
-"""A system's scores on a trial list, what they are worth, and all that they depend on."""
+"""Embeddings on a trial list: scored as settings say, measured, and all of it told.
+
+What made the embeddings does not matter; ``model_evaluation`` makes them with a model, ``result``
+measures whatever scores.
+"""
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import polars as pl
@@ -12,16 +15,11 @@ from pydantic import Field
 
 from contravox.embeddings import Embeddings
 from contravox.evaluation.conditions import conditions_of
-from contravox.evaluation.measurement import P_TARGETS, measure, metrics_of
-from contravox.evaluation.system_result import SystemResult
-from contravox.files.writing import atomic_path, json_text
-from contravox.report.embedding_map import map_embeddings
-from contravox.report.page import write_report
+from contravox.evaluation.result import P_TARGETS, ModelFacts, SystemResult, measure
 from contravox.scoring.calibration import Calibration
 from contravox.scoring.calibration_columns import SCORE, Quality, trial_columns
 from contravox.scoring.scorer import Comparison, Scorer, ScoringSettings
 from contravox.settings import Settings
-from contravox.trials.scores import write_scores
 from contravox.trials.trial_set import TrialSet
 
 Stage = Callable[[str], AbstractContextManager[Callable[..., None]]]
@@ -33,12 +31,7 @@ def silently(_: str) -> AbstractContextManager[Callable[..., None]]:
     return nullcontext(lambda *_: None)
 
 
-FILES = ("scores.tsv", "metrics.json", "report.html")
-"""What ``Evaluation.write`` writes to a folder."""
-
 INTERVALS = "95 %, 1,000 bootstraps over speakers"
-
-Prior = Annotated[float, Field(gt=0, lt=1)]
 
 CONDITIONS = ("sex", "language", "genre", "session", "duration")
 """Columns of a manifest by which trials are parted, where it has them."""
@@ -52,7 +45,7 @@ class EvaluationSettings(Settings):
     """
 
     scoring: ScoringSettings = ScoringSettings()
-    p_targets: tuple[Prior, ...] = P_TARGETS
+    p_targets: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = P_TARGETS
     quality: tuple[Quality, ...] = ()
     conditions: tuple[str, ...] | None = None
 
@@ -89,27 +82,10 @@ class Evaluation:
     @property
     def metrics(self) -> dict[str, Any]:
         """The numbers, and the protocol that they belong to."""
-        return {**metrics_of(self.result), "protocol": self.protocol}
-
-    def write(self, folder: Path) -> None:
-        """Write ``FILES``, all of them or, where anything goes wrong, none. Raises OutputError."""
-        result, trial_set = self.result, self.trial_set
-        if self.embeddings is not None:
-            speakers = trial_set.manifest.speakers_of(trial_set.utterances).fill_null("unknown")
-            vectors = self.embeddings.vectors[self.embeddings.rows(trial_set.utterances)]
-            result = replace(result, embedding_map=map_embeddings(vectors, speakers.to_list()))
-        notes = {name: str(value) for name, value in self.protocol.items() if value is not None}
-        title = f"{result.name} on {trial_set.name}"
-        with ExitStack() as stack:
-            scores, metrics, page = (
-                stack.enter_context(atomic_path(folder / name)) for name in FILES
-            )
-            write_scores(scores, trial_set.trials, result.scores, result.log_likelihood_ratios)
-            metrics.write_text(json_text(self.metrics) + "\n", encoding="utf-8")
-            write_report(page, title, [result], notes, trial_set)
+        return {**self.result.metrics, "protocol": self.protocol}
 
 
-def evaluate(
+def evaluate_embeddings(
     name: str,
     test: TrialEmbeddings,
     settings: EvaluationSettings,
@@ -119,14 +95,14 @@ def evaluate(
     crops_averaged: bool = False,
     comparison: Comparison = "cosine",
     described: Mapping[str, str] | None = None,
-    about: Mapping[str, Any] | None = None,
+    model: ModelFacts = ModelFacts(),
     stage: Stage = silently,
 ) -> Evaluation:
     """Score a trial list and measure the scores.
 
     training: what whitening, PLDA and normalisation learn from. calibration: trials to learn it on,
     of other speakers, or one learned before. crops_averaged, comparison: see ``Scorer``. described:
-    more about the protocol, for people. about: more about the system; see ``SystemResult``.
+    more about the protocol, for people. model: what is known of what made the embeddings.
 
     Raises ScoringError, TrialsError, MetricError.
     """
@@ -165,7 +141,7 @@ def evaluate(
             p_targets=settings.p_targets,
             progress=report,
             conditions=parts,
-            **(about or {}),
+            model=model,
         )
     protocol = {
         **protocol_of(test.trial_set, settings.scoring, comparison),

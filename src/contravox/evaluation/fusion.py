@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from contravox.errors import ScoringError, TrialsWarning, brief
 from contravox.evaluation.evaluation import Evaluation, Stage, protocol_of, silently
-from contravox.evaluation.measurement import measure
+from contravox.evaluation.result import measure
 from contravox.scoring.calibration import Calibration
 from contravox.scoring.scorer import ScoringSettings
 from contravox.trained_on import refuse_shared

@@ -1,4 +1,4 @@
-"""A model on a trial list: embeds what is needed, once, and evaluates it."""
+"""A model file on a trial list: embeds what is needed, once, and refuses what it was trained on."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +10,10 @@ from contravox.evaluation.evaluation import (
     Stage,
     TrainingEmbeddings,
     TrialEmbeddings,
-    evaluate,
+    evaluate_embeddings,
     silently,
 )
+from contravox.evaluation.result import ModelFacts
 from contravox.inference.embed import Crops, Embedded, embed_readable
 from contravox.inference.embedding_cache import embed_once
 from contravox.manifest import Manifest
@@ -90,7 +91,7 @@ class ModelEvaluation:
         training: Path | None = None,
         calibration: TrialSet | None = None,
     ) -> Evaluation:
-        """Evaluate the model on a trial list; see ``evaluation.evaluate``.
+        """Evaluate the model on a trial list; see ``evaluate_embeddings``.
 
         training: a manifest. calibration: trials of other speakers; without them a calibrated model
         calibrates the plain score of whole utterances, on which it was calibrated.
@@ -116,7 +117,7 @@ class ModelEvaluation:
         source = None
         if learned is not None:
             source = model.calibration_source if calibration is None else calibration.name
-        return evaluate(
+        return evaluate_embeddings(
             # Models are called model.safetensors: their folder tells them apart.
             self.path.resolve().parent.name,
             test,
@@ -130,12 +131,12 @@ class ModelEvaluation:
                 "embedding": "whole utterance" if self.crops is None else str(self.crops),
                 "calibration": f"learned on {source}" if source else "none",
             },
-            about={
-                "labels_used": model.labels_used,
-                "parameters": self.model.parameter_count,
-                "training_seconds": model.training_seconds,
-                "threshold": model.threshold if plain else None,
-            },
+            model=ModelFacts(
+                labels_used=model.labels_used,
+                parameters=self.model.parameter_count,
+                training_seconds=model.training_seconds,
+                threshold=model.threshold if plain else None,
+            ),
             stage=self.stage,
         )
 

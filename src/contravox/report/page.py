@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, StrictUndefined
 
-from contravox.evaluation.system_result import ConditionResult, SystemResult
+from contravox.evaluation.conditions import ConditionResult
+from contravox.evaluation.result import SystemResult
 from contravox.files.writing import write_text
 from contravox.report.drawing import line_style
+from contravox.report.embedding_map import EmbeddingMap
 from contravox.report.listening import Side, sides
 from contravox.report.plots import (
     draw_calibration,
@@ -35,7 +37,7 @@ class Picture(NamedTuple):
     alternative: str
 
 
-class Error(NamedTuple):
+class WrongTrial(NamedTuple):
     """A trial decided wrongly: its score, and both sides to listen to."""
 
     score: str
@@ -49,24 +51,21 @@ def write_report(
     results: Sequence[SystemResult],
     notes: Mapping[str, str],
     trial_set: TrialSet | None = None,
+    *,
+    maps: Sequence[tuple[str, EmbeddingMap]] = (),
 ) -> None:
     """Write the report on ``results``, all of one trial list, to ``path``.
 
-    A section is there for what was measured: the band of a DET curve, calibration, conditions, an
-    embedding map and losses are those that a result holds.
+    A section is there for what was measured: the band of a DET curve, calibration, conditions and
+    losses are those that a result holds.
 
-    Args:
-        path: the HTML file to write, whole or not at all.
-        title: its heading.
-        results: at least one system; a system keeps its colour throughout.
-        notes: what a reader should know first, such as the protocol, as name and text.
-        trial_set: the trials, to listen to those decided worst; without it there are no players.
+    path: the HTML file to write, whole or not at all; title: its heading. results: at least one
+    system; a system keeps its colour throughout. notes: what a reader should know first, such as
+    the protocol, as name and text. trial_set: the trials, to listen to those decided worst; without
+    it there are no players. maps: of the systems' embeddings, by name.
 
-    Raises:
-        MetricError: scores from which no error rate follows.
-        MissingExtraError: matplotlib is not installed.
-        OutputError: the file cannot be written.
-        ValueError: no results, or a result that does not hold a score for each trial.
+    Raises MetricError for scores from which no error rate follows, MissingExtraError without
+    matplotlib, OutputError; ValueError for no results, or one without a score for each trial.
     """
     if not results:
         raise ValueError("results must hold at least one system")
@@ -84,7 +83,7 @@ def write_report(
         columns=columns(results),
         conditions=_tabulate_conditions(results),
         errors=_worst_errors(results, trial_set) if trial_set else [],
-        **_draw(results),
+        **_draw(results, maps),
     )
     write_text(path, page)
 
@@ -95,37 +94,43 @@ def _key(index: int) -> dict[str, str]:
     return {"colour": colour, "dashes": SVG_DASHES[dashes]}
 
 
-def _draw(results: Sequence[SystemResult]) -> dict[str, Picture | None]:
+def _draw(
+    results: Sequence[SystemResult], maps: Sequence[tuple[str, EmbeddingMap]]
+) -> dict[str, Picture | None]:
     """Draw the pictures; None for one that would show nothing."""
 
-    def picture(
-        draw: Callable[[Sequence[SystemResult]], str],
-        text: str,
-        holds: Callable[[SystemResult], bool] = lambda _: True,
-    ) -> Picture | None:
-        names = [result.name for result in results if holds(result)]
+    def picture(draw: Callable[[], str], text: str, names: Sequence[str]) -> Picture | None:
         if not names:
             return None
-        data = base64.b64encode(draw(results).encode()).decode()
+        data = base64.b64encode(draw().encode()).decode()
         return Picture(f"data:image/svg+xml;base64,{data}", f"{text}: {', '.join(names)}")
 
+    everyone = [result.name for result in results]
     return {
-        "det": picture(draw_det_curves, "Miss rate against false-alarm rate at all thresholds"),
+        "det": picture(
+            lambda: draw_det_curves(results),
+            "Miss rate against false-alarm rate at all thresholds",
+            everyone,
+        ),
         "scores": picture(
-            draw_score_histograms, "Histograms of the scores of target and non-target trials"
+            lambda: draw_score_histograms(results),
+            "Histograms of the scores of target and non-target trials",
+            everyone,
         ),
         "calibration": picture(
-            draw_calibration,
+            lambda: draw_calibration(results),
             "Log-likelihood ratios observed against those given",
-            lambda result: result.log_likelihood_ratios is not None,
+            [each.name for each in results if each.log_likelihood_ratios is not None],
         ),
         "embeddings": picture(
-            draw_embedding_maps,
+            lambda: draw_embedding_maps(maps),
             "Utterances in the plane, coloured by speaker",
-            lambda result: result.embedding_map is not None,
+            [name for name, _ in maps],
         ),
         "losses": picture(
-            draw_losses, "Losses over the steps of training", lambda result: bool(result.losses)
+            lambda: draw_losses(results),
+            "Losses over the steps of training",
+            [each.name for each in results if each.model.losses],
         ),
     }
 
@@ -157,7 +162,7 @@ def _worst_errors(results: Sequence[SystemResult], trial_set: TrialSet) -> list[
         worst = worst_trials(result.scores, result.targets, result.decision_threshold, count)
         accepts, rejects = (
             [
-                Error(f"{result.scores[row]:.3f}", *pair)
+                WrongTrial(f"{result.scores[row]:.3f}", *pair)
                 for row, pair in zip(rows, sides(trial_set, rows), strict=True)
             ]
             for rows in worst
@@ -166,7 +171,7 @@ def _worst_errors(results: Sequence[SystemResult], trial_set: TrialSet) -> list[
             {
                 "name": result.name,
                 "threshold": f"{result.decision_threshold:.3f}",
-                "chosen": result.threshold is not None,
+                "chosen": result.model.threshold is not None,
                 "kinds": {"False accepts": accepts, "False rejects": rejects},
             }
         )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from contravox.evaluation.system_result import SystemResult
+from contravox.evaluation.result import SystemResult
 from contravox.metrics.det_curve import det_curve
 from contravox.report.drawing import (
     COLOURS,
@@ -23,6 +23,7 @@ from contravox.report.drawing import (
     line_style,
     panels,
 )
+from contravox.report.embedding_map import EmbeddingMap
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -86,8 +87,8 @@ def draw_score_histograms(results: Sequence[SystemResult]) -> str:
             axes.axvline(
                 result.eer_threshold, color=INK, linestyle=":", label="threshold at the EER"
             )
-            if result.threshold is not None:
-                axes.axvline(result.threshold, color=INK, label="threshold in use")
+            if result.model.threshold is not None:
+                axes.axvline(result.model.threshold, color=INK, label="threshold in use")
             axes.set_xlabel("Score (no unit)")
             axes.set_ylabel("Density (per unit of score)")
             axes.set_ylim(bottom=0)
@@ -149,13 +150,12 @@ def draw_calibration(results: Sequence[SystemResult]) -> str:
     return drawn.svg()
 
 
-def draw_embedding_maps(results: Sequence[SystemResult]) -> str:
+def draw_embedding_maps(maps: Sequence[tuple[str, EmbeddingMap]]) -> str:
     """Draw the utterances where each system's map puts them, coloured by speaker.
 
     The speakers with most utterances have the same colour and marker in every panel; the others are
     grey. The positions have no unit.
     """
-    maps = [(result.name, result.embedding_map) for result in results if result.embedding_map]
     counts = Counter(speaker for _, mapped in maps for speaker in mapped.speakers if speaker)
     most = [speaker for speaker, _ in counts.most_common(len(COLOURS) * len(MARKERS))]
     places: dict[str | None, int] = {speaker: place for place, speaker in enumerate(most)}
@@ -190,18 +190,18 @@ def draw_embedding_maps(results: Sequence[SystemResult]) -> str:
 
 def draw_losses(results: Sequence[SystemResult]) -> str:
     """Draw how each objective's loss fell in training, a panel for each system with a log."""
-    places = [place for place, result in enumerate(results) if result.losses]
+    places = [place for place, result in enumerate(results) if result.model.losses]
     with panels(len(places), 2.7) as (_, grid, drawn):
         for place, (axes,) in zip(places, grid, strict=True):
             result, (colour, _) = results[place], line_style(place)
             axes.set_title(result.name, parse_math=False)
-            for index, (objective, points) in enumerate(result.losses.items()):
+            for index, (objective, points) in enumerate(result.model.losses.items()):
                 steps, values = zip(*points, strict=True)
                 dashes = DASHES[index % len(DASHES)]
                 axes.plot(steps, values, dashes, color=colour, label=objective)
             axes.set_xlabel("Training step")
             axes.set_ylabel("Loss (no unit)")
-            if len(result.losses) > 1:
+            if len(result.model.losses) > 1:
                 axes.legend()
     return drawn.svg()
 

@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from contravox.evaluation.system_result import DetectionCost, SystemResult
+from contravox.evaluation.result import DetectionCost, SystemResult
 from contravox.terminal.messages import printable
 
 COMPARED = ("Labels", "EER", "minDCF", "Cllr", "Parameters", "Training")
@@ -29,7 +29,7 @@ def columns(results: Sequence[SystemResult]) -> dict[str, list[Cell]]:
     priors = sorted({cost.p_target for result in results for cost in result.detection_costs})
     costs = [{cost.p_target: cost for cost in result.detection_costs} for result in results]
     given = {
-        "Labels": [_answer(result.labels_used) for result in results],
+        "Labels": [_answer(result.model.labels_used) for result in results],
         "EER (%)": [percent(result.equal_error_rate, result.interval) for result in results],
         **{
             f"minDCF ({prior:g})": [_minimum_cost(each.get(prior)) for each in costs]
@@ -41,8 +41,8 @@ def columns(results: Sequence[SystemResult]) -> dict[str, list[Cell]]:
         },
         "Cllr": [_number(result.log_likelihood_ratio_cost, ".3f") for result in results],
         "minCllr": [_number(result.minimum_log_likelihood_ratio_cost, ".3f") for result in results],
-        "Parameters": [_number(result.parameters, ",") for result in results],
-        "Training (s)": [_number(result.training_seconds, ",.0f") for result in results],
+        "Parameters": [_number(result.model.parameters, ",") for result in results],
+        "Training (s)": [_number(result.model.training_seconds, ",.0f") for result in results],
     }
     return {heading: cells for heading, cells in given.items() if any(cell.text for cell in cells)}
 

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from contravox.evaluation.measurement import measure, metrics_of
+from contravox.evaluation.result import measure
 from contravox.manifest import Manifest
 from contravox.metrics.detection_cost import actual_detection_cost, minimum_detection_cost
 from contravox.metrics.error_rates import equal_error_rate
@@ -51,7 +51,7 @@ def test_one_curve_gives_what_each_metric_gives_alone(trial_set, ratios):
     assert low < result.equal_error_rate < high
     band = result.det_band
     assert (band.low <= band.high).all()
-    assert json.loads(json.dumps(metrics_of(result)))["equal_error_rate_interval"] == [low, high]
+    assert json.loads(json.dumps(result.metrics))["equal_error_rate_interval"] == [low, high]
 
 
 def test_without_speakers_there_are_rates_but_no_intervals(trial_set, ratios):

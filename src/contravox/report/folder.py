@@ -1,0 +1,35 @@
+"""The folder of an evaluation: its scores, its numbers, and the page on them."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from contravox.evaluation.evaluation import Evaluation
+from contravox.files.writing import atomic_path, json_text
+from contravox.report.embedding_map import EmbeddingMap, map_embeddings
+from contravox.report.page import write_report
+from contravox.trials.scores import write_scores
+
+FILES = ("scores.tsv", "metrics.json", "report.html")
+"""What ``write_evaluation`` writes to a folder."""
+
+
+def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
+    """Write ``FILES``, all of them or, where anything goes wrong, none. Raises OutputError."""
+    result, trial_set = evaluation.result, evaluation.trial_set
+    notes = {name: str(value) for name, value in evaluation.protocol.items() if value is not None}
+    title = f"{result.name} on {trial_set.name}"
+    with ExitStack() as stack:
+        scores, metrics, page = (stack.enter_context(atomic_path(folder / name)) for name in FILES)
+        write_scores(scores, trial_set.trials, result.scores, result.log_likelihood_ratios)
+        metrics.write_text(json_text(evaluation.metrics) + "\n", encoding="utf-8")
+        write_report(page, title, [result], notes, trial_set, maps=_maps(evaluation))
+
+
+def _maps(evaluation: Evaluation) -> list[tuple[str, EmbeddingMap]]:
+    """The map of the trials' utterances under the system's name; none without embeddings."""
+    if evaluation.embeddings is None:
+        return []
+    utterances = evaluation.trial_set.utterances
+    speakers = evaluation.trial_set.manifest.speakers_of(utterances).fill_null("unknown")
+    vectors = evaluation.embeddings.vectors[evaluation.embeddings.rows(utterances)]
+    return [(evaluation.result.name, map_embeddings(vectors, speakers.to_list()))]
