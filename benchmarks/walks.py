@@ -48,7 +48,7 @@ def files_entered(trip: Callable[[], object]) -> set[str]:
         trip()
     finally:
         sys.setprofile(None)
-        threading.setprofile(None)  # type: ignore[arg-type]
+        threading.setprofile(None)
     return entered
 
 
