@@ -562,7 +562,7 @@ def test_training_interrupted_and_resumed(contravox, fails, work, number):
         (["embed", "{model}", "corpus/test/manifest.tsv", "-o", "{out}/e.npz"], "numpy.savez"),
         (
             ["evaluate", "{model}", "corpus/test/trials.tsv", "-o", "{out}"],
-            "contravox.evaluation.evaluation.write_report",
+            "contravox.report.folder.write_report",
         ),
         (["verify", "{model}", "{wav}", "{wav}"], "contravox.model.Model.embed"),
     ],

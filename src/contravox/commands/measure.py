@@ -50,10 +50,10 @@ def measure(
     as_json: Json = False,
 ) -> None:
     """Measure scores that any toolkit wrote: error rates and costs with intervals, and a report."""
-    from contravox.evaluation.evaluation import FILES
     from contravox.evaluation.given_scores import measure_scores
-    from contravox.evaluation.measurement import P_TARGETS
+    from contravox.evaluation.result import P_TARGETS
     from contravox.files.outputs import claimed_folder
+    from contravox.report.folder import FILES
     from contravox.terminal.progress import progress_bar
     from contravox.trials.score_formats import parse_fields
     from contravox.trials.scores import score_file

@@ -11,7 +11,7 @@ from contravox.evaluation.evaluation import (
     silently,
     usual_conditions,
 )
-from contravox.evaluation.measurement import P_TARGETS, measure
+from contravox.evaluation.result import P_TARGETS, measure
 from contravox.scoring.scorer import ScoringSettings
 from contravox.trials.score_formats import read_scores
 from contravox.trials.scores import align_scores, score_file
