@@ -47,8 +47,7 @@ from contravox.training.sweep import Sweep
 from contravox.training.trainer import Trainer
 from contravox.trials.making import make_trials
 from contravox.trials.protocol import Protocol
-from contravox.trials.scores import FILE as SCORES
-from contravox.trials.scores import aligned_scores, write_scores
+from contravox.trials.scores import SCORES, aligned_scores, write_scores
 from contravox.trials.trial_set import TrialSet
 from contravox.trials.trials import Trials
 

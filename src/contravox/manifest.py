@@ -13,6 +13,8 @@ from contravox.audio.storage import URL
 from contravox.errors import ManifestError, brief
 from contravox.files.tables import read_table, write_table
 
+MANIFEST = "manifest.tsv"
+
 COLUMNS = {
     "utterance": pl.String,
     "speaker": pl.String,

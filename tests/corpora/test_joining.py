@@ -16,7 +16,7 @@ def test_recordings_without_digests_are_joined_every_time(tmp_path):
     for pitch in (100, 200):
         for path in paths:
             soundfile.write(path, tone(0.5, pitch), 16_000)
-        joined, _ = join_short(manifest, tmp_path / "joined", seconds=2.0)
+        joined = join_short(manifest, tmp_path / "joined", seconds=2.0).manifest
         [path] = joined.table["path"]
         contents.append(soundfile.read(path)[0])
     assert abs(contents[0] - contents[1]).max() > 0.1
@@ -40,7 +40,7 @@ def test_no_name_leads_to_another_folder_or_to_anothers_file(tmp_path):
     table = pl.DataFrame(rows, schema=COLUMNS, orient="row").with_columns(
         digest=pl.col("utterance")
     )
-    joined, _ = join_short(Manifest(table), tmp_path / "joined", seconds=5.0)
+    joined = join_short(Manifest(table), tmp_path / "joined", seconds=5.0).manifest
     assert sorted(joined.table.select("speaker", "session").rows()) == sorted(people)
     made = {str(path) for path in tmp_path.rglob("*.flac")}
     assert {str(path) for path in (tmp_path / "joined").glob("*/*.flac")} == made
@@ -57,8 +57,9 @@ def test_speakers_of_two_corpora_are_not_joined(tmp_path):
             rows.append((f"{corpus}{number}", "0", "home", str(path), 0.0, 0.5, 16_000, corpus))
     schema = {**COLUMNS, "corpus": pl.String}
     table = pl.DataFrame(rows, schema=schema, orient="row").with_columns(digest=pl.col("utterance"))
-    joined, unreadable = join_short(Manifest(table), tmp_path / "joined", seconds=5.0)
-    assert not unreadable
+    made = join_short(Manifest(table), tmp_path / "joined", seconds=5.0)
+    assert not made.unreadable
+    joined = made.manifest
     assert joined.speakers == ["A/0", "B/0"]
     assert joined.table["duration"].to_list() == [1.0, 1.0]
     first, second = (soundfile.read(path)[0] for path in joined.table["path"])

@@ -2,10 +2,11 @@ import polars as pl
 import pytest
 
 from contravox.errors import ManifestError, TrialsError, TrialsWarning
+from contravox.files import outputs
 from contravox.manifest import Manifest
 from contravox.trials.enrolments import Enrolments
 from contravox.trials.protocol import Protocol
-from contravox.trials.trial_set import TrialSet
+from contravox.trials.trial_set import FILES, TrialSet
 from contravox.trials.trials import Trials
 from test_manifest import manifest, pooled
 
@@ -206,3 +207,7 @@ def test_a_recording_under_two_speakers_is_told_to_spoil(tmp_path):
     TrialSet.of(trials(*rows), Manifest(copies), Protocol("list")).write(tmp_path)
     with pytest.warns(TrialsWarning, match=r"1 of 3 trials .* as of two people, so they spoil"):
         TrialSet.read(tmp_path)
+
+
+def test_what_is_claimed_of_a_trial_list_is_what_lies_in_its_folder():
+    assert outputs.TRIAL_FOLDER == FILES

@@ -23,13 +23,14 @@ def prepare_trials(
 ) -> None:
     """Make one trial list of manifests; say what it holds of each corpus."""
     from contravox.files.outputs import claimed_folder
-    from contravox.manifest import Manifest
+    from contravox.manifest import MANIFEST, Manifest
     from contravox.trials.making import make_pooled_trials, within_sessions
-    from contravox.trials.protocol import Protocol
+    from contravox.trials.protocol import PROTOCOL, Protocol
     from contravox.trials.trial_set import TrialSet
+    from contravox.trials.trials import TRIALS
 
     made_from = {f"manifest {number}": path for number, path in enumerate(manifests)}
-    files = ("trials.tsv", "manifest.tsv", "protocol.json")
+    files = (TRIALS, MANIFEST, PROTOCOL)
     with claimed_folder(
         output, "prepare", files, inputs=manifests, made_from=made_from, force=force
     ):
@@ -40,8 +41,8 @@ def prepare_trials(
             manifest, across_corpora=across_corpora, seed=seed, maximum=most
         )
         made = TrialSet.of(trials, manifest, Protocol(str(output)))
-        made.manifest.write(output / "manifest.tsv")
-        trials.write(output / "trials.tsv")
+        made.manifest.write(output / MANIFEST)
+        trials.write(output / TRIALS)
     within = within_sessions(trials, made.manifest)
     counts = {
         "speakers": len(made.manifest.speakers),

@@ -26,9 +26,10 @@ def shard(
     as_json: Json = False,
 ) -> None:
     """Put a manifest's utterances into shards: few large files, here or in a store."""
+    from contravox.corpora.left_out import SKIPPED
     from contravox.corpora.shards import FILES, PLAN, shard_manifest
     from contravox.files.outputs import claimed_folder
-    from contravox.manifest import Manifest
+    from contravox.manifest import MANIFEST, Manifest
     from contravox.terminal.progress import progress_bar
 
     utterances = Manifest.read(manifest)
@@ -50,8 +51,8 @@ def shard(
         )
     skipped = len(sharded.skipped)
     if skipped:
-        note(f"warning: {skipped:,} utterances left out: see {output / 'skipped.tsv'}")
-    path = output / "manifest.tsv"
+        note(f"warning: {skipped:,} utterances left out: see {output / SKIPPED}")
+    path = output / MANIFEST
     if as_json:
         counts = {"utterances": len(sharded.manifest), "shards": sharded.shards, "skipped": skipped}
         print_json({"manifest": str(path), **counts})

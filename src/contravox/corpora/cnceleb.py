@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from contravox.corpora.corpus import Corpus, TrialList
+from contravox.corpora.corpus import Corpus, OfficialList
 from contravox.corpora.files import recordings_like
 from contravox.corpora.lists import find_list, read_list, without_suffix
 from contravox.errors import ManifestError
@@ -80,14 +80,14 @@ CNCELEB = Corpus(
         "test": {"utterances": 17_777},
     },
     lists=(
-        TrialList(
+        OfficialList(
             "cnceleb-concatenated",
             ("eval/lists/trials.lst", "eval/lists/enroll.lst"),
             _read,
             3_484_292,
             "utterances concatenated",
         ),
-        TrialList(
+        OfficialList(
             "cnceleb-averaged",
             ("eval/lists/trials.lst", "eval/lists/enroll.map"),
             _read,

@@ -7,6 +7,7 @@ from typing import Literal
 
 import polars as pl
 
+from contravox.audio.waveform import MINIMUM_SECONDS
 from contravox.manifest import Manifest
 from contravox.trials.enrolments import Enrolments
 from contravox.trials.trial_set import TrialSet
@@ -14,8 +15,8 @@ from contravox.trials.trials import Trials
 
 
 @dataclass(frozen=True)
-class TrialList:
-    """An official trial list.
+class OfficialList:
+    """A trial list of a release.
 
     protocol: its name; files: the list and what is read with it, as they lie below the corpus;
     read: from their paths and the manifest's table to trials in the names of the manifest;
@@ -49,7 +50,7 @@ class Corpus:
     that follows from what it holds; raises AudioError for one that is of no use.
 
     free: it has no official parts, so it may be split and trials be made of all of it.
-    shortest: s, under which a recording is left out; None: too short for a voice.
+    shortest: s, under which a recording is left out.
     """
 
     title: str
@@ -59,8 +60,8 @@ class Corpus:
     training: pl.Expr | None = None
     apart: Mapping[str, pl.Expr] = field(default_factory=dict)
     release: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    lists: tuple[TrialList, ...] = ()
+    lists: tuple[OfficialList, ...] = ()
     made_trials: Callable[[Manifest, int], Iterator[TrialSet]] | None = None
     used_part: Callable[[str], tuple[float, float]] | None = None
     free: bool = False
-    shortest: float | None = None
+    shortest: float = MINIMUM_SECONDS

@@ -29,13 +29,21 @@ class Joint:
     made_of: str | None
 
 
+@dataclass(frozen=True)
+class Joined:
+    """manifest: with the joined utterances in place of the short ones; unreadable: a path and a
+    reason for each file that could not be read."""
+
+    manifest: Manifest
+    unreadable: list[tuple[str, str]]
+
+
 def join_short(
     manifest: Manifest,
     folder: Path,
-    *,
     seconds: float,
     progress: Callable[[int, int], None] = lambda *_: None,
-) -> tuple[Manifest, list[tuple[str, str]]]:
+) -> Joined:
     """Join utterances under 2 s of one speaker and session, in their order, up to ``seconds``.
 
     Writes ``folder/<speaker>/<session>-joined-001.flac``, 16 kHz and 16 bits, with ``%2F`` for a
@@ -44,16 +52,14 @@ def join_short(
 
     progress: called with the numbers of files done and in all.
 
-    Returns the manifest with the joined utterances in place of the short ones; and a path and a
-    reason for each file that could not be read, with which its whole joint is left out. Raises
-    OutputError.
+    A file that cannot be read is left out with the whole joint that it is of. Raises OutputError.
     """
     short = manifest.table.with_columns(identity=manifest.identities)
     short = short.filter(pl.col("duration") < SHORT_SECONDS)
     short = short.drop_nulls(["identity", "session"]).sort("identity", "session", "utterance")
     short = short.with_columns(_joints(short, seconds)).filter(pl.len().over("joint") > 1)
     if short.is_empty():
-        return manifest, []
+        return Joined(manifest, [])
     first = pl.col("joint").min().over("identity", "session")
     # Two corpora may both have a speaker 1, whose joints would share a name.
     corpora = short["corpus"].n_unique() if "corpus" in short.columns else 1
@@ -79,7 +85,7 @@ def join_short(
         progress(done, len(joints))
     joined = scan_recordings(rows.drop("joint", "identity", "paths", "made_of")).manifest
     alone = manifest.table.join(short, on="utterance", how="anti")
-    return Manifest.joined([Manifest(alone), joined]), unreadable
+    return Joined(Manifest.joined([Manifest(alone), joined]), unreadable)
 
 
 def _segment(name: str) -> pl.Expr:

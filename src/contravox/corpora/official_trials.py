@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from contravox.corpora.corpus import Corpus, TrialList
+from contravox.corpora.corpus import Corpus, OfficialList
 from contravox.corpora.lists import find_list
 from contravox.errors import TrialsError
 from contravox.manifest import Manifest
@@ -20,7 +20,6 @@ def official_trials(
     corpus: Corpus,
     folder: Path,
     manifest: Manifest,
-    *,
     drop_missing: bool = False,
     note: Callable[[str], None] = lambda *_: None,
 ) -> Iterator[TrialSet]:
@@ -63,7 +62,7 @@ def official_trials(
 
 
 def _present(
-    listed: TrialList,
+    listed: OfficialList,
     trials: Trials,
     enrolments: Enrolments | None,
     manifest: Manifest,

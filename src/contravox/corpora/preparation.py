@@ -1,12 +1,12 @@
 """A corpus on disk to the files that everything else starts from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from contravox.audio.waveform import MINIMUM_SECONDS
 from contravox.corpora.an4 import AN4
 from contravox.corpora.cnceleb import CNCELEB
 from contravox.corpora.corpus import Corpus
@@ -14,18 +14,20 @@ from contravox.corpora.files import archives, find_recordings
 from contravox.corpora.folder import FOLDER, UNLABELLED
 from contravox.corpora.joining import join_short
 from contravox.corpora.kaldi import KALDI
+from contravox.corpora.left_out import SKIPPED, write_left_out
 from contravox.corpora.librispeech import LIBRISPEECH
 from contravox.corpora.noises_and_rooms import MUSAN, NOISES, RESPONSES, RIRS
 from contravox.corpora.official_trials import official_trials
-from contravox.corpora.scan import HEADER, Prepared, scan_recordings
+from contravox.corpora.scan import HEADER, scan_recordings
 from contravox.corpora.table import TABLE
 from contravox.corpora.voices import VOICES
 from contravox.corpora.voxceleb import VOXCELEB1, VOXCELEB2
 from contravox.errors import ManifestError, brief, few
 from contravox.files.journal import Journal
-from contravox.manifest import Manifest
+from contravox.manifest import MANIFEST, Manifest
 from contravox.trials.making import make_trials
-from contravox.trials.trial_set import TrialSet
+from contravox.trials.trial_set import FILES, TrialSet
+from contravox.trials.trials import TRIALS, Trials
 
 CORPORA = {
     "voxceleb1": VOXCELEB1,
@@ -52,14 +54,59 @@ Counts = dict[str, dict[str, int]]
 """What a corpus, a subset, a part or a protocol holds."""
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """All that is written of a corpus.
+
+    manifest: everything usable, in ``manifest.tsv``; skipped: a path and the reason of what was
+    left out, in ``skipped.tsv``; parts: manifests by the names of their folders, such as the
+    official ``train/manifest.tsv``, or those of a split; trials: made of a part, into its
+    ``trials.tsv``, or of all utterances, by the name ``.``; trial_sets: a folder for each protocol
+    of the release, or made where it has none.
+    """
+
+    manifest: Manifest
+    skipped: list[tuple[str, str]]
+    parts: Mapping[str, Manifest]
+    trials: Mapping[str, Trials]
+    trial_sets: Sequence[TrialSet]
+
+    def apart(self, kinds: Mapping[str, pl.Expr]) -> "Prepared":
+        """With rows of the manifest in parts of their own, by name, in place of the manifest."""
+        table, parts = self.manifest.table, dict(self.parts)
+        for name, rows in kinds.items():
+            parts[name] = Manifest(table.filter(rows))
+            table = table.filter(~rows)
+        parts = {name: part for name, part in parts.items() if len(part)}
+        return replace(self, manifest=Manifest(table), parts=parts)
+
+    def write(self, folder: Path) -> None:
+        """Write each file, whole or not at all. Raises OutputError."""
+        skipped = pl.DataFrame(self.skipped, schema=["path", "reason"], orient="row")
+        write_left_out(folder / SKIPPED, skipped)
+        self.manifest.write(folder / MANIFEST)
+        for part, utterances in self.parts.items():
+            utterances.write(folder / part / MANIFEST)
+        for part, trials in self.trials.items():
+            trials.write(folder / part / TRIALS)
+        for each in self.trial_sets:
+            each.write(folder / each.name)
+
+    def add_to(self, counts: Counts) -> None:
+        """Add what the parts, the lists of trials and the protocols hold."""
+        counts |= {part: _counts(utterances) for part, utterances in self.parts.items()}
+        for part, trials in self.trials.items():
+            counts["corpus" if part == "." else part] |= {"trials": len(trials)}
+        counts |= {each.name: _trial_counts(each) for each in self.trial_sets}
+
+
 def prepared_files(corpus: str) -> list[str]:
     """The files that may be written of a corpus, as patterns."""
     known = CORPORA[corpus]
     lists = [listed.protocol for listed in known.lists]
     made = [f"{corpus}-*"] if known.made_trials else []
     folders = ["", *(f"{name}/" for name in (*PARTS, *known.apart, *lists, *made))]
-    tables = ("manifest.tsv", "trials.tsv", "enrolments.tsv", "protocol.json")
-    return ["skipped.tsv", "joined/*/*.flac", *(a + b for a in folders for b in tables)]
+    return [SKIPPED, "joined/*/*.flac", *(each + name for each in folders for name in FILES)]
 
 
 def prepare_corpus(
@@ -77,88 +124,97 @@ def prepare_corpus(
 ) -> Counts:
     """Write a corpus's manifest and trials, and those of its parts, below ``output``.
 
-    - ``manifest.tsv``: everything usable; ``skipped.tsv``: the files that were left out, if any;
-    - ``train/manifest.tsv``: the official training part;
-    - ``<protocol>/``: official trial lists, and those made where a corpus has none;
-    - for a corpus without official parts ``trials.tsv``; with ``split`` instead of it
-      ``train/manifest.tsv``, and ``manifest.tsv`` and ``trials.tsv`` in ``validation/`` and
-      ``test/``, which share no speaker.
-
-    hold_out: so many speakers, drawn with ``seed``, go from training to ``validation/``.
-    join_shorter: s; utterances for training under 2 s are joined up to this length, into
-    ``joined/``. drop_missing: leave out official trials whose utterances are not there.
-
-    progress: called with the numbers of files done and in all. note: called with each warning.
+    split: cut a corpus without official parts in three, which share no speaker. hold_out: so many
+    speakers, drawn with ``seed``, go from training to ``validation/``. join_shorter: s; utterances
+    for training under 2 s are joined up to this length, into ``joined/``. drop_missing: leave out
+    official trials whose utterances are not there. progress: called with the numbers of files done
+    and in all. note: called with each warning.
 
     Repeating an interrupted call goes on from the headers already read; repeating a finished one
-    writes the same files.
-
-    Returns for the corpus, its subsets, its parts and its protocols what they hold, and the figures
-    of the release as ``... in release``.
+    writes the same files. Returns for the corpus, its subsets, its parts and its protocols what
+    they hold, and the figures of the release as ``... in release``.
 
     Raises ManifestError, TrialsError where the corpus is too small, laid out otherwise or not
     whole, OutputError.
     """
     known = CORPORA[corpus]
-    if split and not known.free:
-        raise ManifestError(
-            f"--split: {known.title} cannot be split: it has official parts or no speakers; "
-            "--hold-out takes speakers from its training part"
-        )
-    if split and hold_out:
-        raise ManifestError("--hold-out: --split makes a validation part already: give one of them")
+    _refuse_other_parts(known, split, hold_out)
     recordings = find_recordings(corpus, CORPORA, folder)
     journal = Journal(output / ".headers", HEADER)
-    shortest = MINIMUM_SECONDS if known.shortest is None else known.shortest
-    prepared = scan_recordings(
-        recordings,
-        used_part=known.used_part,
-        shortest=shortest,
-        journal=journal,
-        progress=progress,
+    scanned = scan_recordings(
+        recordings, known.used_part, known.shortest, journal=journal, progress=progress
     )
-    manifest, skipped = prepared.manifest, prepared.skipped
+    manifest, skipped = scanned.manifest, scanned.skipped
     counts = {"corpus": {**_counts(manifest), "files skipped": len(skipped)}}
     counts |= _subsets(known, manifest, folder, note)
     _tell_names_alike(manifest, folder, note)
     _tell_shared_recordings(manifest, folder, note)
-
     # Everything is made before anything is written, so that an error leaves no half of it behind.
-    sets = list(
-        official_trials(corpus, known, folder, manifest, drop_missing=drop_missing, note=note)
-    )
+    trial_sets = list(official_trials(corpus, known, folder, manifest, drop_missing, note))
     if known.made_trials and not split:
-        sets += known.made_trials(manifest, seed)
-    parts = _parts(known, manifest, split=split, hold_out=hold_out, seed=seed)
-    lists = {
+        trial_sets += known.made_trials(manifest, seed)
+    parts = _parts(known, manifest, split, hold_out, seed)
+    trials = _trials_of(known, manifest, parts, seed)
+    if join_shorter and "train" in parts:
+        joined = join_short(parts["train"], output / "joined", join_shorter, progress)
+        parts["train"], skipped = joined.manifest, skipped + joined.unreadable
+    prepared = Prepared(manifest, skipped, parts, trials, trial_sets).apart(known.apart)
+    prepared.write(output)
+    prepared.add_to(counts)
+    journal.remove()
+    return counts
+
+
+def _refuse_other_parts(corpus: Corpus, split: bool, hold_out: int) -> None:
+    """Raise ManifestError for parts that no corpus, or not this one, can be cut into."""
+    if split and not corpus.free:
+        raise ManifestError(
+            f"--split: {corpus.title} cannot be split: it has official parts or no speakers; "
+            "--hold-out takes speakers from its training part"
+        )
+    if split and hold_out:
+        raise ManifestError("--hold-out: --split makes a validation part already: give one of them")
+
+
+def _parts(
+    corpus: Corpus, manifest: Manifest, split: bool, hold_out: int, seed: int
+) -> dict[str, Manifest]:
+    """The parts of a corpus by the names of their folders."""
+    if split:
+        fractions = list(PARTS.values())
+        return dict(zip(PARTS, manifest.split(fractions, seed=seed), strict=True))
+    if corpus.training is not None:
+        train = Manifest(manifest.table.filter(corpus.training))
+    elif hold_out and corpus.free:
+        train = manifest
+    elif hold_out:
+        raise ManifestError(f"--hold-out: {corpus.title} has no training part: leave it out")
+    else:
+        return {}
+    if not hold_out:
+        return {"train": train} if len(train) else {}
+    speakers = train.speakers
+    if not 2 <= hold_out <= len(speakers) - 2:
+        raise ManifestError(
+            f"--hold-out is {hold_out}: the training part has {len(speakers):,} speakers, "
+            "and at least two stay on each side"
+        )
+    drawn = np.random.default_rng(seed).permutation(len(speakers))
+    held, kept = ([speakers[row] for row in part] for part in np.split(drawn, [hold_out]))
+    return {"train": train.of_speakers(kept), "validation": train.of_speakers(held)}
+
+
+def _trials_of(
+    corpus: Corpus, manifest: Manifest, parts: Mapping[str, Manifest], seed: int
+) -> dict[str, Trials]:
+    """Trials made of each part but that for training, or of all where there are no parts."""
+    if corpus.free and not parts and not corpus.made_trials:
+        return {".": make_trials(manifest, seed=seed)}
+    return {
         part: make_trials(utterances, seed=seed)
         for part, utterances in parts.items()
         if part != "train"
     }
-    if known.free and not parts and not known.made_trials:
-        lists["."] = make_trials(manifest, seed=seed)
-    if join_shorter and "train" in parts:
-        parts["train"], unreadable = join_short(
-            parts["train"], output / "joined", seconds=join_shorter, progress=progress
-        )
-        skipped = skipped + unreadable
-
-    for name, rows in known.apart.items():
-        parts[name] = Manifest(manifest.table.filter(rows))
-        manifest = Manifest(manifest.table.filter(~rows))
-    Prepared(manifest, skipped).write(output)
-    for part, utterances in parts.items():
-        if len(utterances):
-            utterances.write(output / part / "manifest.tsv")
-            counts[part] = _counts(utterances)
-    for part, trials in lists.items():
-        trials.write(output / part / "trials.tsv")
-        counts["corpus" if part == "." else part] |= {"trials": len(trials)}
-    for each in sets:
-        each.write(output / each.protocol.name)
-        counts[each.protocol.name] = _trial_counts(each)
-    journal.remove()
-    return counts
 
 
 def _subsets(
@@ -213,34 +269,6 @@ def _tell_names_alike(manifest: Manifest, folder: Path, note: Callable[[str], No
             f"forms, such as {brief(alike[0])}, and are taken for one person each: rename one of "
             "them otherwise if they are not"
         )
-
-
-def _parts(
-    corpus: Corpus, manifest: Manifest, *, split: bool, hold_out: int, seed: int
-) -> dict[str, Manifest]:
-    """The parts of a corpus by the names of their folders."""
-    if split:
-        fractions = list(PARTS.values())
-        return dict(zip(PARTS, manifest.split(fractions, seed=seed), strict=True))
-    if corpus.training is not None:
-        train = Manifest(manifest.table.filter(corpus.training))
-    elif hold_out and corpus.free:
-        train = manifest
-    elif hold_out:
-        raise ManifestError(f"--hold-out: {corpus.title} has no training part: leave it out")
-    else:
-        return {}
-    if not hold_out:
-        return {"train": train} if len(train) else {}
-    speakers = train.speakers
-    if not 2 <= hold_out <= len(speakers) - 2:
-        raise ManifestError(
-            f"--hold-out is {hold_out}: the training part has {len(speakers):,} speakers, "
-            "and at least two stay on each side"
-        )
-    drawn = np.random.default_rng(seed).permutation(len(speakers))
-    held, kept = ([speakers[row] for row in part] for part in np.split(drawn, [hold_out]))
-    return {"train": train.of_speakers(kept), "validation": train.of_speakers(held)}
 
 
 def _counts(manifest: Manifest) -> dict[str, int]:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -13,7 +12,6 @@ from contravox.audio.storage import file_state
 from contravox.audio.waveform import END_SECONDS, MINIMUM_SECONDS, audio_info
 from contravox.errors import AudioError, ManifestError
 from contravox.files.journal import Journal
-from contravox.files.writing import atomic_path
 from contravox.manifest import COLUMNS, Manifest
 from contravox.threads import map_in_threads
 
@@ -37,7 +35,7 @@ Part = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Scanned:
     """A corpus as found: its manifest, and the files left out.
 
     skipped: pairs of a path and the reason.
@@ -46,47 +44,26 @@ class Prepared:
     manifest: Manifest
     skipped: list[tuple[str, str]]
 
-    def write(self, folder: Path) -> None:
-        """Write ``manifest.tsv`` and, where files were left out, ``skipped.tsv`` to ``folder``."""
-        if self.skipped:
-            table = pl.DataFrame(self.skipped, schema=["path", "reason"], orient="row")
-            with atomic_path(folder / "skipped.tsv") as temporary:
-                table.write_csv(temporary, separator="\t")
-        else:
-            (folder / "skipped.tsv").unlink(missing_ok=True)
-        self.manifest.write(folder / "manifest.tsv")
-
 
 def scan_recordings(
     recordings: pl.DataFrame,
-    *,
     used_part: Callable[[str], Part] | None = None,
     shortest: float = MINIMUM_SECONDS,
+    *,
     journal: Journal | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
-) -> Prepared:
+) -> Scanned:
     """Read every recording's header, in parallel, and leave out those that cannot be used.
 
     recordings: as ``Corpus.recordings`` gives them; where several rows are parts of one file, its
-    header is read once. used_part: see ``Corpus``. shortest: s, under which a recording is left
-    out. journal: where headers are kept for another run. progress: called with the numbers of files
-    done and in all.
+    header is read once. used_part, shortest: of the ``Corpus``. journal: where headers are kept for
+    another run. progress: called with the numbers of files done and in all.
 
     Raises ManifestError where none can be used.
     """
     files = recordings["path"].unique(maintain_order=True)
-    headers = _read_headers(files, used_part, journal, progress)
-    absent = {"speaker", "session", "start", "duration"} - set(recordings.columns)
-    table = recordings.with_columns(pl.lit(None, COLUMNS[name]).alias(name) for name in absent)
-    # A corpus may have columns of its own of such names.
-    of_file = headers.select("path", pl.exclude("path").name.prefix("file "))
-    table = table.join(of_file, on="path", how="left", maintain_order="left")
-    start = pl.coalesce("start", "file start", pl.lit(0.0))
-    seconds = pl.col("file seconds")
-    table = table.with_columns(
-        start, pl.coalesce("duration", "file duration", seconds - start).alias("duration")
-    )
-    end = pl.col("start") + pl.col("duration")
+    table = _with_headers(recordings, _read_headers(files, used_part, journal, progress))
+    seconds, end = pl.col("file seconds"), pl.col("start") + pl.col("duration")
     reason = (
         pl.when(pl.col("file reason").is_not_null())
         .then(pl.col("file reason"))
@@ -103,7 +80,21 @@ def scan_recordings(
         path, why = skipped[0]
         raise ManifestError(f"none of {len(skipped)} files can be used, such as {path} ({why})")
     ordered = used.select(*COLUMNS, pl.exclude(*COLUMNS, "digest", "^file .*$"), "digest")
-    return Prepared(Manifest(ordered.sort("utterance")), skipped)
+    return Scanned(Manifest(ordered.sort("utterance")), skipped)
+
+
+def _with_headers(recordings: pl.DataFrame, headers: pl.DataFrame) -> pl.DataFrame:
+    """The recordings with all columns of a manifest but the sample rate, and each one's header.
+
+    The columns of a header begin with ``file``, as a corpus may have columns of such names.
+    """
+    absent = {"speaker", "session", "start", "duration"} - set(recordings.columns)
+    table = recordings.with_columns(pl.lit(None, COLUMNS[name]).alias(name) for name in absent)
+    of_file = headers.select("path", pl.exclude("path").name.prefix("file "))
+    table = table.join(of_file, on="path", how="left", maintain_order="left")
+    start = pl.coalesce("start", "file start", pl.lit(0.0))
+    duration = pl.coalesce("duration", "file duration", pl.col("file seconds") - start)
+    return table.with_columns(start=start, duration=duration)
 
 
 def _read_headers(

@@ -22,10 +22,11 @@ import polars as pl
 from contravox.audio.flac import flac_bytes, sixteen_bits
 from contravox.audio.storage import check_store, stored_size, upload
 from contravox.audio.waveform import SAMPLE_RATE, read_audio
+from contravox.corpora.left_out import SKIPPED, write_left_out
 from contravox.corpora.shard_index import INDEX, ShardIndex, source_state
 from contravox.errors import AudioError, ManifestError, StorageError
 from contravox.files.writing import atomic_path, write_text
-from contravox.manifest import Manifest
+from contravox.manifest import MANIFEST, Manifest
 from contravox.threads import map_in_threads
 
 PCM_BYTES_PER_SECOND = 2 * SAMPLE_RATE
@@ -34,7 +35,7 @@ PCM_BYTES_PER_SECOND = 2 * SAMPLE_RATE
 PLAN = "plan.digest"
 """Which utterances a folder of shards is for, in which order and sizes, and in which store."""
 
-FILES = (PLAN, "manifest.tsv", "skipped.tsv", "shard-*.tar", "shard-*.tsv")
+FILES = (PLAN, MANIFEST, SKIPPED, "shard-*.tar", "shard-*.tsv")
 
 Progress = Callable[[int, int], None]
 
@@ -137,7 +138,7 @@ def _claim(folder: Path, plan: pl.DataFrame, store: str | None, again: bool) -> 
                 "choose another --output, or pass --force to replace them"
             )
         return
-    elif (folder / "manifest.tsv").exists():
+    elif (folder / MANIFEST).exists():
         raise StorageError(f"{folder}: holds another manifest: choose another --output")
     elif store and stored_size(f"{store}/{_name(0)}.tar") is not None:
         raise StorageError(
@@ -239,8 +240,6 @@ def _write_tables(manifest: Manifest, index: pl.DataFrame, folder: Path, shards:
         sample_rate=pl.lit(SAMPLE_RATE, pl.Int64),
     )
     sharded = Manifest(readable.select(manifest.table.columns).sort("utterance"))
-    if len(skipped):
-        with atomic_path(folder / "skipped.tsv") as temporary:
-            skipped.write_csv(temporary, separator="\t")
-    sharded.write(folder / "manifest.tsv")
+    write_left_out(folder / SKIPPED, skipped)
+    sharded.write(folder / MANIFEST)
     return Sharded(sharded, skipped, shards)

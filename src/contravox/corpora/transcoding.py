@@ -11,6 +11,7 @@ import polars as pl
 
 from contravox.audio.waveform import SAMPLE_RATE, audio_info
 from contravox.corpora.files import audio_files
+from contravox.corpora.left_out import write_left_out
 from contravox.errors import AudioError, ManifestError, MissingExtraError
 from contravox.files.writing import atomic_path
 from contravox.threads import map_in_threads
@@ -67,15 +68,13 @@ def transcode_folder(
     for done, failure in enumerate(results, start=1):
         failures += [failure] if failure else []
         progress(done, len(pairs))
+    table = pl.DataFrame(failures, schema=["path", "reason"], orient="row")
+    write_left_out(output / FAILED, table)
     if failures:
-        table = pl.DataFrame(failures, schema=["path", "reason"], orient="row")
-        with atomic_path(output / FAILED) as temporary:
-            table.write_csv(temporary, separator="\t")
         raise AudioError(
             f"{output / FAILED}: lists {len(failures):,} of {len(pairs):,} files that could not be "
             "transcoded: replace them and give the same command again"
         )
-    (output / FAILED).unlink(missing_ok=True)
     return len(pairs)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from contravox.corpora.corpus import Corpus, TrialList
+from contravox.corpora.corpus import Corpus, OfficialList
 from contravox.corpora.files import recordings_like
 from contravox.corpora.lists import read_list
 from contravox.trials.enrolments import Enrolments
@@ -52,7 +52,7 @@ VOICES = Corpus(
     example="Development_Data/Speaker_Recognition/sid_dev/sp0032/Lab41-SRI-VOiCES-….wav",
     release={"dev": {"speakers": 196, "utterances": 15_904}},
     lists=(
-        TrialList(
+        OfficialList(
             "voices-dev",
             (f"{LISTS}/dev-trial-keys.lst", f"{LISTS}/dev-enroll.lst"),
             _read,

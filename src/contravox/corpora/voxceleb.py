@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from contravox.audio.waveform import AUDIO_SUFFIXES
-from contravox.corpora.corpus import Corpus, TrialList
+from contravox.corpora.corpus import Corpus, OfficialList
 from contravox.corpora.files import recordings_like
 from contravox.corpora.lists import with_sex, without_suffix
 from contravox.errors import ManifestError
@@ -51,12 +51,12 @@ VOXCELEB1 = Corpus(
         "test": {"speakers": 40, "utterances": 4_874},
     },
     lists=(
-        TrialList("voxceleb1-o", ("veri_test2.txt",), _read, 37_611),
-        TrialList("voxceleb1-o-original", ("veri_test.txt",), _read, 37_720),
-        TrialList("voxceleb1-e", ("list_test_all2.txt",), _read, 579_818),
-        TrialList("voxceleb1-e-original", ("list_test_all.txt",), _read, 581_480),
-        TrialList("voxceleb1-h", ("list_test_hard2.txt",), _read, 550_894),
-        TrialList("voxceleb1-h-original", ("list_test_hard.txt",), _read, 552_536),
+        OfficialList("voxceleb1-o", ("veri_test2.txt",), _read, 37_611),
+        OfficialList("voxceleb1-o-original", ("veri_test.txt",), _read, 37_720),
+        OfficialList("voxceleb1-e", ("list_test_all2.txt",), _read, 579_818),
+        OfficialList("voxceleb1-e-original", ("list_test_all.txt",), _read, 581_480),
+        OfficialList("voxceleb1-h", ("list_test_hard2.txt",), _read, 550_894),
+        OfficialList("voxceleb1-h-original", ("list_test_hard.txt",), _read, 552_536),
     ),
 )
 

@@ -27,7 +27,7 @@ from contravox.training.checkpoint import decisive_settings
 from contravox.training.inputs import trial_set_digest
 from contravox.training.recipe import Recipe
 from contravox.training.settings_file import read_settings
-from contravox.training.shipped import find_sweep
+from contravox.training.shipped import RECIPE, find_sweep
 from contravox.training.sweep_results import NAME as RESULTS
 from contravox.training.sweep_results import RunResult, read_results, write_results
 from contravox.training.trainer import MODEL, Trainer
@@ -62,7 +62,7 @@ class Sweep(Settings):
         return read_settings(cls, find_sweep(sweep))
 
 
-FILES = (RESULTS, "results.tsv", f"*/seed*/{MODEL}", "*/seed*/recipe.yaml")
+FILES = (RESULTS, "results.tsv", f"*/seed*/{MODEL}", f"*/seed*/{RECIPE}")
 """What a sweep writes to its folder, beside what else its trainings write to theirs."""
 
 

@@ -8,6 +8,8 @@ import polars as pl
 from contravox.errors import TrialsError, brief
 from contravox.files.tables import read_table, write_table
 
+ENROLMENTS = "enrolments.tsv"
+
 COLUMNS = ["enrolment", "utterance"]
 
 

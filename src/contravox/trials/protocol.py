@@ -10,7 +10,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from contravox.errors import TrialsError, brief, few, near_miss
 from contravox.files.writing import write_text
 
-FILE = "protocol.json"
+PROTOCOL = "protocol.json"
 
 
 def find_protocol(name: str, corpora: Path) -> Path:
@@ -18,7 +18,7 @@ def find_protocol(name: str, corpora: Path) -> Path:
 
     Raises TrialsError where there is none of the name, or are several.
     """
-    folders = sorted(path.parent for path in corpora.glob(f"**/{FILE}"))
+    folders = sorted(path.parent for path in corpora.glob(f"**/{PROTOCOL}"))
     named = [folder for folder in folders if folder.name == name]
     if len(named) == 1:
         return named[0]
@@ -61,7 +61,7 @@ class Protocol:
     @classmethod
     def read(cls, folder: Path) -> "Protocol | None":
         """What ``write`` wrote to a folder, if it did. Raises TrialsError where it is damaged."""
-        path = folder / FILE
+        path = folder / PROTOCOL
         if not path.is_file():
             return None
         try:
@@ -73,4 +73,4 @@ class Protocol:
 
     def write(self, folder: Path) -> None:
         """Write ``protocol.json``, whole or not at all. Raises OutputError."""
-        write_text(folder / FILE, json.dumps(asdict(self), indent=2) + "\n")
+        write_text(folder / PROTOCOL, json.dumps(asdict(self), indent=2) + "\n")

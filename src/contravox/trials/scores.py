@@ -13,13 +13,13 @@ from contravox.files.tables import read_table, write_table
 from contravox.trials.formats import TARGET_WORDS
 from contravox.trials.trials import Trials
 
-FILE = "scores.tsv"
+SCORES = "scores.tsv"
 TRIAL = ["enrolment", "test", "target"]
 
 
 def score_file(path: Path) -> Path:
     """The file of scores itself, or of the folder that ``contravox evaluate`` wrote."""
-    return path / FILE if path.is_dir() else path
+    return path / SCORES if path.is_dir() else path
 
 
 def protocol_beside(scores: Path) -> dict[str, Any]:

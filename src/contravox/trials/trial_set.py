@@ -10,11 +10,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from contravox.errors import ManifestError, TrialsError, TrialsWarning, brief, few
-from contravox.manifest import Manifest
-from contravox.trials.enrolments import Enrolments
+from contravox.manifest import MANIFEST, Manifest
+from contravox.trials.enrolments import ENROLMENTS, Enrolments
 from contravox.trials.formats import TargetPlace
-from contravox.trials.protocol import Protocol
-from contravox.trials.trials import Trials
+from contravox.trials.protocol import PROTOCOL, Protocol
+from contravox.trials.trials import TRIALS, Trials
+
+FILES = (TRIALS, MANIFEST, ENROLMENTS, PROTOCOL)
+"""What may lie in the folder of a trial list."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class TrialSet:
             if len(unknown):
                 raise TrialsError(
                     f"{protocol.name}: no utterance is known of enrolment "
-                    f"{unknown['enrolment'][0]!r}: add it to enrolments.tsv"
+                    f"{unknown['enrolment'][0]!r}: add it to {ENROLMENTS}"
                 )
             needed = pl.concat([enrolments.utterances, trials.table["test"]])
         named = needed.unique().alias("utterance").to_frame()
@@ -104,7 +107,7 @@ class TrialSet:
         Raises TrialsError, ManifestError.
         """
         path = list_file(path)
-        beside = path.parent / "manifest.tsv"
+        beside = path.parent / MANIFEST
         return cls._of_file(path, Trials.read(path, target), Manifest.read(manifest or beside))
 
     @classmethod
@@ -120,7 +123,7 @@ class TrialSet:
         path = list_file(path)
         trials = Trials.read(path, target)
         names = pl.concat([trials.table["enrolment"], trials.table["test"]])
-        beside = path.parent / "enrolments.tsv"
+        beside = path.parent / ENROLMENTS
         if beside.is_file():
             names = pl.concat([names, Enrolments.read(beside).utterances])
         return cls._of_file(path, trials, Manifest.of_names(names.unique().sort(), speakers))
@@ -130,13 +133,13 @@ class TrialSet:
         cls, path: Path, manifest: Path | None = None, *, target: TargetPlace | None = None
     ) -> "TrialSet":
         """Read with the manifest given or beside the list; alone where there is none."""
-        if manifest is not None or (list_file(path).parent / "manifest.tsv").is_file():
+        if manifest is not None or (list_file(path).parent / MANIFEST).is_file():
             return cls.read(path, manifest, target=target)
         return cls.read_alone(path, target=target)
 
     @classmethod
     def _of_file(cls, path: Path, trials: Trials, manifest: Manifest) -> "TrialSet":
-        beside = path.parent / "enrolments.tsv"
+        beside = path.parent / ENROLMENTS
         trial_set = cls.of(
             trials,
             manifest,
@@ -162,9 +165,9 @@ class TrialSet:
         """Write the files that ``read`` reads, each whole or not at all. Raises OutputError."""
         self.protocol.write(folder)
         if self.enrolments is not None:
-            self.enrolments.write(folder / "enrolments.tsv")
-        self.manifest.write(folder / "manifest.tsv")
-        self.trials.write(folder / "trials.tsv")
+            self.enrolments.write(folder / ENROLMENTS)
+        self.manifest.write(folder / MANIFEST)
+        self.trials.write(folder / TRIALS)
 
     @property
     def name(self) -> str:
@@ -277,7 +280,7 @@ class TrialSet:
                 enrolment, speakers = several.row(0)
                 raise TrialsError(
                     f"{self.name}: enrolment {brief(repr(enrolment))} is of several speakers, "
-                    f"{few(sorted(speakers))}: enrol each by recordings of one, in enrolments.tsv"
+                    f"{few(sorted(speakers))}: enrol each by recordings of one, in {ENROLMENTS}"
                 )
         one, other = self._enrolled["speaker"], self._tested["speaker"]
         # Null, which is not true, where either is unknown.
@@ -315,4 +318,4 @@ class TrialSet:
 
 def list_file(path: Path) -> Path:
     """The file of a trial list itself, or of the folder of one."""
-    return path / "trials.tsv" if path.is_dir() else path
+    return path / TRIALS if path.is_dir() else path

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from contravox.files.tables import write_table
 from contravox.trials.formats import TargetPlace, read_trial_list
 
+TRIALS = "trials.tsv"
+
 
 @dataclass(frozen=True)
 class Trials:
