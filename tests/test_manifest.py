@@ -9,15 +9,7 @@ from hypothesis import strategies as st
 from contravox.errors import ManifestError
 from contravox.manifest import COLUMNS, Manifest
 from hostile import mutations, value_or_line
-
-
-def manifest(speakers=10, utterances=3):
-    rows = [
-        (f"s{s}/u{u}", f"s{s}", None, f"/audio/s{s}/u{u}.wav", 0.0, 1.5, 16_000)
-        for s in range(speakers)
-        for u in range(utterances)
-    ]
-    return Manifest(pl.DataFrame(rows, schema=COLUMNS, orient="row"))
+from manifests import manifest, pooled
 
 
 def test_written_and_read_again(tmp_path):
@@ -166,20 +158,6 @@ def test_speakers_of_some_utterances():
     alone = Manifest.of_names(pl.Series(["a", "b"]))
     assert alone.speakers_of(["b"]).to_list() == [None]
     assert alone.table.columns == list(COLUMNS)
-
-
-def pooled(*rows: tuple[str, str | None, str | None]) -> Manifest:
-    """A manifest of utterances with their speakers and corpora."""
-    names, speakers, corpora = zip(*rows, strict=True)
-    return Manifest(
-        pl.DataFrame({"utterance": names, "speaker": speakers, "corpus": corpora}).with_columns(
-            session=pl.lit(None, pl.String),
-            path=pl.format("/{}.wav", "utterance"),
-            start=0.0,
-            duration=1.0,
-            sample_rate=16_000,
-        )
-    )
 
 
 def test_speakers_of_two_corpora_are_different_people():

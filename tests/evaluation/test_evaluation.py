@@ -21,7 +21,7 @@ from contravox.trials.protocol import Protocol
 from contravox.trials.scores import write_scores
 from contravox.trials.trial_set import TrialSet
 from contravox.trials.trials import Trials
-from test_manifest import manifest
+from manifests import manifest
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from contravox.trials.making import make_trials
 from contravox.trials.protocol import Protocol
 from contravox.trials.scores import write_scores
 from contravox.trials.trial_set import TrialSet
-from test_manifest import manifest
+from manifests import manifest
 
 
 def trial_set(speakers):

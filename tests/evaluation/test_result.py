@@ -15,7 +15,7 @@ from contravox.metrics.log_likelihood_ratio_cost import (
 from contravox.trials.making import make_trials
 from contravox.trials.protocol import Protocol
 from contravox.trials.trial_set import TrialSet
-from test_manifest import manifest
+from manifests import manifest
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from contravox.trials.enrolments import Enrolments
 from contravox.trials.protocol import Protocol
 from contravox.trials.trial_set import TrialSet
 from contravox.trials.trials import Trials
-from test_manifest import manifest
+from manifests import manifest
 
 PAIRS = [("s0/u0", "s0/u1", True), ("s1/u0", "s0/u0", False)]
 SECONDS = [1.0, 2.0, 4.0, 8.0, 1.0, 1.0]

@@ -6,7 +6,7 @@ import pytest
 from contravox.errors import TrialsError
 from contravox.manifest import COLUMNS, Manifest
 from contravox.trials.making import make_pooled_trials, make_trials, within_sessions
-from test_manifest import manifest, pooled
+from manifests import manifest, pooled
 
 
 def test_all_pairs_of_a_small_corpus():

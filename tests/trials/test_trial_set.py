@@ -8,7 +8,7 @@ from contravox.trials.enrolments import Enrolments
 from contravox.trials.protocol import Protocol
 from contravox.trials.trial_set import FILES, TrialSet
 from contravox.trials.trials import Trials
-from test_manifest import manifest, pooled
+from manifests import manifest, pooled
 
 PAIRS = [("s0/u0", "s0/u1", True), ("s3/u1", "s0/u0", False)]
 MODELS = [("m", "s0/u1", True), ("n", "s0/u1", False)]

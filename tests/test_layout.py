@@ -1,0 +1,43 @@
+"""Tests lie as the source does: a newcomer finds the tests of a module by its name."""
+
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+SOURCE = TESTS.parent / "src" / "contravox"
+PAGES = TESTS.parent
+
+OF_NO_MODULE = {
+    "test_layout.py": "of the tests themselves",
+    "test_on_speech.py": "the whole way, on real speech",
+    "objectives/test_view_losses.py": "three losses that find a sample by its other views",
+    "recipes/test_published_constants.py": "all recipes of papers, beside the papers",
+    "recipes/test_shares.py": "all recipes of several objectives",
+}
+
+
+def names_what_it_tests(test: Path) -> bool:
+    """Whether there is a module, a folder or, for docs, a page of the name; or a helper beside."""
+    place, name = test.parent.relative_to(TESTS), test.stem.removeprefix("test_")
+    if place.parts[:1] == ("docs",):
+        pages = [*PAGES.glob("*.md"), *(PAGES / "docs").glob("*.md")]
+        return name in {"docs", *(page.stem.lower() for page in pages)}
+    name = "__init__" if name == "init" else name
+    modules = (SOURCE / place / f"{name}.py", SOURCE / place / name, TESTS / f"{name}.py")
+    return any(path.exists() for path in modules)
+
+
+def test_every_test_file_names_what_it_tests():
+    nameless = {
+        str(test.relative_to(TESTS))
+        for test in TESTS.rglob("test_*.py")
+        if not names_what_it_tests(test)
+    }
+    assert nameless == set(OF_NO_MODULE)
+
+
+def test_no_test_imports_another():
+    files = list(TESTS.rglob("*.py"))
+    assert len(files) > 100
+    for path in files:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert not [line for line in lines if line.startswith(("from test_", "import test_"))], path
