@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,24 @@ _NEVER_MPEG = re.compile(
     re.DOTALL,
 )
 """What begins a file that libsndfile does not leave to libmpg123, unless it ends in ``.mp3``."""
+
+
+@dataclass(frozen=True)
+class AudioBytes:
+    """The bytes of an audio file that is not on this machine. name: what to call it in messages."""
+
+    data: bytes
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"AudioBytes({len(self.data)} bytes, {self.name!r})"
+
+
+AudioSource = str | Path | AudioBytes
+"""A path or a URL, or the bytes of a file."""
 
 
 class AudioFile(soundfile.SoundFile):
@@ -95,17 +114,20 @@ class AudioFile(soundfile.SoundFile):
 
 
 @contextmanager
-def open_audio(path: str | Path) -> Iterator[AudioFile]:
+def open_audio(path: AudioSource) -> Iterator[AudioFile]:
     """Open a recording, as ``audio.read_audio`` takes it, for as long as the context lasts.
 
     Raises AudioError in one line: where it is no regular file, no audio, of a rate that no speech
     has, empty or cut short; also where something fails to decode within the context. Raises
     StorageError and MissingExtraError as ``storage.read_bytes``.
     """
-    location = Location.parse(path)
+    # Bytes have no ending: what they are, they say themselves.
+    location = Location("") if isinstance(path, AudioBytes) else Location.parse(path)
     with ExitStack() as stack:
         source: bytes | int
-        if location.plain_file:
+        if isinstance(path, AudioBytes):
+            source = path.data
+        elif location.plain_file:
             source = descriptor = open_regular(location.path)
             stack.callback(os.close, descriptor)
         else:
@@ -128,7 +150,7 @@ def open_audio(path: str | Path) -> Iterator[AudioFile]:
             raise AudioError(f"{path}: cannot be decoded ({reason}): replace the file") from error
 
 
-def _open(path: str | Path, location: Location, source: bytes | int) -> AudioFile:
+def _open(path: AudioSource, location: Location, source: bytes | int) -> AudioFile:
     """Let libsndfile open the bytes or the descriptor."""
     how: dict[str, Any] = {}
     if location.path.lower().endswith(".raw"):
@@ -158,7 +180,7 @@ def _sound_file(location: Location, source: bytes | int, how: dict[str, Any]) ->
     return AudioFile(os.fsencode(location.path), **how)
 
 
-def _check(path: str | Path, file: AudioFile) -> None:
+def _check(path: AudioSource, file: AudioFile) -> None:
     """Refuse what its header says of a file, or what it does not say truly."""
     if not file.frames:
         raise AudioError(
@@ -183,7 +205,7 @@ def _size(source: bytes | int) -> int:
     return len(source) if isinstance(source, bytes) else os.fstat(source).st_size
 
 
-def _head(path: str | Path, source: bytes | int) -> bytes:
+def _head(path: AudioSource, source: bytes | int) -> bytes:
     """The first bytes of a source."""
     if isinstance(source, bytes):
         return source[:32]

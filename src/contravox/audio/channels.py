@@ -2,11 +2,10 @@
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from contravox.audio.audio_file import UNKNOWN, open_audio
+from contravox.audio.audio_file import UNKNOWN, AudioSource, open_audio
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class ChannelComparison:
     kept: float
 
 
-def compare_channels(path: str | Path) -> ChannelComparison | None:
+def compare_channels(path: AudioSource) -> ChannelComparison | None:
     """Compare the first two channels of a recording; None where it has one only.
 
     Raises AudioError, StorageError, MissingExtraError as ``read_audio``.

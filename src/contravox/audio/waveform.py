@@ -12,7 +12,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from contravox.audio.audio_file import UNKNOWN, AudioFile, open_audio
+from contravox.audio.audio_file import UNKNOWN, AudioFile, AudioSource, open_audio
 from contravox.errors import AudioError, AudioWarning
 
 SAMPLE_RATE = 16_000
@@ -109,7 +109,7 @@ def _decode(file: AudioFile, frames: int) -> int:
 
 
 def read_audio(
-    path: str | Path,
+    path: AudioSource,
     *,
     start: float = 0.0,
     duration: float | None = None,
@@ -123,7 +123,7 @@ def read_audio(
     whose recorder was stopped before it wrote the size. Files ending in ``.raw`` are headerless
     16-bit little-endian mono at 16 kHz, as AN4 has them.
 
-    path: a file, a URL that fsspec knows, or a recording within a tar file at either, as
+    path: a file, the bytes of one, a URL that fsspec knows, or a recording within a tar file, as
     ``storage`` writes it: ``shard.tar#bytes=FIRST-LAST``. What is no file of its own is read whole,
     in one request.
     start, duration: seconds; ``None`` reads to the end. At most 6 hours are read at once.
@@ -149,7 +149,7 @@ def read_audio(
     return np.ascontiguousarray(mono, dtype=np.float32)
 
 
-def _check_level(path: str | Path, samples: NDArray[np.float32]) -> None:
+def _check_level(path: AudioSource, samples: NDArray[np.float32]) -> None:
     """Raise AudioError where samples are not finite, or beyond what any recording has."""
     if not samples.size:
         return

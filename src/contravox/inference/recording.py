@@ -1,12 +1,12 @@
 """A recording before it is decided by: what is embedded of it, and what speaks against it."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from contravox.audio.audio_file import AudioSource
 from contravox.audio.channels import ChannelComparison, compare_channels
 from contravox.audio.quality import Quality, quality_of
 from contravox.audio.speech_activity import only_speech, speech_frames
@@ -73,7 +73,7 @@ class Recording:
 
 
 def read_recording(
-    path: str | Path,
+    path: AudioSource,
     *,
     channel: Channel = "mean",
     speech_only: bool = False,
