@@ -74,13 +74,13 @@ def test_what_is_no_recording_is_refused_by_its_name(form, reason):
 def test_a_closed_file_is_one_line(path):
     file = open(path, "rb")  # noqa: SIM115
     file.close()
-    with pytest.raises(AudioError, match="^upload: cannot be read"):
+    with pytest.raises(AudioError, match=r"^upload: cannot be read"):
         audio_source(file, "upload")
 
 
 @pytest.mark.parametrize("data", [b"", b"RIFF", b"not audio at all" * 100])
 def test_bytes_that_are_no_audio_are_refused(data):
-    with pytest.raises(AudioError, match="^upload: cannot be read as audio"):
+    with pytest.raises(AudioError, match=r"^upload: cannot be read as audio"):
         read_audio(audio_source(data, "upload"))
 
 
