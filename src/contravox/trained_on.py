@@ -15,7 +15,7 @@ from contravox.files.writing import write_text
 from contravox.manifest import Manifest
 
 if TYPE_CHECKING:
-    from contravox.model import ModelSettings
+    from contravox.embedding_model import ModelDescription
 
 FILE = "trained_on.txt"
 """Beside a model: the digest of every recording that it was trained on, one a line."""
@@ -45,7 +45,7 @@ class TrainedOn:
     recordings: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.String))
 
     @classmethod
-    def of_model(cls, path: Path, settings: "ModelSettings") -> "TrainedOn":
+    def of_model(cls, path: Path, settings: "ModelDescription") -> "TrainedOn":
         """By a model's settings and by what lies beside its file.
 
         Raises ModelError where that is damaged.

@@ -19,7 +19,7 @@ class RecordingQuality(StrEnum):
 
 
 def calibrate(
-    model: Annotated[Path, typer.Argument(help="model.safetensors")],
+    model: Annotated[Path, typer.Argument(help="model.onnx or model.safetensors")],
     trials: Annotated[Path, typer.Argument(help="Trials used for nothing else.")],
     output: Annotated[Path, Output],
     quality: Annotated[
@@ -32,11 +32,11 @@ def calibrate(
     as_json: Json = False,
 ) -> None:
     """Learn log-likelihood ratios; writes a model whose `verify` gives probabilities."""
-    from contravox.errors import ModelError
+    from contravox.errors import MissingExtraError, ModelError
     from contravox.evaluation.model_evaluation import ModelEvaluation
     from contravox.files.outputs import claimed_file
     from contravox.inference.embedding_cache import default_cache
-    from contravox.model import Model
+    from contravox.inference.loading import load_model
     from contravox.terminal.progress import progress_bar
     from contravox.trials.trial_set import TrialSet
 
@@ -47,13 +47,13 @@ def calibrate(
 
     def own(path: Path) -> bool:
         try:
-            before = Model.load(path)
-        except ModelError:
+            before = load_model(path)
+        except (ModelError, MissingExtraError):
             return False
         source = before.settings.calibration_source
         return source == trial_set.name and before.digest == evaluation.model.digest
 
-    with claimed_file(output, ".safetensors", inputs=(model, trials), own=own, force=force):
+    with claimed_file(output, model.suffix, inputs=(model, trials), own=own, force=force):
         calibration = evaluation.calibrate(trial_set, [measure.value for measure in quality or []])
         evaluation.model.save(output)
     if as_json:

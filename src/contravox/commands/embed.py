@@ -10,7 +10,7 @@ from contravox.terminal.messages import tell
 
 
 def embed(
-    model: Annotated[Path, typer.Argument(help="model.safetensors")],
+    model: Annotated[Path, typer.Argument(help="model.onnx or model.safetensors")],
     manifest: Annotated[Path, typer.Argument(help="manifest.tsv")],
     output: Annotated[Path, Output],
     force: Force = False,
@@ -20,11 +20,11 @@ def embed(
     from contravox.embeddings import made_from
     from contravox.files.outputs import claimed_file, fingerprint
     from contravox.inference.embed import embed_manifest
+    from contravox.inference.loading import load_model
     from contravox.manifest import Manifest
-    from contravox.model import Model
     from contravox.terminal.progress import progress_bar
 
-    loaded, utterances = Model.load(model), Manifest.read(manifest)
+    loaded, utterances = load_model(model), Manifest.read(manifest)
     made = f"{loaded.digest} {fingerprint(manifest)}"
     with claimed_file(
         output,

@@ -26,7 +26,7 @@ from contravox.commands.scoring_options import (
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="model.safetensors")],
+    model: Annotated[Path, typer.Argument(help="model.onnx or model.safetensors")],
     trials: Annotated[
         Path | None,
         typer.Argument(help="A trial list, or the folder of one that `prepare` made."),

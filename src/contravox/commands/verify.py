@@ -14,7 +14,7 @@ DIFFERENT, UNDECIDED = 1, 2
 
 
 def verify(
-    model: Annotated[Path, typer.Argument(help="model.safetensors")],
+    model: Annotated[Path, typer.Argument(help="model.onnx or model.safetensors")],
     first: Annotated[str, typer.Argument(help="A recording: a file or a URL.")],
     second: Annotated[str, typer.Argument(help="Another.")],
     threshold: Annotated[

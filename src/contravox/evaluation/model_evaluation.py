@@ -16,8 +16,8 @@ from contravox.evaluation.evaluation import (
 from contravox.evaluation.result import ModelFacts
 from contravox.inference.embed import Crops, Embedded, embed_readable
 from contravox.inference.embedding_cache import embed_once
+from contravox.inference.loading import load_model
 from contravox.manifest import Manifest
-from contravox.model import Model
 from contravox.scoring.calibration import Calibration
 from contravox.scoring.calibration_columns import Quality, qualities, trial_columns
 from contravox.scoring.scorer import Scorer, ScoringSettings
@@ -35,7 +35,7 @@ class ModelEvaluation:
     none. allow_overlap: score what was trained on. drop_unreadable: leave trials out whose
     recordings cannot be read or trusted, and count them.
 
-    Raises ModelError.
+    Raises ModelError, MissingExtraError.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class ModelEvaluation:
         stage: Stage = silently,
     ) -> None:
         self.path = model
-        self.model = Model.load(model)
+        self.model = load_model(model)
         self.crops = crops
         self.cache = cache
         self.allow_overlap = allow_overlap

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from contravox.embedding_model import EmbeddingModel
 from contravox.embeddings import Embeddings
 from contravox.errors import AudioError, RecipeError, TrainingWarning
 from contravox.inference.embed import embed_readable
 from contravox.metrics.error_rates import equal_error_rate
-from contravox.model import Model
 from contravox.scoring.scorer import Comparison, Scorer, ScoringSettings
 from contravox.trials.trial_set import TrialSet
 
@@ -56,7 +56,7 @@ def read_validation(lists: Sequence[Path], manifests: Sequence[Path]) -> dict[st
 
 
 def validate(
-    model: Model, lists: Mapping[str, TrialSet], *, unreadable_share: float = 0.0
+    model: EmbeddingModel, lists: Mapping[str, TrialSet], *, unreadable_share: float = 0.0
 ) -> Validation:
     """Measure a model on lists of trials, each by its name.
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from contravox.audio.speech_activity import only_speech
 from contravox.audio.waveform import SAMPLE_RATE, check_speech, read_audio
+from contravox.embedding_model import EmbeddingModel
 from contravox.embeddings import Embeddings
 from contravox.errors import AudioError, ModelError
 from contravox.manifest import Manifest
-from contravox.model import Model
 from contravox.threads import map_in_threads
 
 BATCH_SECONDS = 40.0
@@ -55,7 +55,7 @@ class Embedded(NamedTuple):
 
 
 def embed_manifest(
-    model: Model,
+    model: EmbeddingModel,
     manifest: Manifest,
     *,
     crops: Crops | None = None,
@@ -72,7 +72,7 @@ def embed_manifest(
 
 
 def embed_readable(
-    model: Model,
+    model: EmbeddingModel,
     manifest: Manifest,
     *,
     crops: Crops | None = None,
@@ -85,8 +85,8 @@ def embed_readable(
     utterance it is twice as wide, and the product the mean of that and of the cosine when whole.
 
     Utterances of similar length are embedded together; the next are read meanwhile. Long ones are
-    embedded in pieces, see ``Model.embed``. What is not speech is left out where the model's
-    settings say so.
+    embedded in pieces, see ``EmbeddingModel.embed``. What is not speech is left out where the
+    model's settings say so.
 
     progress: called with the numbers done and in all.
     """
@@ -114,7 +114,7 @@ def embed_readable(
 
 
 def embed_each(
-    model: Model,
+    model: EmbeddingModel,
     waveforms: Sequence[NDArray[np.float32]],
     names: Sequence[str | Path],
     crops: Crops | None = None,
@@ -133,7 +133,7 @@ def embed_each(
 
 
 def embed_alone(
-    model: Model, waveform: NDArray[np.float32], name: str | Path
+    model: EmbeddingModel, waveform: NDArray[np.float32], name: str | Path
 ) -> NDArray[np.float32]:
     """(d,) the embedding of a waveform. Raises AudioError where it is zero or not finite."""
     [vector] = embed_each(model, [waveform], [name])
@@ -143,7 +143,7 @@ def embed_alone(
 
 
 def _embed_readable(
-    model: Model,
+    model: EmbeddingModel,
     rows: Sequence["Row"],
     waveforms: Sequence[NDArray[np.float32] | AudioError],
     crops: Crops | None,
@@ -157,7 +157,7 @@ def _embed_readable(
 
 
 def _embed(
-    model: Model, waveforms: Sequence[NDArray[np.float32]], crops: Crops | None
+    model: EmbeddingModel, waveforms: Sequence[NDArray[np.float32]], crops: Crops | None
 ) -> NDArray[np.float32]:
     """(n, d) embeddings of n waveforms. Raises ModelError where one is zero or not finite."""
     if crops is None:
@@ -174,7 +174,7 @@ def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def width(model: Model, crops: Crops | None) -> int:
+def width(model: EmbeddingModel, crops: Crops | None) -> int:
     """Numbers in an embedding."""
     return model.embedding_size * (2 if crops is not None and crops.whole else 1)
 

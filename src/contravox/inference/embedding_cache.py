@@ -11,12 +11,12 @@ import numpy as np
 import polars as pl
 
 from contravox.audio.digests import CONTENTS, contents, unchanged
+from contravox.embedding_model import EmbeddingModel
 from contravox.embeddings import Embeddings
 from contravox.errors import ContravoxError, OutputError
 from contravox.files.journal import Journal
 from contravox.inference.embed import Crops, Embedded, embed_readable, width
 from contravox.manifest import Manifest
-from contravox.model import Model
 
 PART = 4096
 """Utterances embedded between two writes: what an interrupt can cost."""
@@ -35,7 +35,7 @@ def default_cache() -> Path:
 
 
 def embed_once(
-    model: Model,
+    model: EmbeddingModel,
     manifest: Manifest,
     folder: Path,
     *,

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from contravox.audio.quality import Quality
 from contravox.audio.waveform import Channel
+from contravox.embedding_model import EmbeddingModel
 from contravox.errors import ScoringError
 from contravox.inference.embed import embed_alone
+from contravox.inference.loading import load_model
 from contravox.inference.recording import Doubt, Recording, read_recording
-from contravox.model import Model
 from contravox.scoring.calibration_columns import SCORE, duration_columns, magnitude_columns
 from contravox.scoring.decision import bayes_threshold, posterior
 
@@ -93,18 +94,18 @@ class Verification:
 class Verifier:
     """Compares recordings with one model.
 
-    >>> verifier = Verifier.load("model.safetensors")      # doctest: +SKIP
+    >>> verifier = Verifier.load("model.onnx")             # doctest: +SKIP
     >>> verifier.verify("a.wav", "b.wav").same_speaker     # doctest: +SKIP
     True
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: EmbeddingModel) -> None:
         self.model = model
 
     @classmethod
     def load(cls, path: str | Path) -> "Verifier":
-        """Load a model file. Raises ModelError."""
-        return cls(Model.load(path))
+        """Load a model file, .onnx or .safetensors. Raises ModelError, MissingExtraError."""
+        return cls(load_model(path))
 
     def verify(
         self,
@@ -141,7 +142,7 @@ class Verifier:
                 path,
                 channel=channel,
                 speech_only=settings.speech_only,
-                highest_frequency=settings.features.highest_frequency,
+                highest_frequency=self.model.highest_frequency,
                 allow_unfit=allow_unfit,
             )
             for path in (first, second)

@@ -1,0 +1,46 @@
+"""A model's file, of whatever kind, to a model that embeds."""
+
+from pathlib import Path
+
+from contravox.embedding_model import EmbeddingModel
+from contravox.errors import MissingExtraError, ModelError
+
+KINDS = (".onnx", ".safetensors")
+"""Of model files, by the end of their names."""
+
+_CHECKPOINTS = (".pt", ".pth", ".ckpt", ".bin", ".pkl", ".model")
+"""What other toolkits write."""
+
+
+def load_model(path: str | Path) -> EmbeddingModel:
+    """Read a model's file. One of the kind .onnx needs no PyTorch.
+
+    Raises ModelError, naming the file and the mend; MissingExtraError for a file of the kind
+    .safetensors where PyTorch is not installed.
+    """
+    path = Path(path)
+    kind = path.suffix.lower()
+    if kind == ".onnx":
+        from contravox.inference.onnx_model import OnnxModel
+
+        return OnnxModel.load(path)
+    if kind == ".safetensors":
+        try:
+            from contravox.model import Model
+        except ModuleNotFoundError as error:
+            if error.name not in ("torch", "safetensors"):
+                raise
+            raise MissingExtraError(
+                f"{path}: needs PyTorch, which is not installed: pip install 'contravox[train]', "
+                "or export it to .onnx where PyTorch is"
+            ) from error
+        return Model.load(path)
+    if not path.exists():
+        raise ModelError(
+            f"{path}: no such model: `contravox train` and `contravox export` make one"
+        )
+    if kind in _CHECKPOINTS:
+        raise ModelError(
+            f"{path}: a checkpoint of another toolkit: `contravox convert` makes a model of it"
+        )
+    raise ModelError(f"{path}: not a model: give a file of the kind {' or '.join(KINDS)}")
