@@ -17,7 +17,7 @@ LARGEST = 2**30
 """Bytes of a file that is opened."""
 
 DEEPEST = 50
-"""Graphs within graphs."""
+"""Messages within messages: a graph within a graph is three of them."""
 
 DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 """Sets of operators that ONNX Runtime brings: ONNX's own, and its own for quantised layers."""

@@ -35,6 +35,7 @@ class OnnxSettings(ModelDescription):
 
     architecture: of the encoder, in words. source: the file or repository that it was made from,
     with its digest. parameters: trained numbers. precision: of the weights. sample_rate: in Hz.
+    highest_frequency: upper limit in Hz of what the front-end looks at.
     """
 
     architecture: str = Field(max_length=1000)
@@ -42,6 +43,7 @@ class OnnxSettings(ModelDescription):
     parameters: int = Field(ge=0)
     precision: Literal["float32", "int8"] = "float32"
     sample_rate: Literal[16_000] = 16_000
+    highest_frequency: float = Field(8000.0, gt=0, le=8000)
 
 
 class OnnxModel(EmbeddingModel):
@@ -64,15 +66,17 @@ class OnnxModel(EmbeddingModel):
         return int(self.session.get_outputs()[0].shape[1])
 
     @property
+    def highest_frequency(self) -> float:
+        return self.settings.highest_frequency
+
+    @property
     def parameter_count(self) -> int:
         return self.settings.parameters
 
     @property
     def digest(self) -> str:
-        settings = self.settings
-        known = (
-            f"{EDITION} onnx {self._graph_digest} {settings.maximum_seconds} {settings.speech_only}"
-        )
+        settings = self.settings.model_dump_json(include={"maximum_seconds", "speech_only"})
+        known = f"{EDITION} {self._graph_digest} {settings}"
         return hashlib.blake2b(known.encode(), digest_size=16).hexdigest()
 
     @cached_property
