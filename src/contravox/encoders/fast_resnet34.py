@@ -2,14 +2,13 @@
 
 from typing import Annotated, Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from contravox.encoders.encoder import Encoder, EncoderOutput, FeatureMap
 from contravox.encoders.masking import frame_mask, masked_batch_norm, zero_padding
 from contravox.encoders.pooling import SelfAttentivePooling
-from contravox.encoders.squeeze_excitation import SqueezeExcitation
+from contravox.encoders.residual_blocks import Stage, draw_convolutions
 from contravox.settings import Settings, Size
 
 Blocks = Annotated[int, Field(ge=1, le=100)]
@@ -49,18 +48,22 @@ class FastResNet34(Encoder):
         self.stages = nn.ModuleList()
         inputs, frequencies, map_channels = channels[0], (bins + 1) // 2, []
         for outputs, blocks, stride in zip(channels, settings.blocks, (1, 2, 2, 1), strict=True):
-            self.stages.append(Stage(inputs, outputs, blocks, stride, settings))
+            self.stages.append(
+                Stage(
+                    inputs,
+                    outputs,
+                    blocks,
+                    (stride, stride),
+                    squeeze_excitation=settings.squeeze_excitation,
+                    relu_before_norm=settings.relu_before_norm,
+                )
+            )
             inputs, frequencies = outputs, (frequencies - 1) // stride + 1
             map_channels.append(outputs * frequencies)
         self.map_channels = tuple(map_channels)
         self.pooling = SelfAttentivePooling(channels[-1])
         self.embedding = nn.Linear(channels[-1], settings.embedding_size)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-                # Weights in this order make a CPU's step a sixth faster; tensor cores want it too.
-                weight = module.weight.detach().contiguous(memory_format=torch.channels_last)
-                module.weight = nn.Parameter(weight)
+        draw_convolutions(self)
 
     def forward(self, features: Tensor, lengths: Tensor) -> EncoderOutput:
         mask = frame_mask(lengths, features.shape[-1])
@@ -72,73 +75,3 @@ class FastResNet34(Encoder):
             maps.append(FeatureMap(values.flatten(1, 2), lengths))
         embedding = self.embedding(self.pooling(values.mean(dim=2), lengths))
         return EncoderOutput(embedding, tuple(maps), stem)
-
-
-class Stage(nn.Module):
-    """Residual blocks of one width, the first of which takes the stride."""
-
-    def __init__(
-        self, inputs: int, outputs: int, blocks: int, stride: int, settings: FastResNet34Settings
-    ) -> None:
-        super().__init__()
-        self.stride = stride
-        self.blocks = nn.ModuleList(
-            ResidualBlock(
-                inputs if block == 0 else outputs,
-                outputs,
-                stride if block == 0 else 1,
-                settings,
-            )
-            for block in range(blocks)
-        )
-
-    def forward(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, inputs, bins, frames) to (N, outputs, bins / stride, frames / stride), rounded up,
-        and the valid frames of each row that are left."""
-        lengths = (lengths - 1) // self.stride + 1
-        mask = frame_mask(lengths, (values.shape[-1] - 1) // self.stride + 1)
-        for block in self.blocks:
-            values = block(values, mask)
-        return values, lengths
-
-
-class ResidualBlock(nn.Module):
-    """Two 3×3 convolutions around a shortcut, He et al. 2016 (arXiv 1512.03385), figure 5 left."""
-
-    def __init__(
-        self, inputs: int, outputs: int, stride: int, settings: FastResNet34Settings
-    ) -> None:
-        super().__init__()
-        self.relu_before_norm = settings.relu_before_norm
-        self.stride = stride
-        self.first = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
-        self.first_norm = nn.BatchNorm2d(outputs)
-        self.last = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.last_norm = nn.BatchNorm2d(outputs)
-        self.squeeze_excitation = (
-            SqueezeExcitation(outputs, outputs // 8) if settings.squeeze_excitation else None
-        )
-        self.shortcut: nn.Conv2d | None = None
-        if stride > 1 or inputs != outputs:
-            self.shortcut = nn.Conv2d(inputs, outputs, 1, bias=False)
-            self.shortcut_norm = nn.BatchNorm2d(outputs)
-
-    def forward(self, values: Tensor, mask: Tensor | None) -> Tensor:
-        """(N, inputs, bins, frames) to the same, or to half the bins and frames.
-
-        mask: (N, frames) valid frames of the output, or None if all are.
-        """
-        hidden = self.first(values)
-        if self.relu_before_norm:
-            hidden = masked_batch_norm(self.first_norm, hidden.relu_(), mask)
-        else:
-            hidden = masked_batch_norm(self.first_norm, hidden, mask).relu_()
-        hidden = masked_batch_norm(self.last_norm, self.last(hidden), mask)
-        if self.squeeze_excitation is not None:
-            hidden = self.squeeze_excitation(hidden, mask)
-        if self.shortcut is not None:
-            # Not a convolution with a stride: the gradient of one of so small a kernel is what
-            # oneDNN crashes at on CPUs with AVX-512 (torch 2.13).
-            values = values[:, :, :: self.stride, :: self.stride]
-            values = masked_batch_norm(self.shortcut_norm, self.shortcut(values), mask)
-        return (hidden + values).relu_()
