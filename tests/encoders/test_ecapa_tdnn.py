@@ -53,3 +53,29 @@ def test_embedding_norm_is_the_last_thing_that_happens() -> None:
         plain(features, lengths).embedding, None, None, training=True
     )
     torch.testing.assert_close(normed(features, lengths).embedding, expected)
+
+
+def test_blocks_may_be_fed_the_last_output_alone_and_the_aggregation_be_normalised() -> None:
+    settings = EcapaTdnnSettings(
+        channels=16, bottleneck=8, aggregation=24, summed_inputs=False, aggregation_norm=True
+    )
+    encoder = EcapaTdnn(settings, 20).eval()
+    assert encoder.aggregation_norm is not None
+    nn.init.normal_(encoder.aggregation_norm.running_mean)
+    seen: list[Tensor] = []
+    for block in encoder.blocks:
+        block.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    encoder.pooling.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    output = encoder(torch.randn(1, 20, 15), torch.tensor([15]))
+    values = [each.values for each in output.maps]
+    for each, expected in zip(seen, [output.stem, *values[:2]], strict=False):
+        torch.testing.assert_close(each, expected)
+    aggregated = encoder.aggregate(torch.cat(values, dim=1)).relu()
+    torch.testing.assert_close(seen[3], encoder.aggregation_norm(aggregated))
+
+
+def test_without_context_the_attention_has_fewer_weights() -> None:
+    settings = {"channels": 16, "bottleneck": 8, "aggregation": 24}
+    plain = EcapaTdnn(EcapaTdnnSettings(**settings, global_context=False), 20)
+    whole = EcapaTdnn(EcapaTdnnSettings(**settings), 20)
+    assert whole.state_dict().keys() - plain.state_dict().keys() == {"pooling.context.weight"}

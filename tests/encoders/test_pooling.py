@@ -7,6 +7,7 @@ from torch import nn
 from contravox.encoders.pooling import (
     AttentiveStatisticsPooling,
     SelfAttentivePooling,
+    StatisticsPooling,
     plain_statistics,
     weighted_statistics,
 )
@@ -24,6 +25,43 @@ def test_plain_statistics_by_hand() -> None:
     mask = torch.tensor([[True, True, False, False], [True] * 4])
     torch.testing.assert_close(plain_statistics(values, mask), torch.tensor([[2.0, 1.0]] * 2))
     torch.testing.assert_close(plain_statistics(values[1:], None), torch.tensor([[2.0, 1.0]]))
+
+
+def test_statistics_pooling_is_the_mean_and_the_deviation_of_a_sample() -> None:
+    values = torch.tensor([[[1.0, 3.0, 5.0, 100.0]], [[2.0, 7.0, -9.0, 4.0]]])
+    pooled = StatisticsPooling(0.25)(values, torch.tensor([3, 1]))
+    # Of one frame there is no deviation, and epsilon is left.
+    expected = torch.tensor([[3.0, math.sqrt(4 + 0.25)], [2.0, 0.5]])
+    torch.testing.assert_close(pooled, expected)
+    whole = torch.randn(2, 3, 8)
+    deviation = (whole.var(dim=-1) + 1e-7).sqrt()
+    pooled = StatisticsPooling(1e-7)(whole, torch.tensor([8, 8]))
+    torch.testing.assert_close(pooled, torch.cat([whole.mean(dim=-1), deviation], dim=-1))
+
+
+def test_below_the_usual_floor_a_channel_without_variance_has_none() -> None:
+    values = torch.full((1, 1, 50), 123.4)
+    values.requires_grad_()
+    weights = torch.full((1, 1, 50), 0.02)
+    pooled = weighted_statistics(values, weights, variance_floor=1e-12)
+    assert pooled[0, 1].item() < 1e-4, "a difference of squares would leave 1e-2"
+    pooled.sum().backward()
+    assert values.grad is not None
+    assert values.grad.isfinite().all()
+
+
+def test_a_samples_context_is_what_the_attention_sees() -> None:
+    torch.manual_seed(0)
+    plain = AttentiveStatisticsPooling(3, 2, global_context=True)
+    sample = AttentiveStatisticsPooling(3, 2, global_context=True, sample_context=True)
+    sample.load_state_dict(plain.state_dict())
+    values, lengths = torch.randn(2, 3, 4), torch.tensor([4, 4])
+    assert plain.context is not None
+    with torch.no_grad():
+        expected = sample(values, lengths)
+        # The deviation of a sample of four is √(4/3) of the other.
+        plain.context.weight[:, 3:] *= math.sqrt(4 / 3)
+        torch.testing.assert_close(plain(values, lengths), expected)
 
 
 def test_without_attention_the_pooling_is_the_mean_and_deviation() -> None:
@@ -93,7 +131,9 @@ def test_self_attentive_pooling_is_that_of_a_plain_loop() -> None:
         AttentiveStatisticsPooling(6, bottleneck=4),
         AttentiveStatisticsPooling(6, bottleneck=4, global_context=True),
         AttentiveStatisticsPooling(6, bottleneck=4, attention_norm=True).eval(),
+        AttentiveStatisticsPooling(6, bottleneck=4, global_context=True, sample_context=True),
         SelfAttentivePooling(6),
+        StatisticsPooling(1e-7),
     ],
 )
 def test_frames_past_the_length_change_nothing(pooling: nn.Module) -> None:

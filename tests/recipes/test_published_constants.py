@@ -130,6 +130,20 @@ FINE_TUNED = FAST_RESNET34 | {
     "training.epochs": 200,
     "training.schedule.factor": 0.9,
 }
+PERTURBED = {
+    "data.speakers": 5994,
+    "data.speeds": (0.9, 1.1),
+    "sampler.utterances": 256,
+    "features.bins": 80,
+    "features.normalisation": "mean",
+    "objectives.classification.name": "aam_softmax",
+    "objectives.classification.margin": 0.2,
+    "objectives.classification.scale": 32,
+    "training.optimiser.name": "sgd",
+    "training.optimiser.learning_rate": 0.1,
+    "training.optimiser.momentum": 0.9,
+    "training.optimiser.weight_decay": 1e-4,
+}
 PUBLISHED = {
     "aamsupcon_cnceleb": AAM_SUPCON | {"data.speakers": 2793},
     "aamsupcon_voxceleb1": AAM_SUPCON | {"data.speakers": 1211},
@@ -171,6 +185,37 @@ PUBLISHED = {
         "training.epochs": 5,
         "training.optimiser.learning_rate": 1e-4,
         "training.schedule.final": 0.25,
+    },
+    # Wang et al. 2023 (arXiv 2303.00332) and 3D-Speaker; WeSpeaker. Both speeds in each epoch.
+    "cam_plus_plus_voxceleb2": PERTURBED
+    | {
+        "data.segment_seconds": 3.0,
+        "features.window": "povey",
+        "encoder.name": "cam_plus_plus",
+        "encoder.front_channels": 32,
+        "encoder.channels": 128,
+        "encoder.growth": 32,
+        "encoder.bottleneck": 128,
+        "encoder.layers": (12, 24, 16),
+        "encoder.embedding_size": 512,
+        "training.epochs": 60 / 3,
+        "training.schedule.name": "cosine",
+        "training.schedule.warmup_steps": 5 * (1_092_009 // 256 + 1),
+        "training.schedule.final": 1e-3,
+        "training.margin_schedule.start": 15 / 3,
+    },
+    "resnet34_voxceleb2": PERTURBED
+    | {
+        "data.segment_seconds": 2.0,
+        "features.window": "hamming",
+        "encoder.name": "resnet34",
+        "encoder.channels": 32,
+        "encoder.blocks": (3, 4, 6, 3),
+        "encoder.embedding_size": 256,
+        "training.epochs": 150 / 3,
+        "training.schedule.name": "exponential",
+        "training.schedule.warmup_steps": 6 * (1_092_009 // 256 + 1),
+        "training.schedule.final": 5e-4,
     },
     # Published nowhere; its parts are.
     "cel_mfa_conformer_voxceleb2": {

@@ -52,7 +52,7 @@ def elsewhere(tmp_path, monkeypatch):
 def test_every_shipped_recipe_at_the_size_of_its_encoder(name):
     recipe = cut(name)
     run = dry_run(recipe)
-    system, _ = start_module(without_files(recipe), 20, None)
+    system, _ = start_module(without_files(recipe), 20 * (1 + len(recipe.data.speeds)), None)
     assert run.encoder_parameters == system.model.parameter_count
     trained = sum(each.numel() for each in system.parameters())
     assert run.training_parameters == trained - run.encoder_parameters

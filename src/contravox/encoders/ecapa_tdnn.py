@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from contravox.encoders.encoder import Encoder, EncoderOutput, FeatureMap
 from contravox.encoders.masking import frame_mask, masked_batch_norm, zero_padding
-from contravox.encoders.pooling import AttentiveStatisticsPooling
+from contravox.encoders.mirrored_padding import mirrored
+from contravox.encoders.pooling import VARIANCE_FLOOR, AttentiveStatisticsPooling
 from contravox.encoders.squeeze_excitation import SqueezeExcitation
 from contravox.settings import Settings, Size
 
@@ -19,7 +20,15 @@ class EcapaTdnnSettings(Settings):
     aggregation: channels into which the blocks' outputs are mixed before pooling.
 
     attention_size: hidden units of the attention, where they are not bottleneck; attention_norm:
-    ReLU and BatchNorm before its tanh; embedding_norm: BatchNorm after the last linear layer."""
+    ReLU and BatchNorm before its tanh; embedding_norm: BatchNorm after the last linear layer.
+
+    What public codes do otherwise than the paper: summed_inputs: a block's input is the sum of all
+    earlier outputs, or the last alone (SpeechBrain, WeSpeaker); aggregation_norm: BatchNorm after
+    the aggregation (SpeechBrain); padding: what convolutions see past the ends, zeros or the
+    segment mirrored (SpeechBrain); global_context: whether the attention sees the mean and
+    deviation of the segment; sample_context: whether their variance is that of a sample
+    (WeSpeaker); variance_floor: least variance of a channel in the pooling (SpeechBrain: 1e-12,
+    WeSpeaker: 1e-7)."""
 
     name: Literal["ecapa_tdnn"] = "ecapa_tdnn"
     channels: Size = 512
@@ -29,6 +38,12 @@ class EcapaTdnnSettings(Settings):
     attention_size: Size | None = None
     attention_norm: bool = False
     embedding_norm: bool = False
+    summed_inputs: bool = True
+    aggregation_norm: bool = False
+    padding: Literal["zeros", "mirrored"] = "zeros"
+    global_context: bool = True
+    sample_context: bool = False
+    variance_floor: float = Field(VARIANCE_FLOOR, gt=0, le=1)
     embedding_size: Size = 192
 
     @model_validator(mode="after")
@@ -54,17 +69,22 @@ class EcapaTdnn(Encoder):
         channels, aggregation = settings.channels, settings.aggregation
         self.embedding_size = settings.embedding_size
         self.map_channels = (channels,) * 3
-        self.first = FrameLayer(bins, channels, kernel_size=5)
+        self.summed_inputs = settings.summed_inputs
+        mirror = settings.padding == "mirrored"
+        self.first = FrameLayer(bins, channels, kernel_size=5, mirror=mirror)
         self.blocks = nn.ModuleList(
-            SERes2Block(channels, settings.scale, settings.bottleneck, dilation)
+            SERes2Block(channels, settings.scale, settings.bottleneck, dilation, mirror)
             for dilation in (2, 3, 4)
         )
         self.aggregate = nn.Conv1d(3 * channels, aggregation, kernel_size=1)
+        self.aggregation_norm = nn.BatchNorm1d(aggregation) if settings.aggregation_norm else None
         self.pooling = AttentiveStatisticsPooling(
             aggregation,
             settings.attention_size or settings.bottleneck,
-            global_context=True,
+            global_context=settings.global_context,
             attention_norm=settings.attention_norm,
+            variance_floor=settings.variance_floor,
+            sample_context=settings.sample_context,
         )
         self.norm = nn.BatchNorm1d(2 * aggregation)
         self.embedding = nn.Linear(2 * aggregation, settings.embedding_size)
@@ -78,9 +98,11 @@ class EcapaTdnn(Encoder):
         outputs: list[Tensor] = []
         for block in self.blocks:
             if outputs:
-                total = total + outputs[-1]
+                total = total + outputs[-1] if self.summed_inputs else outputs[-1]
             outputs.append(block(total, mask))
         aggregated = self.aggregate(torch.cat(outputs, dim=1)).relu()
+        if self.aggregation_norm is not None:
+            aggregated = masked_batch_norm(self.aggregation_norm, aggregated, mask)
         pooled = self.pooling(aggregated, lengths)
         embedding = self.embedding_norm(self.embedding(self.norm(pooled)))
         maps = tuple(FeatureMap(values, lengths) for values in outputs)
@@ -88,17 +110,32 @@ class EcapaTdnn(Encoder):
 
 
 class FrameLayer(nn.Module):
-    """Convolution over time → ReLU → BatchNorm, as many frames out as in."""
+    """Convolution over time → ReLU → BatchNorm, as many frames out as in.
 
-    def __init__(self, inputs: int, outputs: int, kernel_size: int = 1, dilation: int = 1) -> None:
+    mirror: whether the segment goes on mirrored past its ends, not with zeros.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel_size: int = 1,
+        dilation: int = 1,
+        *,
+        mirror: bool = False,
+    ) -> None:
         super().__init__()
         padding = (kernel_size - 1) // 2 * dilation
+        self.mirrored = padding if mirror else 0
+        padding -= self.mirrored
         self.convolution = nn.Conv1d(
             inputs, outputs, kernel_size, dilation=dilation, padding=padding
         )
         self.norm = nn.BatchNorm1d(outputs)
 
     def forward(self, values: Tensor, mask: Tensor | None) -> Tensor:
+        if self.mirrored:
+            values = mirrored(values, self.mirrored, mask)
         return masked_batch_norm(self.norm, self.convolution(values).relu_(), mask)
 
 
@@ -108,11 +145,12 @@ class Res2Layer(nn.Module):
     Gao et al. 2019 (arXiv 1904.01169) eq. 1: the first group passes as it is.
     """
 
-    def __init__(self, channels: int, scale: int, dilation: int) -> None:
+    def __init__(self, channels: int, scale: int, dilation: int, mirror: bool = False) -> None:
         super().__init__()
         width = channels // scale
         self.layers = nn.ModuleList(
-            FrameLayer(width, width, kernel_size=3, dilation=dilation) for _ in range(scale - 1)
+            FrameLayer(width, width, kernel_size=3, dilation=dilation, mirror=mirror)
+            for _ in range(scale - 1)
         )
 
     def forward(self, values: Tensor, mask: Tensor | None) -> Tensor:
@@ -126,10 +164,12 @@ class Res2Layer(nn.Module):
 class SERes2Block(nn.Module):
     """Frame layer → Res2 layer → frame layer → squeeze-excitation, around a shortcut."""
 
-    def __init__(self, channels: int, scale: int, bottleneck: int, dilation: int) -> None:
+    def __init__(
+        self, channels: int, scale: int, bottleneck: int, dilation: int, mirror: bool = False
+    ) -> None:
         super().__init__()
         self.first = FrameLayer(channels, channels)
-        self.middle = Res2Layer(channels, scale, dilation)
+        self.middle = Res2Layer(channels, scale, dilation, mirror)
         self.last = FrameLayer(channels, channels)
         self.squeeze_excitation = SqueezeExcitation(channels, bottleneck)
 
