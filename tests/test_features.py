@@ -5,7 +5,13 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from contravox.features import MINIMUM_SAMPLES, FeatureSettings, LogMelFilterbank, frame_count
+from contravox.features import (
+    MINIMUM_SAMPLES,
+    FeatureSettings,
+    LogMelFilterbank,
+    frame_count,
+    mel_filters,
+)
 
 
 def voice(seconds: float, seed: int = 0) -> Tensor:
@@ -21,19 +27,20 @@ def voice(seconds: float, seed: int = 0) -> Tensor:
 def kaldi(waveform: Tensor, settings: FeatureSettings) -> Tensor:
     options = kaldi_native_fbank.FbankOptions()
     options.frame_opts.dither = 0
-    options.frame_opts.window_type = settings.window
+    options.frame_opts.window_type = settings.window.replace("hann", "hanning")
     options.frame_opts.snip_edges = True
     options.mel_opts.num_bins = settings.bins
     options.mel_opts.low_freq = settings.low_frequency
     options.mel_opts.high_freq = settings.high_frequency
     extractor = kaldi_native_fbank.OnlineFbank(options)
-    extractor.accept_waveform(16_000, (waveform * 32768).tolist())
+    scale = 32768 if settings.full_scale else 1
+    extractor.accept_waveform(16_000, (waveform * scale).tolist())
     extractor.input_finished()
     frames = [extractor.get_frame(index) for index in range(extractor.num_frames_ready)]
     return torch.from_numpy(np.stack(frames)).T
 
 
-@pytest.mark.parametrize("window", ["povey", "hamming"])
+@pytest.mark.parametrize("window", ["povey", "hamming", "hann"])
 @pytest.mark.parametrize("bins", [40, 80])
 @pytest.mark.parametrize("limits", [(20.0, 0.0), (60.0, -400.0), (0.0, 7600.0)])
 def test_features_are_kaldis(window: str, bins: int, limits: tuple[float, float]) -> None:
@@ -47,6 +54,66 @@ def test_features_are_kaldis(window: str, bins: int, limits: tuple[float, float]
     waveform = voice(1.0)
     features, _ = LogMelFilterbank(settings)(waveform[None], torch.tensor([len(waveform)]))
     torch.testing.assert_close(features[0], kaldi(waveform, settings), atol=1e-3, rtol=0)
+
+
+def test_waveforms_may_stay_as_they_are_so_that_the_floor_is_higher() -> None:
+    waveform = torch.cat([1e-4 * voice(0.5), voice(0.5)])
+    features = {}
+    for full_scale in (True, False):
+        settings = FeatureSettings(full_scale=full_scale, normalisation="none")
+        [features[full_scale]], _ = LogMelFilterbank(settings)(
+            waveform[None], torch.tensor([16_000])
+        )
+        torch.testing.assert_close(
+            features[full_scale], kaldi(waveform, settings), atol=1e-3, rtol=0
+        )
+    apart = features[True] - features[False]
+    shift = 2 * np.log(32768)
+    assert apart.max().item() == pytest.approx(shift, abs=1e-3)
+    assert apart.min() < shift - 5, "at the floor they differ by less"
+
+
+@pytest.mark.parametrize("window", ["hamming", "hann"])
+def test_torchaudios_are_those_of_a_short_time_fourier_transform(window: str) -> None:
+    settings = FeatureSettings(
+        convention="torchaudio", window=window, bins=40, low_frequency=0, normalisation="none"
+    )
+    waveform = voice(0.7)
+    spectrum = torch.stft(
+        waveform,
+        512,
+        160,
+        400,
+        getattr(torch, f"{window}_window")(400),
+        center=True,
+        pad_mode="reflect",
+        return_complex=True,
+    )
+    expected = (mel_filters(settings) @ spectrum.abs().square() + 1e-6).log()
+    features, frames = LogMelFilterbank(settings)(waveform[None], torch.tensor([len(waveform)]))
+    assert frames.tolist() == [71]
+    torch.testing.assert_close(features[0], expected, atol=1e-3, rtol=0)
+
+
+def test_speechbrains_are_decibels_within_80_of_the_highest() -> None:
+    settings = FeatureSettings(convention="speechbrain", low_frequency=0, normalisation="none")
+    waveform = torch.cat([torch.zeros(4_000), voice(0.5), 1e-6 * voice(0.2)])
+    spectrum = torch.stft(
+        waveform,
+        400,
+        160,
+        400,
+        torch.hamming_window(400),
+        center=True,
+        pad_mode="constant",
+        return_complex=True,
+    )
+    energies = mel_filters(settings) @ spectrum.abs().square()
+    decibels = 10 * energies.clamp(min=1e-10).log10()
+    expected = decibels.clamp(min=decibels.max() - 80)
+    features, _ = LogMelFilterbank(settings)(waveform[None], torch.tensor([len(waveform)]))
+    assert (expected == decibels.max() - 80).any()
+    torch.testing.assert_close(features[0], expected, atol=1e-3, rtol=0)
 
 
 def test_rows_of_a_padded_batch_are_kaldis_however_many_chunks_they_take() -> None:
@@ -63,14 +130,17 @@ def test_rows_of_a_padded_batch_are_kaldis_however_many_chunks_they_take() -> No
         assert (row[:, count:] == 0).all()
 
 
+@pytest.mark.parametrize("convention", ["kaldi", "torchaudio", "speechbrain"])
 @pytest.mark.parametrize("normalisation", ["none", "mean", "mean_variance"])
-def test_samples_past_the_length_change_nothing(normalisation: str) -> None:
-    filterbank = LogMelFilterbank(FeatureSettings(bins=40, normalisation=normalisation))
+def test_samples_past_the_length_change_nothing(normalisation: str, convention: str) -> None:
+    settings = FeatureSettings(convention=convention, bins=40, normalisation=normalisation)
+    filterbank = LogMelFilterbank(settings)
     short = voice(0.5)
-    padded = torch.stack([torch.cat([short, voice(0.3, seed=1)]), voice(0.8)])
+    padded = torch.stack([torch.cat([short, 9 * voice(0.3, seed=1)]), voice(0.8)])
+    padded[0, -1] = torch.nan
     alone, (count,) = filterbank(short[None], torch.tensor([8_000]))
     batched, counts = filterbank(padded, torch.tensor([8_000, 12_800]))
-    assert counts.tolist() == [count, 78]
+    assert counts.tolist() == [count, 78 if convention == "kaldi" else 81]
     torch.testing.assert_close(batched[0, :, :count], alone[0], atol=1e-5, rtol=0)
     assert (batched[0, :, count:] == 0).all()
 
@@ -122,6 +192,7 @@ def test_a_waveform_shorter_than_a_frame_is_refused() -> None:
     [
         ({"bins": 200}, "200 bins leave a filter empty"),
         ({"low_frequency": 4_000, "high_frequency": 3_000}, "lower it"),
+        ({"bins": 200, "convention": "torchaudio"}, "200 bins leave a filter empty"),
         ({"dither": 1.0}, "Extra inputs"),
     ],
 )

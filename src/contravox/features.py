@@ -1,6 +1,5 @@
-"""Log-Mel filter-bank features: Kaldi's, on batches of tensors, on any device."""
+"""Log-Mel filter-bank features, Kaldi's or another's, on batches of tensors, on any device."""
 
-import math
 from typing import Literal, TypeVar
 
 import torch
@@ -9,6 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from contravox.audio.waveform import SAMPLE_RATE
+from contravox.mel_filters import kaldi_filters, speechbrain_filters, torchaudio_filters
+from contravox.mirrored_padding import mirrored
 from contravox.settings import Settings
 
 FRAME_LENGTH = 400
@@ -18,10 +19,10 @@ FRAME_SHIFT = 160
 MINIMUM_SAMPLES = FRAME_LENGTH
 """Shortest waveform that has a frame."""
 
-_FFT_SIZE = 512
 _PRE_EMPHASIS = 0.97
 _FULL_SCALE = 32768.0
 _ENERGY_FLOOR = torch.finfo(torch.float32).eps
+_DYNAMIC_RANGE = 80.0
 _VARIANCE_FLOOR = 1e-5
 # On a CPU, temporaries that stay in the cache make padded batches ten times faster; on a GPU
 # one long chunk keeps it busy.
@@ -32,21 +33,26 @@ SampleCount = TypeVar("SampleCount", int, Tensor)
 
 
 def frame_count(samples: SampleCount) -> SampleCount:
-    """Frames of a waveform of at least MINIMUM_SAMPLES samples (Kaldi's snip_edges)."""
+    """Whole frames of a waveform of at least MINIMUM_SAMPLES samples (Kaldi's snip_edges)."""
     return (samples - FRAME_LENGTH) // FRAME_SHIFT + 1
 
 
 class FeatureSettings(Settings):
     """Which log-Mel features an encoder sees.
 
+    convention: of whose features; ``LogMelFilterbank`` says what differs.
+    full_scale: kaldi alone: waveforms are scaled to 16 bits, as Kaldi and WeSpeaker do and
+    3D-Speaker does not, which matters where the energy is at its floor.
     low_frequency, high_frequency: limits of the filters in Hz; as in Kaldi, a high frequency of
     zero or less counts down from half the sample rate.
     normalisation: per utterance and bin, over time: nothing, the mean taken out, or also the
     variance set to one (the instance normalisation of CEL).
     """
 
-    bins: int = Field(80, ge=1, le=_FFT_SIZE // 2)
-    window: Literal["povey", "hamming"] = "hamming"
+    convention: Literal["kaldi", "torchaudio", "speechbrain"] = "kaldi"
+    bins: int = Field(80, ge=1, le=256)
+    window: Literal["povey", "hamming", "hann"] = "hamming"
+    full_scale: bool = True
     normalisation: Literal["none", "mean", "mean_variance"] = "mean"
     low_frequency: float = Field(20.0, ge=0, lt=SAMPLE_RATE / 2)
     high_frequency: float = Field(0.0, gt=-SAMPLE_RATE / 2, le=SAMPLE_RATE / 2)
@@ -58,6 +64,11 @@ class FeatureSettings(Settings):
             return self.high_frequency
         return SAMPLE_RATE / 2 + self.high_frequency
 
+    @property
+    def fft_size(self) -> int:
+        """Points of the Fourier transform."""
+        return 400 if self.convention == "speechbrain" else 512
+
     @model_validator(mode="after")
     def _every_filter_has_a_frequency(self) -> "FeatureSettings":
         if self.low_frequency >= self.highest_frequency:
@@ -65,23 +76,30 @@ class FeatureSettings(Settings):
                 f"low_frequency {self.low_frequency} is not below the highest frequency "
                 f"{self.highest_frequency}: lower it"
             )
-        if not bool(mel_filters(self).any(dim=1).all()):
+        # SpeechBrain trains with filters that are empty.
+        empty = not bool(mel_filters(self).any(dim=1).all())
+        if empty and self.convention != "speechbrain":
             raise ValueError(f"{self.bins} bins leave a filter empty: use fewer")
         return self
 
 
 class LogMelFilterbank(nn.Module):
-    """Kaldi's log-Mel filter bank (compute-fbank-feats) without dither.
+    """A log-Mel filter bank without dither: 25 ms frames every 10 ms.
 
-    25 ms frames every 10 ms, only whole frames, waveform scaled to 16 bits, mean of each frame
-    taken out, pre-emphasis 0.97, power spectrum of 512 points, triangular filters on the Mel
-    scale, log of the filters' energies floored at float32's epsilon.
+    - kaldi (compute-fbank-feats): only whole frames, waveform scaled to 16 bits, mean of each frame
+      taken out, pre-emphasis 0.97, power spectrum of 512 points, triangular filters on the Mel
+      scale, log of the filters' energies floored at float32's epsilon.
+    - torchaudio (MelSpectrogram, as in voxceleb_trainer): frames centred at every 10 ms of a
+      waveform mirrored at its ends, power spectrum of 512 points, log of the energies plus 1e-6.
+    - speechbrain (Fbank): frames centred at every 10 ms of a waveform with zeros past its ends,
+      power spectrum of 400 points, decibels, at least -100 and the utterance's highest less 80.
     """
 
     def __init__(self, settings: FeatureSettings) -> None:
         super().__init__()
         self.settings = settings
-        self.register_buffer("window", _window(settings.window) * _FULL_SCALE, persistent=False)
+        scale = _FULL_SCALE if settings.convention == "kaldi" and settings.full_scale else 1.0
+        self.register_buffer("window", _window(settings) * scale, persistent=False)
         self.register_buffer("filters", mel_filters(settings).T.contiguous(), persistent=False)
 
     window: Tensor
@@ -103,10 +121,24 @@ class LogMelFilterbank(nn.Module):
                 f"lengths must be from {MINIMUM_SAMPLES} to the {waveforms.shape[1]} samples of "
                 f"waveforms, not {int(lengths.min())} to {int(lengths.max())}"
             )
-        frame_lengths = frame_count(lengths)
         with torch.autocast(waveforms.device.type, enabled=False):
-            features, valid = self._log_mel(waveforms.float(), frame_lengths)
+            waveforms, lengths = self._padded(waveforms.float(), lengths)
+            frame_lengths = frame_count(lengths)
+            features, valid = self._log_mel(waveforms, frame_lengths)
             return self._normalise(features, frame_lengths, valid).transpose(1, 2), frame_lengths
+
+    def _padded(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Waveforms of which whole frames are taken, and their lengths."""
+        if self.settings.convention == "kaldi":
+            return waveforms, lengths
+        half = FRAME_LENGTH // 2
+        valid = torch.arange(waveforms.shape[1], device=waveforms.device) < lengths[:, None]
+        if self.settings.convention == "torchaudio":
+            padded = mirrored(waveforms[:, None], half, valid)[:, 0]
+        else:
+            # Not by a product: past the length there may be anything.
+            padded = functional.pad(waveforms.where(valid, 0), (half, half))
+        return padded, lengths + 2 * half
 
     def _log_mel(self, waveforms: Tensor, frame_lengths: Tensor) -> tuple[Tensor, Tensor]:
         """(N, frames, bins), zero where not valid, and which frames are valid: (N, frames)."""
@@ -118,17 +150,29 @@ class LogMelFilterbank(nn.Module):
         chunk = _CPU_CHUNK if waveforms.device.type == "cpu" else _DEVICE_CHUNK
         for row, start in zip(rows.split(chunk), starts.split(chunk), strict=True):
             features[row, start] = self._log_mel_of_frames(windows[row, start])
+        if self.settings.convention == "speechbrain":
+            highest = features.masked_fill(~valid[..., None], -torch.inf).amax(dim=(1, 2))
+            features = features.maximum(highest[:, None, None] - _DYNAMIC_RANGE)
+            features = features * valid[..., None]
         return features, valid
 
     def _log_mel_of_frames(self, frames: Tensor) -> Tensor:
         """(n, FRAME_LENGTH) to (n, bins)."""
-        frames = frames - frames.mean(dim=1, keepdim=True)
-        previous = torch.cat([frames[:, :1], frames[:, :-1]], dim=1)
-        windowed = (frames - _PRE_EMPHASIS * previous) * self.window
+        if self.settings.convention == "kaldi":
+            frames = frames - frames.mean(dim=1, keepdim=True)
+            previous = torch.cat([frames[:, :1], frames[:, :-1]], dim=1)
+            frames = frames - _PRE_EMPHASIS * previous
         # rfft(n=512) would pad as well, but is five times slower on a CPU.
-        spectrum = torch.fft.rfft(functional.pad(windowed, (0, _FFT_SIZE - FRAME_LENGTH)))
-        power = spectrum.real.square() + spectrum.imag.square()
-        return (power @ self.filters).clamp(min=_ENERGY_FLOOR).log()
+        padding = (0, self.settings.fft_size - FRAME_LENGTH)
+        spectrum = torch.fft.rfft(functional.pad(frames * self.window, padding))
+        energies = (spectrum.real.square() + spectrum.imag.square()) @ self.filters
+        match self.settings.convention:
+            case "kaldi":
+                return energies.clamp(min=_ENERGY_FLOOR).log()
+            case "torchaudio":
+                return (energies + 1e-6).log()
+            case "speechbrain":
+                return 10 * energies.clamp(min=1e-10).log10()
 
     def _normalise(self, features: Tensor, frame_lengths: Tensor, valid: Tensor) -> Tensor:
         if self.settings.normalisation == "none":
@@ -142,30 +186,20 @@ class LogMelFilterbank(nn.Module):
 
 
 def mel_filters(settings: FeatureSettings) -> Tensor:
-    """Weight of each frequency of the spectrum in each filter: (bins, 257), float32.
-
-    Triangles of equal width on the Mel scale 1127·ln(1 + f/700), as Kaldi's mel-computations.
-    """
-    edges = torch.linspace(
-        _mel(settings.low_frequency),
-        _mel(settings.highest_frequency),
-        settings.bins + 2,
-        dtype=torch.float64,
-    )
-    left, centre, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    frequencies = torch.arange(_FFT_SIZE // 2 + 1) * (SAMPLE_RATE / _FFT_SIZE)
-    mel = 1127 * torch.log1p(frequencies.double() / 700)
-    rising, falling = (mel - left) / (centre - left), (right - mel) / (right - centre)
-    filters = torch.minimum(rising, falling).clamp(min=0)
-    filters[:, -1] = 0  # Kaldi leaves out the last frequency, half the sample rate.
-    return filters.float()
+    """Weight of each frequency of the spectrum in each filter: (bins, frequencies), float32."""
+    draw = {
+        "kaldi": kaldi_filters,
+        "torchaudio": torchaudio_filters,
+        "speechbrain": speechbrain_filters,
+    }[settings.convention]
+    low, high = settings.low_frequency, settings.highest_frequency
+    return draw(settings.bins, low, high, settings.fft_size // 2 + 1, SAMPLE_RATE)
 
 
-def _mel(frequency: float) -> float:
-    return 1127 * math.log1p(frequency / 700)
-
-
-def _window(name: Literal["povey", "hamming"]) -> Tensor:
-    if name == "hamming":
-        return torch.hamming_window(FRAME_LENGTH, periodic=False)
-    return torch.hann_window(FRAME_LENGTH, periodic=False) ** 0.85
+def _window(settings: FeatureSettings) -> Tensor:
+    """Kaldi's are symmetric, those of a short-time Fourier transform end where the next begins."""
+    periodic = settings.convention != "kaldi"
+    if settings.window == "hamming":
+        return torch.hamming_window(FRAME_LENGTH, periodic=periodic)
+    hann = torch.hann_window(FRAME_LENGTH, periodic=periodic)
+    return hann**0.85 if settings.window == "povey" else hann

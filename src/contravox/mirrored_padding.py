@@ -8,7 +8,9 @@ def mirrored(values: Tensor, padding: int, mask: Tensor | None) -> Tensor:
     """(N, channels, frames) to (N, channels, frames + 2·padding): each row mirrored at its ends.
 
     The first and the last frame are not repeated. A row of no more than ``padding`` frames, which
-    cannot be mirrored so far, goes on with its other end. ``mask``: (N, frames), see ``encoders.masking``.
+    cannot be mirrored so far, goes on with its other end.
+
+    mask: (N, frames) valid frames, the first ones of each row, or None if all are.
     """
     frames = values.shape[-1]
     position = torch.arange(-padding, frames + padding, device=values.device).abs()
