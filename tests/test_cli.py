@@ -11,11 +11,14 @@ import time
 from importlib.metadata import version
 from typing import NamedTuple
 
+import kaldiio
 import numpy as np
+import polars as pl
 import pytest
 import soundfile
 
 from contravox.cli import main
+from contravox.embeddings import Embeddings
 from contravox.model import Model
 from tones import tone
 
@@ -370,6 +373,26 @@ def test_verify_refuses_what_holds_no_speech(contravox, fails, tone_corpus, tmp_
     assert "its channels cancel each other" in fails(*arguments)
     same = contravox(*arguments, "--channel", "left", "--json")
     assert json.loads(same.stdout)["score"] == pytest.approx(1, abs=1e-4)
+
+
+def test_embed_writes_what_the_name_says(contravox, fails, work, tmp_path):
+    arguments = ("embed", "run/model.safetensors", "corpus/test/manifest.tsv", "-o")
+    contravox(*arguments, tmp_path / "e.npz")
+    own = Embeddings.load(tmp_path / "e.npz")
+    contravox(*arguments, tmp_path / "kaldi" / "e.scp")
+    archive = dict(kaldiio.load_ark(str(tmp_path / "kaldi" / "e.ark")))
+    assert list(archive) == own.utterances
+    np.testing.assert_array_equal(np.stack(list(archive.values())), own.vectors)
+    contravox(*arguments, tmp_path / "e.parquet")
+    table = pl.read_parquet(tmp_path / "e.parquet")
+    np.testing.assert_array_equal(table["embedding"].to_numpy(), own.vectors)
+    # Again, it replaces its own, and nothing else.
+    assert contravox(*arguments, tmp_path / "e.parquet").status == 0
+    assert contravox(*arguments, tmp_path / "kaldi" / "e.ark").status == 0
+    (tmp_path / "mine.scp").write_text("mine")
+    assert "did not write it" in fails(*arguments, tmp_path / "mine.ark")
+    assert (tmp_path / "mine.scp").read_text() == "mine"
+    assert ".npz, .ark with .scp, or .parquet" in fails(*arguments, tmp_path / "e.txt")
 
 
 def test_measure_scores_that_another_toolkit_wrote(contravox, fails, work, tmp_path, no_cache):

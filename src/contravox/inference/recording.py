@@ -28,7 +28,7 @@ MOST_SILENCE = 0.5
 NOISY = 15.0
 """Signal-to-noise ratio in decibels below which there is a warning."""
 
-NARROW = 0.7
+NARROW = 0.9
 """Share of the model's band below which a recording's makes a warning."""
 
 UNLIKE = 0.5
