@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from contravox.audio.audio_file import UNKNOWN, AudioFile, AudioSource, open_audio
+from contravox.audio.audio_file import BLOCK, UNKNOWN, AudioFile, AudioSource, open_audio
 from contravox.errors import AudioError, AudioWarning
 
 SAMPLE_RATE = 16_000
@@ -174,11 +175,11 @@ def _mono(file: AudioFile, first: int, wanted: int, channel: Channel) -> NDArray
     file.go_to(first)
     # One channel needs no mean, and the copy would double the time of a training read.
     which = 0 if file.channels == 1 else {"mean": None, "left": 0, "right": 1}[channel]
-    blocks = [
+    blocks = (
         block.mean(axis=1) if which is None else block[:, which]
         for block in file.decoded(min(wanted, longest + 1))
-    ]
-    mono = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+    )
+    mono = _joined(blocks, wanted if length is not None else None)
     if len(mono) > longest:
         raise _too_long(file, "longer")
     if length is not None and len(mono) < wanted:
@@ -190,6 +191,22 @@ def _mono(file: AudioFile, first: int, wanted: int, channel: Channel) -> NDArray
     if length is None or first + wanted == length:
         file.warn_of_another()
     return mono
+
+
+def _joined(blocks: Iterator[NDArray[np.float32]], expected: int | None) -> NDArray[np.float32]:
+    """Blocks (n,) one after another. Where it is known how many samples to expect, no more memory
+    is taken than they need."""
+    first = next(blocks, np.empty(0, np.float32))
+    if expected is None or len(first) >= expected:
+        rest = list(blocks)
+        return np.concatenate([first, *rest]) if rest else first
+    whole = np.empty(expected, np.float32)
+    whole[: len(first)] = first
+    filled = len(first)
+    for block in blocks:
+        whole[filled : filled + len(block)] = block
+        filled += len(block)
+    return whole[:filled]
 
 
 def _too_long(file: AudioFile, length: str) -> AudioError:
@@ -223,18 +240,33 @@ def refuse_unusable(waveform: NDArray[np.float32], name: str | Path) -> None:
         )
     if not np.isfinite(waveform).all():
         raise AudioError(f"{name}: holds samples that are not finite: replace the recording")
-    if float(np.std(waveform, dtype=np.float64)) < SILENCE:
+    if _deviation(waveform) < SILENCE:
         raise AudioError(f"{name}: silent: record it again, or check the microphone")
 
 
 def clipped_share(waveform: NDArray[np.float32]) -> float:
     """Share of the samples at full scale."""
-    return float(np.mean(np.abs(waveform) >= FULL_SCALE))
+    loud = sum(int(np.count_nonzero(np.abs(part) >= FULL_SCALE)) for part in _parts(waveform))
+    return loud / len(waveform)
+
+
+def _deviation(waveform: NDArray[np.float32]) -> float:
+    """Standard deviation, in float64."""
+    mean = float(waveform.mean(dtype=np.float64))
+    squares = sum(
+        float(np.square(part - mean, dtype=np.float64).sum()) for part in _parts(waveform)
+    )
+    return math.sqrt(squares / len(waveform))
+
+
+def _parts(waveform: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """A waveform in parts, of which copies of any kind take little memory."""
+    return np.array_split(waveform, -(-len(waveform) // BLOCK))
 
 
 def level_fault(waveform: NDArray[np.float32]) -> str | None:
     """What is wrong with the level of a (samples,) waveform, if anything is, and the mend."""
-    loudest = float(np.abs(waveform).max())
+    loudest = max(float(waveform.max()), -float(waveform.min()))
     if loudest > BEYOND:
         return (
             f"reaches {loudest:.3g} where full scale is 1: is it of another scale? "
