@@ -297,6 +297,30 @@ def test_a_calibrated_model_verifies_by_prior_and_costs(contravox, work, tone_co
     assert "at a prior of 0.5" in contravox(*arguments).stdout
 
 
+def test_a_model_that_embeds_only_speech_hears_no_silence(
+    contravox, tone_corpus, tmp_path, no_cache
+):
+    calibrate = ("calibrate", "run/model.safetensors", "corpus/validation")
+    contravox(*calibrate, "--speech-only", "-o", tmp_path / "speech.safetensors")
+    contravox(*calibrate, "-o", tmp_path / "all.safetensors")
+    first = min(tone_corpus.rglob("*.wav"))
+    voice, silence = soundfile.read(first)[0], np.zeros(80_000)
+    soundfile.write(tmp_path / "padded.wav", np.concatenate([silence, voice, silence]), 16_000)
+
+    def result(model):
+        done = contravox("verify", tmp_path / model, first, tmp_path / "padded.wav", "--json")
+        return json.loads(done.stdout)
+
+    speech, everything = result("speech.safetensors"), result("all.safetensors")
+    assert everything["score"] < speech["score"]
+    codes = [each["code"] for each in everything["warnings"]]
+    assert codes == ["little_speech", "little_speech", "mostly_silence"]
+    assert [each["code"] for each in speech["warnings"]] == ["little_speech"] * 2
+    model = Model.load(tmp_path / "speech.safetensors")
+    assert (model.settings.speech_only, model.settings.threshold) == (True, None)
+    assert model.digest != Model.load(tmp_path / "all.safetensors").digest
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

@@ -33,6 +33,7 @@ def test_commands_are_understood():
         "fuse",
         "calibrate",
         "verify",
+        "measure",
     }
     for name, verb, *arguments in commands:
         assert name == "contravox"

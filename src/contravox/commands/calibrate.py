@@ -26,6 +26,13 @@ def calibrate(
         list[RecordingQuality] | None,
         typer.Option(help="What to look at beside the score; may be given again."),
     ] = None,
+    speech_only: Annotated[
+        bool | None,
+        typer.Option(
+            "--speech-only/--all",
+            help="Let the model embed only the speech of recordings, or all. Default: as it did.",
+        ),
+    ] = None,
     allow_overlap: AllowOverlap = False,
     force: Force = False,
     target_column: TargetColumn = None,
@@ -43,6 +50,9 @@ def calibrate(
     evaluation = ModelEvaluation(
         model, cache=default_cache(), allow_overlap=allow_overlap, stage=progress_bar
     )
+    if speech_only is not None and speech_only != evaluation.model.settings.speech_only:
+        # The threshold was set on other scores.
+        evaluation.model.annotate(speech_only=speech_only, threshold=None, threshold_source=None)
     trial_set = TrialSet.read(trials, target=target_column)
 
     def own(path: Path) -> bool:

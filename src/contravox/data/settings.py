@@ -55,4 +55,9 @@ class DataSettings(Settings):
     unreadable_share: Share = Field(
         0.01, description="of the utterances that may be unreadable: others take their places"
     )
+    speech_only: bool = Field(
+        False,
+        description="the model embeds only the speech of a recording, when validated as in use; "
+        "segments are still cut from all of it",
+    )
     workers: int = Field(1, ge=0, le=256, description="processes that read and augment")

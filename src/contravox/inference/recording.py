@@ -125,7 +125,8 @@ def doubts_of(
 ) -> list[Doubt]:
     """What speaks against deciding by a (samples,) waveform at 16 kHz, but that it is unfit."""
     found = (
-        _scarce(name, quality, speech_only),
+        _scarce(name, quality),
+        None if speech_only else _mostly_silent(name, quality),
         _level(name, waveform),
         _noisy(name, quality),
         _narrow(name, quality, highest_frequency),
@@ -142,25 +143,27 @@ def _unfit(name: str, quality: Quality) -> Doubt | None:
     return None
 
 
-def _scarce(name: str, quality: Quality, speech_only: bool) -> Doubt | None:
-    if quality.speech_seconds < LEAST_SPEECH:
+def _scarce(name: str, quality: Quality) -> Doubt | None:
+    if not LEAST_SPEECH <= quality.speech_seconds < ENOUGH_SPEECH:
         return None
-    if quality.speech_seconds < ENOUGH_SPEECH:
-        return Doubt(
-            "little_speech",
-            name,
-            f"only {quality.speech_seconds:.1f} s of speech: errors are more frequent below "
-            f"{ENOUGH_SPEECH:g} s; record more",
-        )
+    return Doubt(
+        "little_speech",
+        name,
+        f"only {quality.speech_seconds:.1f} s of speech: errors are more frequent below "
+        f"{ENOUGH_SPEECH:g} s; record more",
+    )
+
+
+def _mostly_silent(name: str, quality: Quality) -> Doubt | None:
     silence = 1 - quality.speech_seconds / quality.seconds
-    if silence > MOST_SILENCE and not speech_only:
-        return Doubt(
-            "mostly_silence",
-            name,
-            f"{silence:.0%} of its {quality.seconds:.1f} s are not speech, and the model embeds "
-            "them too: cut them off, or use a model of speech_only",
-        )
-    return None
+    if silence <= MOST_SILENCE or not quality.speech_seconds:
+        return None
+    return Doubt(
+        "mostly_silence",
+        name,
+        f"{silence:.0%} of its {quality.seconds:.1f} s are not speech, and the model embeds them "
+        "too: cut them off, or use a model of speech_only",
+    )
 
 
 def _level(name: str, waveform: NDArray[np.float32]) -> Doubt | None:

@@ -47,7 +47,13 @@ class TrainingModule(nn.Module):
 
     def __init__(self, recipe: Recipe, classes: int) -> None:
         super().__init__()
-        self.model = Model(ModelSettings(features=recipe.features, encoder=recipe.encoder))
+        self.model = Model(
+            ModelSettings(
+                features=recipe.features,
+                encoder=recipe.encoder,
+                speech_only=recipe.data.speech_only,
+            )
+        )
         encoder = self.model.encoder
         site = Site(encoder.embedding_size, encoder.map_channels, classes)
         self.objectives = Objectives(recipe.objectives, site)
