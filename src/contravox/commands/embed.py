@@ -54,7 +54,7 @@ def _claimed(
     from contravox.inference.embedding_files import other_files, write_embeddings
 
     inputs = (model, manifest)
-    if output.suffix == ".npz":
+    if output.suffix == ".npz" or output.is_dir():
         made = f"{digest} {fingerprint(manifest)}"
         with claimed_file(
             output, ".npz", inputs=inputs, own=lambda path: made_from(path) == made, force=force

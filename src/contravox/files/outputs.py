@@ -69,6 +69,9 @@ def claimed_folder(
         return
     if _is_there(folder) and not folder.is_dir():
         raise OutputError(f"{folder}: is not a folder: choose another --output")
+    for pattern in writes:
+        # Of those that a user named, no file may be able to have the name.
+        _is_there(folder / pattern)
     mine = _Made(verb, {name: fingerprint(each) for name, each in (made_from or {}).items()})
     with _made(folder), locked(folder):
         before = _read_record(folder)
