@@ -9,6 +9,8 @@ import hypothesis
 import pytest
 import soundfile
 
+from contravox.cli import main
+from contravox.corpora.preparation import prepare_corpus
 from tones import spoken
 
 HOLD = """
@@ -36,7 +38,7 @@ hypothesis.settings.load_profile("contravox")
 @pytest.fixture(autouse=True)
 def _no_waiting_for_the_disk(request, monkeypatch):
     """Files of tests need not outlast a loss of power; those of writing say what is asked for."""
-    if request.module.__name__ != "test_writing":
+    if request.path.name != "test_writing.py":
         monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
@@ -81,3 +83,28 @@ def speech() -> Path:
     if not folder:
         pytest.skip("CONTRAVOX_SPEECH names no folder of real speech")
     return Path(folder)
+
+
+@pytest.fixture(scope="module")
+def corpus(tone_corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tones prepared: parts of 8, 2 and 2 speakers, with trials."""
+    folder = tmp_path_factory.mktemp("prepared") / "corpus"
+    prepare_corpus("folder", tone_corpus, folder, split=True)
+    return folder
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run a command in this process; give its status, output and error stream.
+
+    Importing PyTorch anew would take seconds.
+    """
+
+    def command(*arguments):
+        monkeypatch.setattr(sys, "argv", ["contravox", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return ended.value.code or 0, captured.out, captured.err
+
+    return command

@@ -17,7 +17,6 @@ import polars as pl
 import pytest
 import soundfile
 
-from contravox.cli import main
 from contravox.embeddings import Embeddings
 from contravox.model import Model
 from tones import tone
@@ -41,18 +40,14 @@ class Done(NamedTuple):
 
 
 @pytest.fixture
-def contravox(work, monkeypatch, capsys):
-    """Run a command in the folder ``work``, in this process: importing torch anew takes seconds."""
+def contravox(work, run, monkeypatch):
+    """Run a command in the folder ``work``."""
 
-    def run(*arguments):
+    def contravox(*arguments):
         monkeypatch.chdir(work)
-        monkeypatch.setattr(sys, "argv", ["contravox", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return Done(ended.value.code or 0, captured.out, captured.err)
+        return Done(*run(*arguments))
 
-    return run
+    return contravox
 
 
 @pytest.fixture

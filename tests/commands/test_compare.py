@@ -1,14 +1,12 @@
 """``contravox compare`` as a user types it."""
 
 import json
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
-
-from contravox.cli import main
 
 
 @pytest.fixture
@@ -40,17 +38,9 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def compare(work, monkeypatch, capsys):
+def compare(work, run):
     """Run the command; give its status, its output and its errors."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["contravox", "compare", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
-
-    return run
+    return partial(run, "compare")
 
 
 def test_a_difference_is_told_in_words_and_numbers(compare) -> None:

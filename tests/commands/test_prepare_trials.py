@@ -5,23 +5,19 @@ import json
 import polars as pl
 import pytest
 
-from contravox.cli import main
 from contravox.corpora.preparation import prepare_corpus
 from contravox.trials.trial_set import TrialSet
 
 
 @pytest.fixture
-def prepare(monkeypatch, capsys):
-    """Exit status, output and error stream of ``contravox prepare``."""
+def prepare(run):
+    """Exit status, output and error stream's lines of ``contravox prepare``."""
 
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["contravox", "prepare", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, errors = capsys.readouterr()
-        return ended.value.code or 0, out, errors.splitlines()
+    def prepare(*arguments):
+        status, output, errors = run("prepare", *arguments)
+        return status, output, errors.splitlines()
 
-    return run
+    return prepare
 
 
 @pytest.fixture

@@ -1,34 +1,26 @@
 """``contravox score`` as a user types it."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from contravox.cli import main
 from contravox.embeddings import Embeddings
 
 
 @pytest.fixture
-def score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def score(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run):
     """Score a list of two speakers, 0 2 4 and 1 3 5; give status, output and errors."""
     vectors = np.array([[1, 0], [0, 1]] * 3, np.float32)
     Embeddings([str(number) for number in range(6)], vectors).save(tmp_path / "e.npz")
     monkeypatch.chdir(tmp_path)
 
-    def run(text: str, *options: str) -> tuple[int, str, str]:
+    def score(text: str, *options: str) -> tuple[int, str, str]:
         Path("list").write_text(text)
-        monkeypatch.setattr(
-            sys, "argv", ["contravox", "score", "list", "e.npz", "--json", *options]
-        )
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
+        return run("score", "list", "e.npz", "--json", *options)
 
-    return run
+    return score
 
 
 PAIRS = [(one, two) for one in range(2) for two in range(2, 6)]

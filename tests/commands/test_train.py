@@ -2,9 +2,6 @@
 
 import pytest
 
-from contravox.cli import main
-from contravox.corpora.preparation import prepare_corpus
-
 TINY = [
     "encoder={name: ecapa_tdnn, channels: 16, aggregation: 24, bottleneck: 8, embedding_size: 8}",
     *("features.bins=20", "data.segment_seconds=0.4", "data.workers=0", "training.epochs=1"),
@@ -13,20 +10,17 @@ TINY = [
 
 
 @pytest.fixture
-def errors_of(tone_corpus, tmp_path, monkeypatch, capsys):
+def errors_of(corpus, run, monkeypatch, tmp_path):
     """Train in a folder with a prepared corpus; give the error stream's lines."""
-    prepare_corpus("folder", tone_corpus, tmp_path / "corpus", split=True)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "corpus").symlink_to(corpus)
 
-    def run(*overrides):
-        monkeypatch.setattr("sys.argv", ["contravox", "train", "small/mfcon", *TINY, *overrides])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert not ended.value.code
-        lines = capsys.readouterr().err.splitlines()
-        return [line for line in lines if not line.startswith("training: ")]
+    def train(*overrides):
+        status, _, errors = run("train", "small/mfcon", *TINY, *overrides)
+        assert not status, errors
+        return [line for line in errors.splitlines() if not line.startswith("training: ")]
 
-    return run
+    return train
 
 
 def test_a_corpus_that_is_not_what_the_recipe_says_is_warned_of(errors_of):

@@ -1,13 +1,11 @@
 """Preparing a corpus as its user does."""
 
 import json
-import sys
 from typing import NamedTuple
 
 import polars as pl
 import pytest
 
-from contravox.cli import main
 from contravox.manifest import Manifest
 
 
@@ -31,20 +29,6 @@ class Prepared(NamedTuple):
             for path in sorted(self.folder.rglob("*"))
             if path.is_file()
         }
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run a command; give its status, output and error stream."""
-
-    def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["contravox", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
-
-    return command
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import soundfile
 import trees
 from contravox.augmentation.augmentation import Augmentation, AugmentationSettings
 from contravox.augmentation.recorded_rooms import RecordedRooms
-from contravox.cli import main
 from contravox.corpora.preparation import prepare_corpus
 from contravox.errors import ManifestError
 from contravox.manifest import Manifest
@@ -148,19 +147,13 @@ def test_noises_are_of_the_kind_that_their_top_folder_says(tmp_path):
     assert set(table["corpus"]) == {"sounds"}
 
 
-def test_what_is_prepared_is_what_augmentation_draws(responses, tmp_path, monkeypatch):
+def test_what_is_prepared_is_what_augmentation_draws(responses, tmp_path, run):
     sound = np.random.default_rng(0).standard_normal(4000) * 0.1
     write(tmp_path / "sounds" / "wind" / "gust.wav", sound)
     write(tmp_path / "sounds" / "music" / "song.wav", sound)
     write(tmp_path / "sounds" / "speech" / "voice.wav", sound)
     for what, folder in (("noises", tmp_path / "sounds"), ("responses", responses)):
-        monkeypatch.setattr(
-            "sys.argv",
-            ["contravox", "prepare", what, str(folder), "-o", str(tmp_path / what), "--json"],
-        )
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert not ended.value.code
+        assert run("prepare", what, folder, "-o", tmp_path / what, "--json")[0] == 0
     settings = AugmentationSettings(
         views=["ambient", "reverberation"],
         noises=tmp_path / "noises" / "manifest.tsv",

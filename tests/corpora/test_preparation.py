@@ -140,32 +140,25 @@ def test_an_interrupted_command_goes_on(tone_corpus, tmp_path):
     assert len(pl.read_csv(tmp_path / "out" / "manifest.tsv", separator="\t")) == 5_000
 
 
-def test_counts_are_printed_beside_the_releases(tone_corpus, tmp_path, monkeypatch, capsys):
-    from contravox.cli import main
+def test_counts_are_printed_beside_the_releases(tone_corpus, tmp_path, run):
 
     wav = next(tone_corpus.rglob("*.wav")).read_bytes()
     for name in ("music/fma/music-fma-0000.wav", "noise/x/y.wav"):
         path = tmp_path / "musan" / name
         path.parent.mkdir(parents=True)
         path.write_bytes(wav)
-    command = ["contravox", "prepare", "musan", str(tmp_path / "musan"), "-o", str(tmp_path / "o")]
-    monkeypatch.setattr(sys, "argv", command)
-    with pytest.raises(SystemExit):
-        main()
-    printed = capsys.readouterr()
-    assert printed.out.splitlines() == [
+    command = ["prepare", "musan", tmp_path / "musan", "-o", tmp_path / "o"]
+    _, output, errors = run(*command)
+    assert output.splitlines() == [
         "corpus: 0 speakers, 2 utterances, 0 minutes, 0 files skipped",
         "kind music: 0 speakers, 1 utterances (release: 660), 0 minutes",
         "kind noise: 0 speakers, 1 utterances (release: 930), 0 minutes",
     ]
-    assert printed.err.strip() == (
+    assert errors.strip() == (
         f"warning: {tmp_path}/musan: not the whole release: 1 utterances of 660 in music, "
         "1 utterances of 930 in noise"
     )
-    monkeypatch.setattr(sys, "argv", [*command, "--json"])
-    with pytest.raises(SystemExit):
-        main()
-    printed = json.loads(capsys.readouterr().out)
+    printed = json.loads(run(*command, "--json")[1])
     assert printed["kind noise"]["utterances in release"] == 930
     assert len(printed["warnings"]) == 1
 

@@ -1,8 +1,8 @@
 import io
 import json
 import os
-import sys
 import tarfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,6 @@ import soundfile
 from contravox.audio import storage
 from contravox.audio.storage import Location, read_bytes
 from contravox.audio.waveform import audio_info, read_audio
-from contravox.cli import main
 from contravox.corpora import shards as sharding
 from contravox.corpora.shards import shard_manifest
 from contravox.data.dataset import SegmentDataset
@@ -394,15 +393,10 @@ def test_shards_of_another_folder_in_a_store_are_not_replaced(manifest, tmp_path
     assert TroubledStore().cat_file("/bucket/shards/shard-000000.tar") != before
 
 
-def test_the_command(manifest, tmp_path, monkeypatch, capsys):
+def test_the_command(manifest, tmp_path, run):
     manifest.write(tmp_path / "manifest.tsv")
 
-    def contravox(*arguments):
-        monkeypatch.setattr(sys, "argv", ["contravox", "shard", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code or 0, *capsys.readouterr()
-
+    contravox = partial(run, "shard")
     shards = tmp_path / "shards"
     status, output, _ = contravox(tmp_path / "manifest.tsv", "-o", shards, "--json")
     assert status == 0

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from contravox.cli import main
 from contravox.corpora.transcoding import transcode_folder
 from contravox.errors import AudioError, ManifestError, MissingExtraError
 from tones import tone
@@ -90,16 +89,14 @@ def test_what_is_there_is_not_transcoded_again(tree):
     ]
 
 
-def test_failures_are_listed_and_mended(tree, monkeypatch, capsys):
+def test_failures_are_listed_and_mended(tree, run):
     bad = tree / "in" / "dev" / "aac" / "bad.m4a"
     bad.write_bytes(b"not AAC")
     soundfile.write(tree / "in" / "hollow.m4a", tone(0.5, 150), 16_000, format="WAV")
-    command = ["contravox", "transcode", str(tree / "in"), "-o", str(tree / "out"), "--jobs", "2"]
-    monkeypatch.setattr(sys, "argv", command)
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 2
-    [line] = capsys.readouterr().err.strip().splitlines()
+    command = ["transcode", tree / "in", "-o", tree / "out", "--jobs", "2"]
+    status, _, errors = run(*command)
+    assert status == 2
+    [line] = errors.strip().splitlines()
     assert f"{tree}/out/failed.tsv: lists 2 of 4 files" in line
     header, first, second = (tree / "out" / "failed.tsv").read_text().splitlines()
     assert header == "path\treason"
@@ -110,11 +107,9 @@ def test_failures_are_listed_and_mended(tree, monkeypatch, capsys):
     assert files == {"00001.flac", "failed.tsv"}
     bad.unlink()
     (tree / "in" / "hollow.m4a").unlink()
-    monkeypatch.setattr(sys, "argv", [*command, "--json"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert not ended.value.code
-    assert json.loads(capsys.readouterr().out) == {"output": str(tree / "out"), "files": 2}
+    status, output, _ = run(*command, "--json")
+    assert not status
+    assert json.loads(output) == {"output": str(tree / "out"), "files": 2}
     assert not (tree / "out" / "failed.tsv").exists()
 
 

@@ -3,7 +3,6 @@ import polars as pl
 import pytest
 import torch
 
-from contravox.corpora.preparation import prepare_corpus
 from contravox.encoders.ecapa_tdnn import EcapaTdnnSettings
 from contravox.errors import AudioError, OverlapError, ScoringError
 from contravox.evaluation.evaluation import EvaluationSettings
@@ -16,13 +15,6 @@ from contravox.model import Model, ModelSettings
 from contravox.scoring.calibration import Calibration
 from contravox.trained_on import recording_digests, speaker_digests, write_recordings
 from contravox.trials.trial_set import TrialSet
-
-
-@pytest.fixture(scope="module")
-def corpus(tone_corpus, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("prepared")
-    prepare_corpus("folder", tone_corpus, folder, split=True)
-    return folder
 
 
 @pytest.fixture

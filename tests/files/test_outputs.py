@@ -3,15 +3,12 @@
 import json
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from contravox.cli import main
-from contravox.corpora.preparation import prepare_corpus
 from contravox.encoders.ecapa_tdnn import EcapaTdnnSettings
 from contravox.features import FeatureSettings
 from contravox.files.outputs import RECORD
@@ -26,10 +23,10 @@ TINY = [
 
 
 @pytest.fixture(scope="module")
-def prepared(tone_corpus, tmp_path_factory):
+def prepared(corpus, tmp_path_factory):
     """A prepared corpus, two models, and the scores of one."""
     folder = tmp_path_factory.mktemp("prepared")
-    prepare_corpus("folder", tone_corpus, folder / "corpus", split=True)
+    shutil.copytree(corpus, folder / "corpus")
     encoder = EcapaTdnnSettings(channels=16, aggregation=24, bottleneck=8, embedding_size=6)
     settings = ModelSettings(features=FeatureSettings(bins=20), encoder=encoder)
     for seed, name in enumerate((MODEL, OTHER)):
@@ -51,23 +48,19 @@ def work(prepared, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def run(work, monkeypatch, capsys):
+def run(work, run):
     """Run a command; give its line on the error stream, if any."""
 
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["contravox", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        errors = capsys.readouterr().err
-        if ended.value.code:
-            assert ended.value.code == 2
-            lines = errors.splitlines()
-            [line] = [line for line in lines if not line.startswith("warning: ")]
-            assert line.startswith("error: ")
-            return line
-        return None
+    def line_of(*arguments):
+        status, _, errors = run(*arguments)
+        if not status:
+            return None
+        assert status == 2
+        [line] = [line for line in errors.splitlines() if not line.startswith("warning: ")]
+        assert line.startswith("error: ")
+        return line
 
-    return run
+    return line_of
 
 
 def contents(folder):

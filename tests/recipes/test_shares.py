@@ -8,7 +8,6 @@ from statistics import fmean
 
 import pytest
 
-from contravox.corpora.preparation import prepare_corpus
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
 from contravox.training.shipped import shipped_recipes
@@ -32,11 +31,9 @@ SIZES = {
 }
 
 
-@pytest.fixture(scope="module")
-def manifest(tone_corpus, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("prepared")
-    prepare_corpus("folder", tone_corpus, folder, split=True)
-    return folder / "train" / "manifest.tsv"
+@pytest.fixture
+def manifest(corpus):
+    return corpus / "train" / "manifest.tsv"
 
 
 def small(recipe, manifest):

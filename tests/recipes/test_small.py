@@ -2,7 +2,6 @@
 
 import pytest
 
-from contravox.corpora.preparation import prepare_corpus
 from contravox.model import Model
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
@@ -12,18 +11,10 @@ from contravox.training.trainer import Trainer
 SMALL = [name for name in shipped_recipes() if name.startswith("small/")]
 
 
-@pytest.fixture(scope="module")
-def corpus(tone_corpus, tmp_path_factory):
-    """Parts of 8, 2 and 2 speakers, with trials."""
-    folder = tmp_path_factory.mktemp("prepared")
-    prepare_corpus("folder", tone_corpus, folder / "corpus", split=True)
-    return folder
-
-
 @pytest.fixture
 def train(corpus, monkeypatch):
     """Train a recipe by name, in the folder that its paths are relative to."""
-    monkeypatch.chdir(corpus)
+    monkeypatch.chdir(corpus.parent)
 
     def train_recipe(name, folder, *overrides):
         shipped = Recipe.read(name)
@@ -55,13 +46,14 @@ def test_a_small_recipe_trains(name, train, tmp_path):
     "name", [name for name in SMALL if Recipe.read(name).training.initial_model]
 )
 def test_a_second_stage_starts_from_the_first_at_its_place(name, train, corpus):
+    folder = corpus.parent
     recipe = Recipe.read(name)
     first = recipe.training.initial_model.parent
     # `contravox train small/NAME` writes to runs/NAME.
-    if not (corpus / first / "model.safetensors").exists():
-        train(f"small/{first.name}", corpus / first)
-    second = train(name, corpus / "second" / name)
-    before = Model.load(corpus / first / "model.safetensors").settings
+    if not (folder / first / "model.safetensors").exists():
+        train(f"small/{first.name}", folder / first)
+    second = train(name, folder / "second" / name)
+    before = Model.load(folder / first / "model.safetensors").settings
     assert second.trained_on.training_seconds == before.training_seconds > 0
     assert second.trained_on.speakers == set(before.trained_on) != set()
 

@@ -6,19 +6,11 @@ import torch
 from pydantic import ValidationError
 
 from contravox.cli import main
-from contravox.corpora.preparation import prepare_corpus
 from contravox.errors import CheckpointError, ModelError, RecipeError
 from contravox.training.initial_run import cooldown_settings
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
 from contravox.training.trainer import Trainer
-
-
-@pytest.fixture(scope="module")
-def corpus(tone_corpus, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("prepared")
-    prepare_corpus("folder", tone_corpus, folder, split=True)
-    return folder
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ import pytest
 import torch
 
 from contravox.cli import main
-from contravox.corpora.preparation import prepare_corpus
 from contravox.data.sampling import RandomUtterancesSettings, Sampler, SpeakersUtterancesSettings
 from contravox.errors import ContravoxError
 from contravox.training.log import read_log
@@ -261,14 +260,6 @@ def command(recipe, output):
     with redirect_stdout(out), redirect_stderr(errors), pytest.raises(SystemExit) as ended:
         main()
     return ended.value.code or 0, out.getvalue(), errors.getvalue()
-
-
-@pytest.fixture(scope="module")
-def corpus(tone_corpus, tmp_path_factory):
-    """Parts of 8, 2 and 2 speakers, with trials."""
-    folder = tmp_path_factory.mktemp("prepared")
-    prepare_corpus("folder", tone_corpus, folder, split=True)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import polars as pl
 import pytest
 
 from contravox.cli import main
-from contravox.corpora.preparation import prepare_corpus
 from contravox.errors import CheckpointError, OverlapError, RecipeError, TrialsError
 from contravox.model import Model
 from contravox.training.shipped import shipped_sweeps
@@ -35,18 +34,10 @@ variants:
 """
 
 
-@pytest.fixture(scope="module")
-def prepared(tone_corpus, tmp_path_factory):
-    """Parts of 8, 2 and 2 speakers, with trials."""
-    folder = tmp_path_factory.mktemp("prepared") / "corpus"
-    prepare_corpus("folder", tone_corpus, folder, split=True)
-    return folder
-
-
 @pytest.fixture(autouse=True)
-def work(prepared, tmp_path, monkeypatch):
+def work(corpus, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "corpus").symlink_to(prepared)
+    (tmp_path / "corpus").symlink_to(corpus)
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     (tmp_path / "sweep.yaml").write_text(SWEEP)
 
@@ -144,10 +135,10 @@ def test_other_trials_are_evaluated_without_training_again(one_seed):
 
 
 @pytest.fixture
-def own_corpus(prepared):
+def own_corpus(corpus):
     """The corpus' tables, to be changed by a test."""
     Path("corpus").unlink()
-    shutil.copytree(prepared, "corpus")
+    shutil.copytree(corpus, "corpus")
 
 
 def change(path, **columns):

@@ -13,7 +13,6 @@ from lightning_fabric.plugins import MixedPrecision
 from pydantic import Field
 from safetensors.torch import load_file
 
-from contravox.corpora.preparation import prepare_corpus
 from contravox.errors import (
     AudioError,
     CheckpointError,
@@ -34,14 +33,6 @@ from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
 from contravox.training.trainer import Trainer
 from contravox.trials.making import make_trials
-
-
-@pytest.fixture(scope="module")
-def corpus(tone_corpus, tmp_path_factory):
-    """Parts of 8, 2 and 2 speakers, with trials."""
-    folder = tmp_path_factory.mktemp("prepared")
-    prepare_corpus("folder", tone_corpus, folder, split=True)
-    return folder
 
 
 @pytest.fixture
