@@ -29,7 +29,7 @@ from contravox.terminal.progress import Pace, progress_bar
 )
 def test_rate_and_time_left(looks, told):
     pace = Pace("steps")
-    assert [pace.told(*look) for look in looks][-1] == told
+    assert [pace.after(*look) for look in looks][-1] == told
 
 
 def test_lines_say_rate_and_time_left(monkeypatch, capsys):

@@ -40,7 +40,7 @@ def audio_digest(path: str | Path) -> str:
 
 
 def of_whole_files(digests: pl.Series) -> pl.Series:
-    """Those of (n,) digests that tell recordings apart, each once, sorted."""
+    """Of (n,) digests those of whole files, which tell recordings apart, each once, sorted."""
     whole = ~digests.str.contains(OF_A_PART)
     return digests.filter(whole.fill_null(False)).unique().sort()
 

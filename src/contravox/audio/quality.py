@@ -53,13 +53,13 @@ def _signal_to_noise(waveform: NDArray[np.float32], speech: NDArray[np.bool_]) -
     Frames of nothing but zeros are no pauses: there the recorder was silent, not the room.
     """
     levels = _powers(waveform)
-    heard = levels > 0
-    if not (speech & heard).any():
+    sounding = levels > 0
+    if not (speech & sounding).any():
         return None
     near = speech.copy()
     near[1:] |= speech[:-1]
     near[:-1] |= speech[1:]
-    pauses = levels[heard & ~near]
+    pauses = levels[sounding & ~near]
     if len(pauses) < PAUSES:
         return None
     noise = float(np.median(pauses))

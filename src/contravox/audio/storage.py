@@ -122,7 +122,7 @@ def read_bytes(location: Location) -> bytes:
 
 
 def file_state(path: str | Path) -> str:
-    """What is another whenever a file of this machine may hold something else; "" for no file.
+    """A text that changes whenever a file of this machine may hold something else; "" for no file.
 
     Its size, the times of its modification and change, and its number: the time of modification
     alone can be set back, and is by programs that copy.
@@ -135,7 +135,7 @@ def file_state(path: str | Path) -> str:
 
 
 def stored_state(url: str) -> str:
-    """The same of an object in a store, as far as the store says; "" where it says nothing such.
+    """A text that changes whenever an object in a store does; "" where the store says nothing such.
 
     Raises StorageError where the store does not answer, MissingExtraError.
     """

@@ -48,17 +48,17 @@ def through_codec(waveform: NDArray[np.float32], codec: CodecName) -> NDArray[np
     coding = CODINGS[codec]
     # Codecs clip at full scale, which is not what they are asked for here.
     scale = np.float32(max(float(np.abs(waveform).max()), 1.0))
-    sent = waveform / scale
+    scaled = waveform / scale
     if coding.rate != SAMPLE_RATE:
-        sent = soxr.resample(sent, SAMPLE_RATE, coding.rate)
+        scaled = soxr.resample(scaled, SAMPLE_RATE, coding.rate)
     coded = io.BytesIO()
-    soundfile.write(coded, sent, coding.rate, format=coding.format, subtype=coding.subtype)
+    soundfile.write(coded, scaled, coding.rate, format=coding.format, subtype=coding.subtype)
     coded.seek(0)
-    heard, _ = soundfile.read(coded, dtype="float32")
+    decoded, _ = soundfile.read(coded, dtype="float32")
     if coding.rate != SAMPLE_RATE:
-        heard = soxr.resample(heard, coding.rate, SAMPLE_RATE)
+        decoded = soxr.resample(decoded, coding.rate, SAMPLE_RATE)
     # Resampling and coding in frames may leave a few samples too many or too few.
-    decoded = np.zeros_like(waveform)
-    kept = min(len(heard), len(waveform))
-    decoded[:kept] = scale * heard[:kept]
-    return decoded
+    kept = min(len(decoded), len(waveform))
+    received = np.zeros_like(waveform)
+    received[:kept] = scale * decoded[:kept]
+    return received

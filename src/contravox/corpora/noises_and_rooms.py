@@ -127,9 +127,9 @@ def used_part(path: str) -> tuple[float, float]:
     late = remaining[3 * len(remaining) // 4 :]
     if len(late) and late[0] > LATE * energy:
         raise AudioError(f"{path}: does not decay, so it is no impulse response")
-    heard = 1 + int(np.count_nonzero(remaining > REMAINDER * energy))
+    length = 1 + int(np.count_nonzero(remaining > REMAINDER * energy))
     start = max(0.0, onset / SAMPLE_RATE - BEFORE)
-    end = min(onset + heard, onset + round(LONGEST * SAMPLE_RATE)) / SAMPLE_RATE
+    end = min(onset + length, onset + round(LONGEST * SAMPLE_RATE)) / SAMPLE_RATE
     return start, min(end + BEFORE, len(samples) / SAMPLE_RATE) - start
 
 

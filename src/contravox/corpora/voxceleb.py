@@ -22,7 +22,7 @@ from contravox.trials.trials import Trials
 VOXCELEB1_PATTERN = r"/(?<utterance>(?<speaker>id1\d{4})/(?<session>[^/]+)/[^/]+)\.[^./]+$"
 
 TEST_SPEAKERS = [f"id{number}" for number in range(10270, 10310)]
-"""Those whose names begin with E."""
+"""VoxCeleb1's speakers for testing: those whose names begin with E."""
 
 
 def voxceleb1_recordings(folder: Path) -> pl.DataFrame:

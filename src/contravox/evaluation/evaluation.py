@@ -172,7 +172,7 @@ def protocol_of(
         "targets": int(trials.targets.sum()),
         "non-targets": int((~trials.targets).sum()),
         "trials listed twice": trial_set.listed_twice,
-        "trials of a recording with itself": trial_set.heard_twice,
+        "trials of a recording with itself": trial_set.self_trial_count,
         "speakers": len(trial_set.manifest.speakers),
         "enrolment": protocol.enrolment + (f": {several}" if several else ""),
         "equal error rate": "by linear interpolation between operating points",

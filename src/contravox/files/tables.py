@@ -62,7 +62,7 @@ def read_table(
 
 
 def read_lines(path: Path, error: type[ContravoxError]) -> pl.DataFrame:
-    """Read the lines of a list that are not blank; see ``lines_of``.
+    """The lines of a list that are not blank: their numbers, ``line``, and their ``text``.
 
     Raises ``error`` naming the file and, where it is one, the row.
     """

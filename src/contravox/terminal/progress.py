@@ -40,8 +40,8 @@ def progress_bar(title: str, unit: str = "") -> Iterator[Report]:
         task = bar.add_task(title, total=1, text="", pace="")
 
         def report(done: int, total: int, text: str = "") -> None:
-            told = pace.told(done, total)
-            bar.update(task, completed=done, total=total, text=printable(text), pace=told)
+            speed = pace.after(done, total)
+            bar.update(task, completed=done, total=total, text=printable(text), pace=speed)
 
         yield report
 
@@ -58,7 +58,7 @@ class Pace:
         self.total = self.done = self.first = -1
         self.since = 0.0
 
-    def told(self, done: int, total: int, now: float | None = None) -> str:
+    def after(self, done: int, total: int, now: float | None = None) -> str:
         """Such as ``12.5 steps/s, 0:03:20 left``; nothing before anything was done.
 
         now: in seconds, by default the clock's.
@@ -85,10 +85,10 @@ def _lines(title: str, pace: Pace) -> Report:
 
     def report(done: int, total: int, text: str = "") -> None:
         nonlocal last
-        told = pace.told(done, total)
+        speed = pace.after(done, total)
         if time.monotonic() - last >= LINE_SECONDS:
             last = time.monotonic()
-            words = [f"{title}: {done}/{total}", told, text]
+            words = [f"{title}: {done}/{total}", speed, text]
             note(", ".join(filter(None, words)))
 
     return report

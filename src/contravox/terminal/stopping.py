@@ -37,7 +37,7 @@ def status_of(error: KeyboardInterrupt) -> int:
 def stopping_signals() -> Iterator[None]:
     """Raise ``Stopped`` at the signals of ``STOPPING``, which would end the process at once.
 
-    Those that the user ignores, as `nohup` does, stay ignored.
+    A signal that the user ignores, as by `nohup`, stays ignored.
     """
     before = {}
     # Only the main thread may set handlers.

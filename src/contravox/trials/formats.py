@@ -26,7 +26,9 @@ ORDERS: dict[TargetPlace, tuple[str, str, str]] = {
 
 
 def read_trial_list(path: Path, target: TargetPlace | None = None) -> pl.DataFrame:
-    """Columns enrolment, test and target (bool) of a list in any public style; see ``Trials.read``.
+    """Columns enrolment, test and target (bool) of a list in any of the public styles.
+
+    target: which field of a line tells target trials, where the list has no header.
 
     Raises TrialsError naming the file and line.
     """

@@ -1,4 +1,4 @@
-"""What a trial list is, so that two results are never compared unlike."""
+"""What a trial list is, so that results of different lists are not compared."""
 
 import json
 from dataclasses import asdict, dataclass

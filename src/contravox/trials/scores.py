@@ -25,7 +25,7 @@ def score_file(path: Path) -> Path:
 def protocol_beside(scores: Path) -> dict[str, Any]:
     """What ``contravox evaluate`` wrote beside the scores of how they came about, if it did.
 
-    Raises TrialsError where it is damaged: the systems might be unlike, and nobody told.
+    Raises TrialsError where it is damaged: a difference between systems would go unnoticed.
     """
     path = scores.parent / "metrics.json"
     if not path.is_file():

@@ -102,7 +102,8 @@ class TrialSet:
         """Read a trial list and what lies beside it.
 
         path: the list, or the folder of ``trials.tsv``. manifest: by default ``manifest.tsv``
-        beside the list. target: see ``Trials.read``.
+        beside the list. target: which field of a line tells target
+        trials, where the list has no header.
 
         Raises TrialsError, ManifestError.
         """
@@ -116,7 +117,7 @@ class TrialSet:
     ) -> "TrialSet":
         """Read a trial list of whose utterances only the names are known: no audio.
 
-        speakers: a pattern by which the names tell who speaks; see ``Manifest.of_names``.
+        speakers: a regular expression by which the names tell who speaks.
 
         Raises TrialsError, ManifestError.
         """
@@ -146,7 +147,7 @@ class TrialSet:
             Protocol.read(path.parent) or Protocol(str(path)),
             Enrolments.read(beside) if beside.is_file() else None,
         )
-        itself = trial_set.of_itself
+        itself = trial_set.are_self_trials
         for target, effect in (
             (True, "they flatter the error rates"),
             (False, "as of two people, so they spoil the error rates: mend who speaks in it"),
@@ -190,12 +191,12 @@ class TrialSet:
         return self._known(self._tested["speaker"], "test")
 
     @property
-    def heard_twice(self) -> int:
-        """How many trials have one recording on both sides; see ``of_itself``."""
-        return int(self.of_itself.sum())
+    def self_trial_count(self) -> int:
+        """How many trials have one recording on both sides."""
+        return int(self.are_self_trials.sum())
 
     @cached_property
-    def of_itself(self) -> pl.Series:
+    def are_self_trials(self) -> pl.Series:
         """(k,) bool: whether a trial has one recording on both sides, by whatever names.
 
         Recordings are told apart by what of which file they are, and by their content where the
@@ -226,22 +227,22 @@ class TrialSet:
 
     @cached_property
     def _utterances(self) -> pl.DataFrame:
-        """Each utterance, its speaker's identity, and a number for what is heard in it."""
+        """Each utterance, its speaker's identity, and a number for its recording."""
         table = self.manifest.table
         # What is known by its name alone is told apart by it.
         source = [pl.col("path").fill_null(pl.col("utterance"))]
         if "digest" in table.columns:
             source.insert(0, pl.col("digest"))
-        heard = table.select(
+        recordings = table.select(
             pl.coalesce(source).alias("source"), pl.col("start", "duration").fill_null(0)
         )
-        number = heard.select(pl.struct(pl.all()).rank("dense")).to_series()
+        number = recordings.select(pl.struct(pl.all()).rank("dense")).to_series()
         speaker = self.manifest.identities
         return table.select("utterance", speaker=speaker, number=number)
 
     @cached_property
     def _tested(self) -> pl.DataFrame:
-        """Speaker of each trial's test, and the number of what is heard in it."""
+        """Speaker of each trial's test, and the number of its recording."""
         named = self.trials.table.select(utterance="test")
         return named.join(self._utterances, on="utterance", how="left", maintain_order="left")
 
