@@ -10,7 +10,7 @@ from contravox.encoders.encoder import Encoder, EncoderOutput, FeatureMap
 from contravox.encoders.masking import frame_mask, masked_batch_norm, zero_padding
 from contravox.encoders.pooling import VARIANCE_FLOOR, AttentiveStatisticsPooling
 from contravox.encoders.squeeze_excitation import SqueezeExcitation
-from contravox.mirrored_padding import mirrored
+from contravox.features.mirrored_padding import mirrored
 from contravox.settings import Settings, Size
 
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from contravox.mel_filters import kaldi_filters, speechbrain_filters, torchaudio_filters
+from contravox.features.mel_filters import kaldi_filters, speechbrain_filters, torchaudio_filters
 
 
 def edges(bins: int, low: float, high: float) -> list[float]:

@@ -2,7 +2,7 @@ import torch
 from torch.nn import functional
 
 from contravox.encoders.ecapa_tdnn import FrameLayer
-from contravox.mirrored_padding import mirrored
+from contravox.features.mirrored_padding import mirrored
 
 
 def test_each_row_is_mirrored_at_its_own_end() -> None:

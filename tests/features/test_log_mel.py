@@ -5,7 +5,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from contravox.features import (
+from contravox.features.log_mel import (
     MINIMUM_SAMPLES,
     FeatureSettings,
     LogMelFilterbank,

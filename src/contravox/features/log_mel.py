@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from contravox.audio.waveform import SAMPLE_RATE
-from contravox.mel_filters import kaldi_filters, speechbrain_filters, torchaudio_filters
-from contravox.mirrored_padding import mirrored
+from contravox.features.mel_filters import kaldi_filters, speechbrain_filters, torchaudio_filters
+from contravox.features.mirrored_padding import mirrored
 from contravox.settings import Settings
 
 FRAME_LENGTH = 400
