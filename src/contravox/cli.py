@@ -14,6 +14,7 @@ import typer
 
 from contravox.commands.calibrate import calibrate
 from contravox.commands.compare import compare
+from contravox.commands.convert import convert
 from contravox.commands.cpu import tune_process
 from contravox.commands.demo import demo
 from contravox.commands.embed import embed
@@ -51,6 +52,7 @@ VERBS = (
     measure,
     compare,
     fuse,
+    convert,
     calibrate,
     verify,
 )

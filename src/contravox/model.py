@@ -29,8 +29,12 @@ from contravox.files.writing import atomic_path
 
 
 class ModelSettings(ModelDescription):
-    """Everything about a model but its weights: see ``ModelDescription`` for the rest."""
+    """Everything about a model but its weights: see ``ModelDescription`` for the rest.
 
+    source: of weights that another toolkit trained: file or repository, whose they are, digest.
+    """
+
+    source: str | None = None
     features: FeatureSettings = FeatureSettings()
     encoder: EncoderSettings
 
