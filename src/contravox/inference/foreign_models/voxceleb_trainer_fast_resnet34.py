@@ -4,7 +4,8 @@ import torch
 
 from contravox.encoders.fast_resnet34 import FastResNet34Settings
 from contravox.errors import ModelError
-from contravox.features import FRAME_LENGTH, FeatureSettings
+from contravox.features import FeatureSettings
+from contravox.features.log_mel import FRAME_LENGTH
 from contravox.inference.foreign_models.foreign_model import ForeignModel, Weights, count, renamed
 from contravox.inference.foreign_models.residual_stages import residual_stages
 
