@@ -14,7 +14,7 @@ from contravox.audio.waveform import SAMPLE_RATE
 from contravox.errors import ModelError
 from contravox.scoring.calibration import Calibration
 from contravox.scoring.scorer import Comparison
-from contravox.settings import NotNegative, Settings, first_mistake, shown
+from contravox.settings import NotNegative, Settings, Share, first_mistake, shown
 
 EDITION = 2
 """Raised when the same file would give other embeddings of the same recording than before: when
@@ -34,8 +34,9 @@ class ModelDescription(Settings):
     comparison: what its embeddings are for. threshold: score by it from which two recordings count
     as the same speaker, or None where none was set; threshold_source: the trials it was set on.
     calibration: of such scores, and what they were learned on: calibration_source. labels_used:
-    whether speaker labels were used in training, which took training_seconds; trained_on: digests
-    of the training's speakers (see ``trained_on``). These three include what it was trained from.
+    whether speaker labels were used in training, which took training_seconds; objective_shares: of
+    the encoder's gradient in its last stage, by objective; trained_on: digests of the training's
+    speakers (see ``trained_on``). All but the shares include what it was trained from.
     maximum_seconds: of audio that is encoded at once; longer recordings are embedded in pieces (see
     ``EmbeddingModel.embed``). speech_only: whether who embeds a recording leaves out what is not
     speech (see ``only_speech``).
@@ -48,6 +49,7 @@ class ModelDescription(Settings):
     calibration_source: str | None = None
     labels_used: bool = True
     training_seconds: NotNegative = 0.0
+    objective_shares: Mapping[str, Share] = Field(default_factory=dict)
     trained_on: tuple[str, ...] = ()
     maximum_seconds: float = Field(60.0, ge=1.0, le=3600.0)
     speech_only: bool = False

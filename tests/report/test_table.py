@@ -53,6 +53,13 @@ def test_numbers_in_the_units_of_their_headings() -> None:
     }
 
 
+def test_what_each_objective_gave_to_the_gradient_is_a_column() -> None:
+    model = ModelFacts(objective_shares={"classification": 0.556, "contrast": 0.444})
+    given = columns([dataclasses.replace(BARE, model=model), RESULT])
+    assert [cell.text for cell in given["Gradient of classification (%)"]] == ["55.60", ""]
+    assert [cell.text for cell in given["Gradient of contrast (%)"]] == ["44.40", ""]
+
+
 def test_a_column_is_there_where_a_system_has_something_to_show() -> None:
     given = columns([RESULT, BARE, CALIBRATED])
     texts = {heading: [cell.text for cell in cells] for heading, cells in given.items()}

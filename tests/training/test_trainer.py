@@ -118,6 +118,10 @@ def test_training_lowers_the_loss_and_writes_what_it_says(make_recipe, tmp_path)
     rate, threshold, _ = validate(model, trainer.validation)
     assert rate == pytest.approx(min(rates))
     assert model.settings.threshold == pytest.approx(threshold, abs=1e-5)
+    # And with what each objective gave until then.
+    best = (rates.index(min(rates)) + 1) * trainer.steps_per_epoch
+    given = [entry["shares"]["contrast"] for entry in entries[:best]]
+    assert model.settings.objective_shares["contrast"] == pytest.approx(np.mean(given), abs=1e-4)
 
 
 def test_several_lists_choose_the_epoch_by_their_mean(make_recipe, corpus, tmp_path):

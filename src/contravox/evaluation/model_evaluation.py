@@ -135,6 +135,7 @@ class ModelEvaluation:
                 labels_used=model.labels_used,
                 parameters=self.model.parameter_count,
                 training_seconds=model.training_seconds,
+                objective_shares=model.objective_shares,
                 threshold=model.threshold if plain else None,
             ),
             stage=self.stage,

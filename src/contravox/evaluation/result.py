@@ -64,6 +64,7 @@ class ModelFacts:
     labels_used: whether it was trained with speaker labels.
     parameters: how many numbers of the encoder were trained.
     training_seconds: wall-clock time of training.
+    objective_shares: each objective's mean share of the encoder's gradient, between 0 and 1.
     threshold: at which it decides, in units of the scores, where one was chosen.
     losses: for each objective's name its values, as (step, loss) in the order of the steps.
     """
@@ -71,6 +72,7 @@ class ModelFacts:
     labels_used: bool | None = None
     parameters: int | None = None
     training_seconds: float | None = None
+    objective_shares: Mapping[str, float] = field(default_factory=dict)
     threshold: float | None = None
     losses: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
 
@@ -135,6 +137,7 @@ class SystemResult:
             "threshold": self.model.threshold,
             "parameters": self.model.parameters,
             "training_seconds": self.model.training_seconds,
+            "objective_shares": dict(self.model.objective_shares),
         }
 
 

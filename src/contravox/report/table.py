@@ -28,6 +28,7 @@ def columns(results: Sequence[SystemResult]) -> dict[str, list[Cell]]:
     """
     priors = sorted({cost.p_target for result in results for cost in result.detection_costs})
     costs = [{cost.p_target: cost for cost in result.detection_costs} for result in results]
+    objectives = dict.fromkeys(name for result in results for name in result.model.objective_shares)
     given = {
         "Labels": [_answer(result.model.labels_used) for result in results],
         "EER (%)": [percent(result.equal_error_rate, result.interval) for result in results],
@@ -43,6 +44,12 @@ def columns(results: Sequence[SystemResult]) -> dict[str, list[Cell]]:
         "minCllr": [_number(result.minimum_log_likelihood_ratio_cost, ".3f") for result in results],
         "Parameters": [_number(result.model.parameters, ",") for result in results],
         "Training (s)": [_number(result.model.training_seconds, ",.0f") for result in results],
+        **{
+            f"Gradient of {name} (%)": [
+                percent(result.model.objective_shares.get(name)) for result in results
+            ]
+            for name in objectives
+        },
     }
     return {heading: cells for heading, cells in given.items() if any(cell.text for cell in cells)}
 

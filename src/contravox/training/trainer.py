@@ -39,7 +39,7 @@ from contravox.training.processes import (
     random_states,
 )
 from contravox.training.recipe import Recipe
-from contravox.training.shares import EVERY, ShareWatch
+from contravox.training.shares import EVERY, ShareWatch, mean_shares
 from contravox.training.shipped import RECIPE
 from contravox.training.size import check_size
 from contravox.training.start import start_module
@@ -320,7 +320,11 @@ class Trainer:
         """Keep the model if it is the best so far; say whether to stop early."""
         model: Model = self.module.model
         seconds = self.trained_on.training_seconds + self.progress.seconds
-        model.annotate(training_seconds=round(seconds, 1))
+        shares = mean_shares(self.folder) if leads() else {}
+        model.annotate(
+            training_seconds=round(seconds, 1),
+            objective_shares={name: round(share, 4) for name, share in shares.items()},
+        )
         if not self.validation:
             self._save(model)
             return False
