@@ -23,7 +23,8 @@ from contravox.files.outputs import claimed_folder
 from contravox.files.writing import json_text, write_text
 from contravox.inference.embed import embed_manifest
 from contravox.inference.verifier import Verifier
-from contravox.manifest import Manifest
+from contravox.manifest import MANIFEST, Manifest
+from contravox.report.folder import PAGE
 from contravox.report.page import write_report
 from contravox.report.table import render_table
 from contravox.terminal.messages import note, tell
@@ -32,6 +33,7 @@ from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
 from contravox.training.shares import mean_shares, shares_in_words
 from contravox.training.trainer import MODEL, Trainer
+from contravox.trials.scores import METRICS
 from contravox.trials.trial_set import TrialSet
 
 
@@ -55,7 +57,7 @@ SYSTEMS = (
 )
 
 FILES = (
-    *("metrics.json", "report.html", "corpus/manifest.tsv", "corpus/*/manifest.tsv"),
+    *(METRICS, PAGE, f"corpus/{MANIFEST}", f"corpus/*/{MANIFEST}"),
     *("*/model.safetensors", "*/checkpoint.pt"),
 )
 """What a demo writes to its folder, beside what else preparation and trainings do."""
@@ -100,8 +102,8 @@ def _run(corpus: Path, folder: Path, *, seed: int, epochs: int | None) -> list[d
         held = ", ".join(f"{value:,} {key}" for key, value in counts[part].items())
         note(f"{part}: {held}")
 
-    validation = TrialSet.read(parts / "validation" / "trials.tsv")
-    test = TrialSet.read(parts / "test" / "trials.tsv")
+    validation = TrialSet.read(parts / "validation")
+    test = TrialSet.read(parts / "test")
     results = [_untrained(test)]
     validation_rates = {}
     for system in SYSTEMS:
@@ -111,7 +113,7 @@ def _run(corpus: Path, folder: Path, *, seed: int, epochs: int | None) -> list[d
         results.append(result)
 
     metrics = [result.metrics for result in results]
-    write_text(folder / "metrics.json", json_text(metrics) + "\n")
+    write_text(folder / METRICS, json_text(metrics) + "\n")
     notes = {
         "Corpus": f"{corpus}, parts of different speakers, seed {seed}",
         "Trials": f"{len(test.trials):,}, of which {test.trials.targets.sum():,} targets",
@@ -126,7 +128,7 @@ def _run(corpus: Path, folder: Path, *, seed: int, epochs: int | None) -> list[d
         shares = mean_shares(folder / system.recipe)
         if shares:
             notes[f"{system.title}: shares of the encoder's gradient"] = shares_in_words(shares)
-    page = folder / "report.html"
+    page = folder / PAGE
     write_report(page, "contravox demo", results, notes)
     Console().print(render_table(results))
     tell(f"report: {page}")
@@ -180,7 +182,7 @@ def _train_and_evaluate(
 def _demo_recipe(system: DemoSystem, folder: Path, *, seed: int, epochs: int | None) -> Recipe:
     """The shipped recipe, on this corpus and as long as its size allows."""
     parts = folder / "corpus"
-    train = parts / "train" / "manifest.tsv"
+    train = parts / "train" / MANIFEST
     overrides = [f"data.manifest={train}", f"training.seed={seed}"]
     shipped = Recipe.read(f"small/{system.recipe}")
     if shipped.data.validation_trials:

@@ -7,9 +7,11 @@ from contravox.evaluation.evaluation import Evaluation
 from contravox.files.writing import atomic_path, json_text
 from contravox.report.embedding_map import EmbeddingMap, map_embeddings
 from contravox.report.page import write_report
-from contravox.trials.scores import write_scores
+from contravox.trials.scores import METRICS, SCORES, write_scores
 
-FILES = ("scores.tsv", "metrics.json", "report.html")
+PAGE = "report.html"
+
+FILES = (SCORES, METRICS, PAGE)
 """What ``write_evaluation`` writes to a folder."""
 
 

@@ -13,7 +13,9 @@ from contravox.files.tables import read_table, write_table
 from contravox.trials.formats import TARGET_WORDS
 from contravox.trials.trials import Trials
 
-SCORES = "scores.tsv"
+SCORES, METRICS = "scores.tsv", "metrics.json"
+"""The files of an evaluation's scores, and of its numbers and protocol."""
+
 TRIAL = ["enrolment", "test", "target"]
 
 
@@ -27,7 +29,7 @@ def protocol_beside(scores: Path) -> dict[str, Any]:
 
     Raises TrialsError where it is damaged: a difference between systems would go unnoticed.
     """
-    path = scores.parent / "metrics.json"
+    path = scores.parent / METRICS
     if not path.is_file():
         return {}
     try:
