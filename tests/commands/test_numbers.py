@@ -8,7 +8,7 @@ from contravox.cli import VERBS
 from contravox.commands.numbers import finite
 from contravox.errors import ScoringError
 from contravox.inference.verifier import Prior
-from contravox.scoring.decision import bayes_threshold
+from contravox.metrics.decision import bayes_threshold
 
 
 def kinds(hint):

@@ -16,8 +16,8 @@ from contravox.errors import ScoringError
 from contravox.inference.embed import embed_alone
 from contravox.inference.loading import load_model
 from contravox.inference.recording import Doubt, Recording, read_recording
+from contravox.metrics.decision import bayes_threshold, posterior
 from contravox.scoring.calibration_columns import SCORE, duration_columns, magnitude_columns
-from contravox.scoring.decision import bayes_threshold, posterior
 
 
 @dataclass(frozen=True)

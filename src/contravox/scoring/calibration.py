@@ -8,7 +8,7 @@ from pydantic import Field
 from scipy import optimize, special
 
 from contravox.errors import ScoringError
-from contravox.scoring.decision import check_prior
+from contravox.metrics.decision import check_prior
 from contravox.settings import Settings
 
 RIDGE = 1e-6
