@@ -336,8 +336,8 @@ def test_scoring_with_mistakes(fails, arguments, reason, no_cache):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (("--p-target", "0"), "p_targets.0: Input should be greater than 0"),
-        (("--p-target", "1"), "p_targets.0: Input should be less than 1"),
+        (("--p-target", "0"), "p_target must be between 0 and 1, got 0"),
+        (("--p-target", "1"), "p_target must be between 0 and 1, got 1"),
     ],
 )
 def test_options_that_make_no_sense(contravox, options, reason, no_cache):
@@ -449,7 +449,7 @@ def test_measure_scores_that_another_toolkit_wrote(contravox, fails, work, tmp_p
         (("--speaker-pattern", "^(x+)/"), "finds no speaker in"),
         (("--speaker-pattern", "("), "is not a pattern"),
         (("--speaker-pattern", "a", "--manifest", "m"), "not both"),
-        (("--p-target", "1"), "is not between 0 and 1"),
+        (("--p-target", "1"), "p_target must be between 0 and 1, got 1"),
     ):
         assert reason in fails("measure", trials, kaldi, *options)
     assert "no such file of scores" in fails("measure", trials, "none.txt")

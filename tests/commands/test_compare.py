@@ -92,4 +92,4 @@ def test_scores_of_other_trials_are_one_line(compare, work) -> None:
 def test_a_prior_out_of_range_is_refused(compare) -> None:
     status, _, errors = compare("good", "bad", "--trials", ".", "--p-target", "1")
     assert status == 2
-    assert "1 is not between 0 and 1" in errors
+    assert "--p-target': p_target must be between 0 and 1, got 1" in errors

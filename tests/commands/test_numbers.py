@@ -5,7 +5,7 @@ import pytest
 import typer
 
 from contravox.cli import VERBS
-from contravox.commands.numbers import finite
+from contravox.commands.numbers import finite, priors
 from contravox.errors import ScoringError
 from contravox.inference.verifier import Prior
 from contravox.metrics.decision import bayes_threshold
@@ -30,7 +30,7 @@ def test_every_number_of_an_option_has_limits(types, option):
         assert option.min is not None
         assert option.max is not None
     else:
-        assert option.callback is finite
+        assert option.callback in (finite, priors)
 
 
 @pytest.mark.parametrize("given", [math.nan, math.inf, -math.inf, [0.1, math.nan]])
@@ -47,9 +47,9 @@ def test_finite_numbers_are_given_on(given):
 @pytest.mark.parametrize("cost", [0.0, -1.0, float("nan"), float("inf")])
 def test_costs_are_finite_and_above_0(cost):
     for costs in ((cost, 1.0), (1.0, cost)):
-        with pytest.raises(ScoringError, match="give costs above 0"):
+        with pytest.raises(ScoringError, match="costs must be above 0"):
             Prior(0.5, *costs)
-        with pytest.raises(ValueError, match="costs must be positive"):
+        with pytest.raises(ValueError, match="costs must be above 0"):
             bayes_threshold(0.5, *costs)
 
 

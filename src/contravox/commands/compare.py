@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contravox.commands.console import Json, print_json
-from contravox.commands.numbers import finite
-from contravox.commands.scoring_options import TargetColumn
+from contravox.commands.scoring_options import PTarget, TargetColumn
 from contravox.terminal.messages import note, tell
 
 if TYPE_CHECKING:
@@ -28,13 +27,7 @@ def compare(
     manifest: Annotated[
         Path | None, typer.Option(help="Default: manifest.tsv beside the trials.")
     ] = None,
-    p_target: Annotated[
-        list[float] | None,
-        typer.Option(
-            callback=finite,
-            help="Prior of the detection cost; more than once. Default: 0.01 and 0.05.",
-        ),
-    ] = None,
+    p_target: PTarget = None,
     replicates: Annotated[int, typer.Option(min=1, max=100_000, help="Draws of speakers.")] = 1000,
     target_column: TargetColumn = None,
     as_json: Json = False,
@@ -44,9 +37,6 @@ def compare(
     from contravox.evaluation.result import P_TARGETS
     from contravox.terminal.progress import progress_bar
 
-    for prior in p_target or ():
-        if not 0 < prior < 1:
-            raise typer.BadParameter(f"{prior:g} is not between 0 and 1", param_hint="--p-target")
     with progress_bar("bootstrap over speakers") as report:
         comparison = compare_scores(
             first,

@@ -15,7 +15,7 @@ from contravox.commands.scoring_options import (
     EnrolmentOption,
     Normalise,
     Plda,
-    Prior,
+    PTarget,
     QualityOption,
     TargetColumn,
     Top,
@@ -67,7 +67,7 @@ def evaluate(
     plda: Plda = False,
     calibrate_on: CalibrateOn = None,
     quality: QualityOption = None,
-    p_target: Prior = None,
+    p_target: PTarget = None,
     condition: Conditions = None,
     cache: Annotated[
         bool, typer.Option(help="Keep embeddings, and embed no recording twice.")

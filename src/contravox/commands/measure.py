@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from contravox.commands.console import Force, Json
-from contravox.commands.scoring_options import Conditions, Prior, TargetColumn, print_evaluation
+from contravox.commands.scoring_options import Conditions, PTarget, TargetColumn, print_evaluation
 from contravox.terminal.messages import note
 
 
@@ -43,7 +43,7 @@ def measure(
         Path | None,
         typer.Option("--output", "-o", help="Folder for scores.tsv, metrics.json, report.html."),
     ] = None,
-    p_target: Prior = None,
+    p_target: PTarget = None,
     condition: Conditions = None,
     force: Force = False,
     target_column: TargetColumn = None,
@@ -61,9 +61,6 @@ def measure(
 
     if manifest is not None and speaker_pattern is not None:
         raise typer.BadParameter("give --manifest or --speaker-pattern, not both")
-    for prior in p_target or ():
-        if not 0 < prior < 1:
-            raise typer.BadParameter(f"{prior:g} is not between 0 and 1", param_hint="--p-target")
     order = None if fields is None else parse_fields(fields)
     file = score_file(scores)
     with claimed_folder(

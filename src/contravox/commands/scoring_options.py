@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from contravox.commands.console import print_json
-from contravox.commands.numbers import finite
+from contravox.commands.numbers import priors
 from contravox.terminal.messages import tell
 
 if TYPE_CHECKING:
@@ -92,10 +92,11 @@ QualityOption = Annotated[
     list[QualityMeasure] | None,
     typer.Option(help="What calibration sees beside the score; may be given again."),
 ]
-Prior = Annotated[
+PTarget = Annotated[
     list[float] | None,
     typer.Option(
-        min=0.0, max=1.0, callback=finite, help="Of the detection costs; may be given again."
+        callback=priors,
+        help="Prior of the detection costs; may be given again. Default: 0.01 and 0.05.",
     ),
 ]
 Conditions = Annotated[

@@ -16,7 +16,7 @@ from contravox.errors import ScoringError
 from contravox.inference.embed import embed_alone
 from contravox.inference.loading import load_model
 from contravox.inference.recording import Doubt, Recording, read_recording
-from contravox.metrics.decision import bayes_threshold, posterior
+from contravox.metrics.decision import bayes_threshold, check_costs, check_prior, posterior
 from contravox.scoring.calibration_columns import SCORE, duration_columns, magnitude_columns
 
 
@@ -35,12 +35,11 @@ class Prior:
     c_false_alarm: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.p_target < 1:
-            raise ScoringError(f"prior {self.p_target}: give a probability between 0 and 1")
-        if not all(0 < cost < math.inf for cost in (self.c_miss, self.c_false_alarm)):
-            raise ScoringError(
-                f"costs {self.c_miss:g} and {self.c_false_alarm:g}: give costs above 0"
-            )
+        try:
+            check_prior(self.p_target)
+            check_costs(self.c_miss, self.c_false_alarm)
+        except ValueError as error:
+            raise ScoringError(str(error)) from None
 
 
 @dataclass(frozen=True)

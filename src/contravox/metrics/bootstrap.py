@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
 from contravox.errors import MetricError
+from contravox.metrics.decision import check_prior
 from contravox.metrics.det_curve import DetCurve, check_trials
-from contravox.metrics.detection_cost import check_prior
 from contravox.metrics.error_rates import check_rates
 from contravox.numbering import number_names
 

@@ -1,4 +1,7 @@
-"""From a log-likelihood ratio to a probability and a decision, for a stated prior and costs."""
+"""From a log-likelihood ratio to a probability and a decision, for a stated prior and costs.
+
+The one place where a prior and costs are checked, and where the threshold they call for is found.
+"""
 
 import math
 
@@ -24,8 +27,7 @@ def bayes_threshold(p_target: float, c_miss: float = 1.0, c_false_alarm: float =
 
     Raises ValueError where ``p_target`` is not between 0 and 1 or a cost is not positive.
     """
-    if not (0 < c_miss < math.inf and 0 < c_false_alarm < math.inf):
-        raise ValueError(f"costs must be positive, got {c_miss=} and {c_false_alarm=}")
+    check_costs(c_miss, c_false_alarm)
     return math.log(c_false_alarm) - math.log(c_miss) - float(special.logit(check_prior(p_target)))
 
 
@@ -34,3 +36,9 @@ def check_prior(p_target: float) -> float:
     if not 0 < p_target < 1:
         raise ValueError(f"p_target must be between 0 and 1, got {p_target}")
     return p_target
+
+
+def check_costs(c_miss: float, c_false_alarm: float) -> None:
+    """Raise ValueError where a cost is not above 0, or is without end."""
+    if not (0 < c_miss < math.inf and 0 < c_false_alarm < math.inf):
+        raise ValueError(f"costs must be above 0 and finite, got {c_miss=} and {c_false_alarm=}")

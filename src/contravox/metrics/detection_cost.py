@@ -5,12 +5,12 @@ As in the NIST speaker recognition evaluations: the cost at a threshold is
 every trial, ``min(C_miss·P, C_fa·(1−P))`` (NIST SRE 2016 evaluation plan, section 3).
 """
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from contravox.metrics.decision import bayes_threshold, check_costs, check_prior
 from contravox.metrics.det_curve import DetCurve, det_curve
 
 
@@ -111,8 +111,7 @@ def actual_costs(
     """
     costs = []
     for p_target in p_targets:
-        miss_cost, false_alarm_cost = _weights(p_target, c_miss, c_false_alarm)
-        threshold = math.log(false_alarm_cost / miss_cost)
+        threshold = bayes_threshold(p_target, c_miss, c_false_alarm)
         missed = np.searchsorted(curve.target_scores, threshold)
         rejected = np.searchsorted(curve.nontarget_scores, threshold)
         costs.append(
@@ -139,20 +138,8 @@ def normalised_cost(
 
     Raises ValueError where ``p_target`` is not between 0 and 1 or a cost is not positive.
     """
-    miss_cost, false_alarm_cost = _weights(p_target, c_miss, c_false_alarm)
+    check_prior(p_target)
+    check_costs(c_miss, c_false_alarm)
+    miss_cost, false_alarm_cost = c_miss * p_target, c_false_alarm * (1 - p_target)
     cost = miss_cost * np.asarray(miss) + false_alarm_cost * np.asarray(false_alarm)
     return cost / min(miss_cost, false_alarm_cost)
-
-
-def _weights(p_target: float, c_miss: float, c_false_alarm: float) -> tuple[float, float]:
-    """What all misses and all false alarms would cost."""
-    check_prior(p_target)
-    if c_miss <= 0 or c_false_alarm <= 0:
-        raise ValueError(f"costs must be positive, got {c_miss=} and {c_false_alarm=}")
-    return c_miss * p_target, c_false_alarm * (1 - p_target)
-
-
-def check_prior(p_target: float) -> None:
-    """Raise ValueError where a prior is not between 0 and 1."""
-    if not 0 < p_target < 1:
-        raise ValueError(f"p_target must be between 0 and 1, got {p_target}")
