@@ -25,7 +25,7 @@ from rich.table import Table
 
 from contravox.embeddings import Embeddings
 from contravox.scoring.cohort import Cohort
-from contravox.scoring.cosine import cosine_scores, unit_rows
+from contravox.scoring.cosine import unit_rows
 from contravox.scoring.enrolment import enrol
 from contravox.scoring.inner_products import inner_products
 from contravox.scoring.normalisation import NormalisationSettings, normalise_scores
@@ -71,7 +71,8 @@ def write_pairs(folder: Path, *, trials: int, scale: float) -> None:
     )
     Trials(table).write(folder / "trials.tsv")
     embeddings = Embeddings.load(folder / "embeddings.npz")
-    scores = cosine_scores(embeddings.vectors, embeddings.vectors, pairs)
+    units = unit_rows(embeddings.vectors)
+    scores = inner_products(units, units, pairs)
     word = pl.when("target").then(pl.lit("target")).otherwise(pl.lit("nontarget"))
     table.select("enrolment", "test", pl.Series("score", scores), word.alias("word")).write_csv(
         folder / "scores.txt", separator=" ", include_header=False, float_precision=5
@@ -107,7 +108,8 @@ def contravox_cosine(folder: Path, watch: Stopwatch) -> None:
     watch.part("reading")
     pairs = pairs_of(embeddings, trials)
     watch.part("rows of names")
-    scores = cosine_scores(embeddings.vectors, embeddings.vectors, pairs)
+    units = unit_rows(embeddings.vectors)
+    scores = inner_products(units, units, pairs)
     watch.part("scores")
     write_scores(folder / "scores.tsv", trials, scores)
     watch.part("writing")

@@ -50,7 +50,7 @@ def test_a_difference_is_told_in_words_and_numbers(compare) -> None:
     verdicts = [line for line in text.splitlines() if "B is higher than A by" in line]
     assert len(verdicts) == 3
     assert verdicts[0].startswith("EER (%): ")
-    assert verdicts[0].endswith(": told apart")
+    assert verdicts[0].endswith(": significant")
 
 
 def test_numbers_for_programs(compare) -> None:

@@ -83,11 +83,11 @@ def test_systems_are_compared_on_the_same_trials_whatever_their_order(
     )
     assert found.differences == expected
     assert (found.trials, found.duplicates, found.speakers) == (count, 3, 8)
-    assert found.unlike == []
+    assert found.protocol_differences == []
     written = json.loads(json.dumps(found.to_dict()))
     assert written["trial_list"] == "list"
     assert [each["p_target"] for each in written["differences"]] == [None, 0.01, 0.05]
-    assert written["differences"][0]["told_apart"] == expected[0].told_apart
+    assert written["differences"][0]["significant"] == expected[0].significant
 
 
 def test_protocols_that_differ_are_named(trial_set: TrialSet, tmp_path: Path) -> None:
@@ -99,14 +99,14 @@ def test_protocols_that_differ_are_named(trial_set: TrialSet, tmp_path: Path) ->
     for folder, protocol in zip(folders, protocols, strict=True):
         (folder / "metrics.json").write_text(json.dumps({"protocol": protocol}))
     found = compare(*folders, tmp_path / "list", replicates=2)
-    assert found.unlike == [
+    assert found.protocol_differences == [
         ("score", "cosine", "AS-norm"),
         ("crops", "whole", "None"),
         ("cohort", "None", "dev"),
     ]
     # Of scores that come without a protocol nothing is known to differ.
     (folders[1] / "metrics.json").write_text("[]")
-    assert compare(*folders, tmp_path / "list", replicates=2).unlike == []
+    assert compare(*folders, tmp_path / "list", replicates=2).protocol_differences == []
 
 
 @pytest.mark.parametrize("damaged", [b"", b'{"protocol": {"score": ', b"\xff", b"[" * 100_000])

@@ -53,7 +53,8 @@ def test_runs_of_a_kind_have_no_corners() -> None:
 
 def test_curve_has_the_area_of_scikit_learns() -> None:
     scores, targets = simulate(3000, 1, decimals=1)
-    false_alarm, hit = det_curve(scores, targets).roc
+    curve = det_curve(scores, targets)
+    false_alarm, hit = curve.false_alarm[::-1], 1 - curve.miss[::-1]
     expected_false_alarm, expected_hit, _ = roc_curve(targets, scores)
     area = np.trapezoid(hit, false_alarm)
     assert area == pytest.approx(np.trapezoid(expected_hit, expected_false_alarm), abs=1e-12)

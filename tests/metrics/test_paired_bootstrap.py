@@ -45,15 +45,15 @@ def test_p_value_by_hand() -> None:
     # Three worse and one equal: twice (4 + 1) of 100.
     difference = Difference.of("EER", None, (0.5, 0.4), (first, second))
     assert difference.p_value == pytest.approx(0.1)
-    assert not difference.told_apart
+    assert not difference.significant
     best = Difference.of("EER", None, (0.5, 0.4), (first, np.full(99, 0.4)))
     assert best.p_value == pytest.approx(0.02)
-    assert best.told_apart
+    assert best.significant
     assert best.interval == pytest.approx((-0.1, -0.1))
     assert best.relative == pytest.approx(-0.2)
 
 
-def test_a_system_is_not_told_apart_from_itself() -> None:
+def test_a_system_does_not_differ_from_itself() -> None:
     trials = simulate_speakers(10, 1)
     for difference in paired_bootstrap(trials[0], 2 * trials[0] - 1, *trials[1:], replicates=50):
         assert difference.difference == 0
@@ -78,16 +78,16 @@ def test_speakers_in_common_tell_apart_what_separate_intervals_do_not() -> None:
     worse = noisy(trials, 0.8, 5)
     rate = paired_bootstrap(trials[0], worse, *trials[1:], replicates=200)[0]
     assert rate.first_interval[1] > rate.second_interval[0]
-    assert rate.told_apart
+    assert rate.significant
     assert rate.interval[0] > 0
 
 
-def test_equally_good_systems_are_seldom_told_apart() -> None:
+def test_equally_good_systems_seldom_differ_significantly() -> None:
     told = 0
     for seed in range(60):
         trials = simulate_speakers(25, seed)
         pair = noisy(trials, 0.7, 1000 + seed), noisy(trials, 0.7, 2000 + seed)
-        told += paired_bootstrap(*pair, *trials[1:], replicates=100)[0].told_apart
+        told += paired_bootstrap(*pair, *trials[1:], replicates=100)[0].significant
     # 3 expected; tests that forget that trials share speakers tell far more apart.
     assert told <= 7
 

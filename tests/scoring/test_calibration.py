@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 
 from contravox.errors import ScoringError
 from contravox.scoring.calibration import Calibration
-from contravox.scoring.quality_measures import quality_measure
+from contravox.scoring.calibration_columns import quality_columns
 
 
 def gaussian_trials(targets=20_000, others=60_000, seed=0):
@@ -113,7 +113,7 @@ def test_a_measure_of_quality_helps_where_scores_depend_on_it():
     durations = generator.uniform(0, 3, size=(6000, 2))
     shift = durations.min(axis=1)
     columns = {"cosine": np.where(targets, 2.0, 0.0) + shift + generator.normal(0, 0.7, 6000)}
-    measured = columns | quality_measure("log duration", durations[:, 0], durations[:, 1])
+    measured = columns | quality_columns("log duration", durations[:, 0], durations[:, 1])
     plain, aware = Calibration.learn(columns, targets), Calibration.learn(measured, targets)
     assert cllr(aware.log_likelihood_ratios(measured), targets) < 0.8 * cllr(
         plain.log_likelihood_ratios(columns), targets

@@ -6,7 +6,7 @@ from contravox.embeddings import Embeddings
 from contravox.errors import ScoringError
 from contravox.manifest import Manifest
 from contravox.scoring.calibration import Calibration
-from contravox.scoring.calibration_columns import qualities, trial_columns
+from contravox.scoring.calibration_columns import qualities, quality_columns, trial_columns
 from contravox.scoring.scorer import Scored
 from contravox.trials.enrolments import Enrolments
 from contravox.trials.protocol import Protocol
@@ -70,3 +70,15 @@ def test_an_enrolment_of_several_has_their_mean(corpus, embeddings):
 def test_a_cohort_must_be_there(corpus, embeddings):
     with pytest.raises(ScoringError, match="normalise them"):
         trial_columns(Scored(np.zeros(2, np.float32)), embeddings, trial_set(corpus), ("cohort",))
+
+
+def test_sides_may_change_places():
+    first, second = np.array([1.0, 5.0, 3.0]), np.array([2.0, 4.0, 3.0])
+    columns = quality_columns("log duration", first, second)
+    assert {name: values.tolist() for name, values in columns.items()} == {
+        "lower log duration": [1, 4, 3],
+        "higher log duration": [2, 5, 3],
+    }
+    swapped = quality_columns("log duration", second, first)
+    for name, values in columns.items():
+        np.testing.assert_array_equal(values, swapped[name])

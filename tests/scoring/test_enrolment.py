@@ -4,7 +4,7 @@ import pytest
 
 from contravox.embeddings import Embeddings
 from contravox.errors import ScoringError, TrialsError
-from contravox.scoring.cosine import cosine_scores, unit_rows
+from contravox.scoring.cosine import unit_rows
 from contravox.scoring.enrolment import enrol, enrolment_means
 from contravox.scoring.inner_products import inner_products
 from contravox.trials.enrolments import Enrolments
@@ -69,7 +69,7 @@ def test_mean_of_scores_is_the_mean_of_the_utterances_cosines():
     for row, model in enumerate(enrolled.utterances):
         own = chosen[model]
         pairs = np.stack([own, np.full(len(own), 7)], axis=1)
-        cosines = cosine_scores(embeddings.vectors, embeddings.vectors, pairs)
+        cosines = inner_products(tests, tests, pairs)
         score = inner_products(enrolled.vectors, tests, [[row, 7]])
         np.testing.assert_allclose(score, cosines.mean(), atol=1e-6)
 

@@ -4,6 +4,7 @@ import pytest
 
 from contravox.embeddings import Embeddings
 from contravox.errors import ScoringError
+from contravox.scoring import inner_products
 from contravox.scoring.cohort import cohort_vectors
 from contravox.scoring.cosine import unit_rows
 from contravox.scoring.normalisation import NormalisationSettings
@@ -56,6 +57,17 @@ def test_the_plain_cosine(embeddings):
     pairs = [(1, 0), (2, 3), (0, 4), (1, 0)]
     expected = [cosine(embeddings.vectors[a], embeddings.vectors[b]) for a, b in pairs]
     np.testing.assert_allclose(scores, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("cells", [0, 10**9], ids=["gathered", "products"])
+def test_scores_never_leave_the_range_of_a_cosine(monkeypatch, cells):
+    monkeypatch.setattr(inner_products, "CELLS_PER_GATHER", cells)
+    names = [str(row) for row in range(2000)]
+    many = Embeddings(names, np.random.default_rng(2).normal(size=(2000, 64)).astype(np.float32))
+    table = pl.DataFrame({"enrolment": names, "test": names, "target": [True] * 2000})
+    scores = Scorer(ScoringSettings()).score(many, Trials(table)).scores
+    assert scores.max() == 1
+    assert scores.min() > 0.999999
 
 
 def test_distances_are_of_embeddings_as_they_are_and_to_their_mean(embeddings):

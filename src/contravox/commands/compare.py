@@ -48,7 +48,7 @@ def compare(
             replicates=replicates,
             progress=report,
         )
-    for name, of_first, of_second in comparison.unlike:
+    for name, of_first, of_second in comparison.protocol_differences:
         note(f"warning: the protocols differ: {name} is {of_first} for A, {of_second} for B")
     if as_json:
         print_json(comparison.to_dict())
@@ -120,5 +120,5 @@ def _verdict(difference: "Difference") -> str:
         if difference.relative_interval is not None:
             low, high = sorted(100 * sign * bound for bound in difference.relative_interval)
             by += f" ({low:.1f} to {high:.1f} %)"
-    told = "told apart" if difference.told_apart else "not told apart, it may be chance"
-    return f"{_title(difference)}: B is {word} than A{by}: {told}"
+    verdict = "significant" if difference.significant else "not significant, it may be chance"
+    return f"{_title(difference)}: B is {word} than A{by}: {verdict}"

@@ -21,8 +21,8 @@ class Comparison:
 
     first, second: where their scores are from. trials: how many; duplicates: how many of these
     compare what one before them does, all counted. speakers, replicates: of the bootstrap.
-    differences: of each measure. unlike: what differs in the protocols they were scored by, as
-    name, first and second.
+    differences: of each measure. protocol_differences: what differs in the
+    protocols they were scored by, as name, first and second.
     """
 
     first: str
@@ -33,11 +33,13 @@ class Comparison:
     speakers: int
     replicates: int
     differences: list[Difference]
-    unlike: list[tuple[str, str, str]]
+    protocol_differences: list[tuple[str, str, str]]
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, for programs."""
-        differences = [asdict(each) | {"told_apart": each.told_apart} for each in self.differences]
+        differences = [
+            asdict(each) | {"significant": each.significant} for each in self.differences
+        ]
         return asdict(self) | {"differences": differences}
 
 
@@ -86,11 +88,13 @@ def compare(
         speakers=pl.concat([pl.Series(enrolment), pl.Series(test)]).n_unique(),
         replicates=replicates,
         differences=differences,
-        unlike=_unlike(*(protocol_beside(path) for path in files)),
+        protocol_differences=_differences_of_protocols(*(protocol_beside(path) for path in files)),
     )
 
 
-def _unlike(first: dict[str, Any], second: dict[str, Any]) -> list[tuple[str, str, str]]:
+def _differences_of_protocols(
+    first: dict[str, Any], second: dict[str, Any]
+) -> list[tuple[str, str, str]]:
     """What the protocols say differently, where both are known; models are meant to differ."""
     if not first or not second:
         return []

@@ -107,11 +107,6 @@ class DetCurve:
         trials = targets + nontargets
         return isotonic_regression(targets / trials, weights=trials).blocks.astype(np.int64)
 
-    @property
-    def roc(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Receiver operating characteristic: (p,) false-alarm and (p,) hit rates, from 0 to 1."""
-        return self.false_alarm[::-1], 1 - self.miss[::-1]
-
 
 def det_curve(scores: NDArray, targets: NDArray[np.bool_]) -> DetCurve:
     """Trace the miss and false-alarm rates of trials over every threshold.

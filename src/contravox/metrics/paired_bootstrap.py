@@ -17,7 +17,7 @@ from contravox.metrics.error_rates import crossing
 
 Interval = tuple[float, float]
 SIGNIFICANCE = 0.05
-"""Differences with a p-value below are told apart."""
+"""Differences with a p-value below are significant."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Difference:
     p_value: float
 
     @property
-    def told_apart(self) -> bool:
+    def significant(self) -> bool:
         """Whether so large a difference is unlikely to be chance."""
         return self.p_value < SIGNIFICANCE
 
@@ -95,7 +95,7 @@ def paired_bootstrap(
     rarer sign, with one more counted on both sides of the fraction (Davison & Hinkley, Bootstrap
     Methods and Their Application, section 4.2), so never below 2/(replicates + 1). It is cautious,
     as the pigeonhole bootstrap is: of 300 simulated pairs of equally good systems on 40 speakers 6
-    were told apart, where 15 would be allowed.
+    differed significantly, where 15 would be allowed.
 
     Args:
         first_scores, second_scores: (k,) of the two systems, each in its own unit.

@@ -46,7 +46,7 @@ class Calibration(Settings):
         so their scale does not matter.
 
         Args:
-            columns: (k,) by name; see ``quality_measure`` for those that are not scores.
+            columns: (k,) by name; see ``calibration_columns`` for those that are not scores.
             targets: (k,) bool, True where both sides of the trial are one speaker.
             p_target: P, the prior probability of a target trial that matters most.
 
@@ -87,19 +87,21 @@ class Calibration(Settings):
             slopes = shares * signs * special.expit(signs * log_odds(parameters))
             return np.append(slopes @ table, slopes.sum()) + ridge * parameters
 
-        def curvature(parameters: NDArray) -> NDArray:
+        def hessian(parameters: NDArray) -> NDArray:
             probabilities = special.expit(log_odds(parameters))
-            bends = shares * probabilities * (1 - probabilities)
-            bent = bends @ table
-            inner = (table * bends[:, None]).T @ table
-            return np.block([[inner, bent[:, None]], [bent, bends.sum()]]) + np.diag(ridge)
+            curvatures = shares * probabilities * (1 - probabilities)
+            of_weights = (table * curvatures[:, None]).T @ table
+            mixed = curvatures @ table
+            return np.block([[of_weights, mixed[:, None]], [mixed, curvatures.sum()]]) + np.diag(
+                ridge
+            )
 
         # Convex, so there is one lowest point and the trust region leads there from anywhere.
         solution = optimize.minimize(
             loss,
             np.zeros(table.shape[1] + 1),
             jac=gradient,
-            hess=curvature,
+            hess=hessian,
             method="trust-exact",
             options={"gtol": 1e-9, "maxiter": 200},
         ).x

@@ -10,7 +10,6 @@ from contravox.embeddings import Embeddings
 from contravox.errors import ScoringError
 from contravox.scoring.calibration import Calibration
 from contravox.scoring.enrolment import enrolment_means
-from contravox.scoring.quality_measures import quality_measure
 from contravox.scoring.scorer import Scored
 from contravox.trials.trial_set import TrialSet
 
@@ -32,7 +31,7 @@ def trial_columns(
         if name == "cohort":
             if scored.cohort_means is None:
                 raise ScoringError("quality cohort: scores have no cohort: normalise them")
-            columns |= quality_measure(COHORT, *scored.cohort_means)
+            columns |= quality_columns(COHORT, *scored.cohort_means)
         elif name == "magnitude":
             columns |= magnitude_columns(*_of_sides(embeddings, trial_set, magnitudes(embeddings)))
         else:
@@ -58,12 +57,24 @@ def qualities(calibration: Calibration) -> tuple[Quality, ...]:
 
 def duration_columns(enrolment: ArrayLike, test: ArrayLike) -> dict[str, NDArray]:
     """From the seconds (k,) of each side."""
-    return quality_measure(DURATION, np.log(enrolment), np.log(test))
+    return quality_columns(DURATION, np.log(enrolment), np.log(test))
 
 
 def magnitude_columns(enrolment: ArrayLike, test: ArrayLike) -> dict[str, NDArray]:
     """From the length (k,) of each side's embedding."""
-    return quality_measure(MAGNITUDE, enrolment, test)
+    return quality_columns(MAGNITUDE, enrolment, test)
+
+
+def quality_columns(name: str, enrolment: ArrayLike, test: ArrayLike) -> dict[str, NDArray]:
+    """The lower and the higher of a measure's values (k,) on the two sides of each trial.
+
+    So the score stays the same when enrolment and test change places (Thienpondt et al. 2021, arXiv
+    2010.11255). enrolment: of several utterances their mean.
+    """
+    return {
+        f"lower {name}": np.minimum(enrolment, test),
+        f"higher {name}": np.maximum(enrolment, test),
+    }
 
 
 def magnitudes(embeddings: Embeddings) -> Embeddings:

@@ -1,12 +1,11 @@
-"""Cosine similarity between the embeddings of trials."""
+"""Embeddings at length 1, whose inner products are cosines."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from contravox.errors import ScoringError
-from contravox.scoring.inner_products import inner_products
 
 
 def unit_rows(
@@ -36,28 +35,6 @@ def finite_rows(
     if not np.isfinite(lengths).all():
         _refuse(np.isfinite(lengths), name, rows, "not finite")
     return vectors, lengths
-
-
-def cosine_scores(enrolment: NDArray, test: NDArray, pairs: ArrayLike) -> NDArray[np.float32]:
-    """Score trials by the cosine of the angle between their two embeddings.
-
-    Args:
-        enrolment: (n, d) embeddings, of any length but zero.
-        test: (m, d) embeddings; may be the same array as ``enrolment``.
-        pairs: (k, 2) integers, for each trial a row of ``enrolment`` and a row of ``test``.
-
-    Returns:
-        (k,) float32 between -1 and 1.
-
-    Raises:
-        ScoringError: an embedding that is zero or not finite; its row is named.
-        ValueError: arrays whose sizes do not fit, or a pair that names a row which is not there.
-    """
-    left = unit_rows(enrolment, "enrolment")
-    right = left if test is enrolment else unit_rows(test, "test")
-    scores = inner_products(left, right, pairs)
-    # Rounding can step over 1, which an arc cosine downstream would not survive.
-    return np.clip(scores, -1, 1, out=scores)
 
 
 def _refuse(usable: NDArray[np.bool_], name: str, rows: Sequence[str] | None, fault: str) -> None:

@@ -1,4 +1,4 @@
-"""Score normalisation: how far a score stands out from those against strangers."""
+"""Score normalisation: how far a score stands out from those against a cohort."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

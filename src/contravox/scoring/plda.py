@@ -59,10 +59,10 @@ class PLDA:
         counts = statistics.counts[:, None]
         # Each iteration works where ``within`` is the identity and ``between`` is diagonal, so
         # that no speaker needs an inverse of its own.
-        turned = np.eye(len(mean))
+        rotation = np.eye(len(mean))
         for iteration in range(iterations):
             variances, basis = _diagonalise(between, within)
-            turned = turned @ basis
+            rotation = rotation @ basis
             means, mean = means @ basis, mean @ basis
             within_scatter = basis.T @ within_scatter @ basis
             # Expectation: y of each speaker is Gaussian with these moments.
@@ -71,17 +71,21 @@ class PLDA:
             # Maximisation.
             mean = expected.mean(axis=0)
             between = _scatter(expected - mean, 1 / len(means)) + np.diag(spread.mean(axis=0))
-            unexplained = _scatter(np.sqrt(counts) * (means - expected), 1)
-            shaken = np.diag((counts * spread).sum(axis=0))
-            within = (within_scatter + unexplained + shaken) / counts.sum()
+            residual = _scatter(np.sqrt(counts) * (means - expected), 1)
+            posterior_covariance = np.diag((counts * spread).sum(axis=0))
+            within = (within_scatter + residual + posterior_covariance) / counts.sum()
             progress(iteration + 1, iterations)
-        back = linalg.inv(turned)
-        return cls(statistics.mean + mean @ back, back.T @ between @ back, back.T @ within @ back)
+        inverse = linalg.inv(rotation)
+        return cls(
+            statistics.mean + mean @ inverse,
+            inverse.T @ between @ inverse,
+            inverse.T @ within @ inverse,
+        )
 
     def test_vectors(self, vectors: NDArray) -> NDArray[np.float32]:
         """(m, 2·d + 1) of test embeddings (m, d). Raises ScoringError where one is not finite."""
-        turned = self._turn(vectors)
-        return np.concatenate([turned, turned**2, np.ones_like(turned[:, :1])], axis=1)
+        rotated = self._rotate(vectors)
+        return np.concatenate([rotated, rotated**2, np.ones_like(rotated[:, :1])], axis=1)
 
     def enrolment_vectors(
         self, means: NDArray, counts: ArrayLike | None = None
@@ -98,17 +102,17 @@ class PLDA:
 
         Raises ScoringError where a mean is not finite.
         """
-        turned = self._turn(means).astype(np.float64)
+        rotated = self._rotate(means).astype(np.float64)
         variances, _ = self._basis
-        number = np.ones((len(turned), 1)) if counts is None else np.asarray(counts)[:, None]
+        number = np.ones((len(rotated), 1)) if counts is None else np.asarray(counts)[:, None]
         spread = variances / (1 + number * variances)
-        expected, variance = number * spread * turned, 1 + spread
-        stranger = np.broadcast_to(1 + variances, variance.shape)
-        constant = np.log(stranger / variance) - expected**2 / variance
+        expected, variance = number * spread * rotated, 1 + spread
+        impostor = np.broadcast_to(1 + variances, variance.shape)
+        constant = np.log(impostor / variance) - expected**2 / variance
         return np.concatenate(
             [
                 expected / variance,
-                (1 / stranger - 1 / variance) / 2,
+                (1 / impostor - 1 / variance) / 2,
                 constant.sum(axis=1, keepdims=True) / 2,
             ],
             axis=1,
@@ -123,7 +127,7 @@ class PLDA:
     def _basis(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return _diagonalise(self.between, self.within)
 
-    def _turn(self, vectors: NDArray) -> NDArray[np.float32]:
+    def _rotate(self, vectors: NDArray) -> NDArray[np.float32]:
         """Embeddings (n, d) less the mean, where ``within`` is the identity."""
         vectors, _ = finite_rows(vectors)
         if vectors.shape[1] != len(self.mean):
