@@ -64,6 +64,33 @@ class OutputError(ContravoxError):
     """An output that cannot be written: a full disk, a read-only folder."""
 
 
+class GalleryError(ContravoxError):
+    """A gallery that is damaged, another program's or another model's, or what it cannot keep."""
+
+
+class GalleryUnavailableError(GalleryError):
+    """A gallery's database that does not answer now: stopped, or held by another for too long."""
+
+
+class UnknownSpeakerError(GalleryError):
+    """A name that nobody is enrolled by."""
+
+
+class SpeakerNameError(GalleryError):
+    """What cannot be a speaker's name: empty, too long, with line breaks."""
+
+
+class OutlierError(GalleryError):
+    """Utterances to enrol that do not sound like one speaker. Nothing of them was stored.
+
+    outliers: those that are unlike the others, as ``gallery.results.Outlier``.
+    """
+
+    def __init__(self, message: str, outliers: Sequence[object] = ()) -> None:
+        super().__init__(message)
+        self.outliers = tuple(outliers)
+
+
 class MissingExtraError(ContravoxError):
     """A command that needs an optional part of the package which is not installed."""
 

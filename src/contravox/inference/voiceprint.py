@@ -1,7 +1,6 @@
 """What is kept of a recording to compare it with others."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,11 +8,9 @@ from numpy.typing import NDArray
 from contravox.audio.given import Audio, audio_source
 from contravox.audio.quality import Quality
 from contravox.audio.waveform import Channel
+from contravox.embedding_model import EmbeddingModel
 from contravox.inference.embed import embed_alone
 from contravox.inference.recording import Doubt, read_recording
-
-if TYPE_CHECKING:
-    from contravox.model import Model
 
 
 @dataclass(frozen=True)
@@ -28,7 +25,7 @@ class Voiceprint:
 
 
 def take_voiceprint(
-    model: "Model",
+    model: EmbeddingModel,
     audio: Audio,
     name: str = "audio",
     *,
@@ -46,7 +43,7 @@ def take_voiceprint(
         audio_source(audio, name),
         channel=channel,
         speech_only=model.settings.speech_only,
-        highest_frequency=model.settings.features.highest_frequency,
+        highest_frequency=model.highest_frequency,
         allow_unfit=allow_unfit,
     )
     # One by one: a short recording beside a long one would be mostly padding.

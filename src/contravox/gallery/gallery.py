@@ -1,0 +1,505 @@
+"""Enrolled speakers: claims verified and unknown voices identified."""
+
+import getpass
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from contravox.audio.flac import flac_bytes, sixteen_bits
+from contravox.audio.given import Audio, audio_source
+from contravox.audio.waveform import Channel, read_audio
+from contravox.errors import (
+    AudioError,
+    GalleryError,
+    OutlierError,
+    UnknownSpeakerError,
+    brief,
+)
+from contravox.gallery.changes import changes_since, note_change, now
+from contravox.gallery.database import Database
+from contravox.gallery.deciding import EVEN, Rule, open_set_posteriors
+from contravox.gallery.failures import damaged
+from contravox.gallery.memory import Memory
+from contravox.gallery.names import speaker_name
+from contravox.gallery.outliers import find_outliers
+from contravox.gallery.results import (
+    Change,
+    Claim,
+    EnrolledSpeaker,
+    Enrolment,
+    Identification,
+    Match,
+    Outlier,
+)
+from contravox.gallery.settings import GallerySettings
+from contravox.gallery.storing import (
+    Stored,
+    add_speaker,
+    add_voiceprints,
+    claim_model,
+    find_speaker,
+    kept_vectors,
+    other_model,
+)
+from contravox.gallery.tables import galleries, recordings, speakers, voiceprints
+from contravox.gallery.voices import Compared
+from contravox.inference.verifier import Prior
+from contravox.inference.voiceprint import Voiceprint, take_voiceprint
+from contravox.scoring.decision import posterior
+
+if TYPE_CHECKING:
+    from contravox.inference.verifier import Verifier
+
+LEAST_SPEECH = 1.0
+"""Seconds of speech, of all its utterances, from which a speaker can be enrolled."""
+
+
+class Gallery:
+    """Enrolled speakers, in a file of SQLite or a database of PostgreSQL.
+
+    Several threads may use one, and several processes one database.
+
+    >>> gallery = Gallery.open("gallery.sqlite", Verifier.load("model.onnx"))  # doctest: +SKIP
+    >>> gallery.enrol("Ann", ["ann/1.wav", "ann/2.wav"])                       # doctest: +SKIP
+    >>> gallery.identify("who.wav").speaker                                    # doctest: +SKIP
+    'Ann'
+    """
+
+    def __init__(self, database: Database, verifier: "Verifier | None", by: str) -> None:
+        self.database = database
+        self.by = by
+        self._verifier = verifier
+        self._memory = Memory(database.name)
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(
+        cls,
+        place: str | Path,
+        verifier: "Verifier | None" = None,
+        *,
+        settings: GallerySettings | None = None,
+        create: bool = True,
+        by: str | None = None,
+    ) -> "Gallery":
+        """Open a gallery, or make one.
+
+        place: a path, or a URL such as ``postgresql://user@host/database``. verifier: whose model
+        makes the voiceprints; without one there is no enrolling, verifying and identifying.
+        settings: of a new gallery; one that is there has its own, see ``configure``. create: make
+        one where there is none. by: who makes changes, for the log; the user of the system by
+        default.
+
+        Raises GalleryError where there is something else, the gallery is of another model or of a
+        newer contravox; GalleryUnavailableError where its database does not answer;
+        MissingExtraError where a package is not installed.
+        """
+        if verifier is not None and verifier.model.settings.comparison != "cosine":
+            raise GalleryError(
+                f"a gallery compares by the cosine, and the model is made for "
+                f"{verifier.model.settings.comparison}: use another model"
+            )
+        database = Database.open(place, create=create)
+        gallery = cls(database, verifier, by or _user())
+        try:
+            gallery._prepare(settings)
+        except BaseException:
+            database.close()
+            raise
+        return gallery
+
+    def _prepare(self, settings: GallerySettings | None) -> None:
+        with self.database.reading() as connection:
+            there = connection.execute(select(galleries.c.id)).first() is not None
+        if not there:
+            with self.database.writing() as connection:
+                if connection.execute(select(galleries.c.id)).first() is None:
+                    kept = (settings or GallerySettings()).model_dump_json()
+                    connection.execute(insert(galleries).values(id=1, created=now(), settings=kept))
+                    note_change(connection, self.by, "made")
+        with self.database.reading() as connection:
+            self._memory.look(connection)
+        if settings is not None and settings != self.settings:
+            raise GalleryError(
+                f"{self.database.name}: is there with other settings: leave them out, or change "
+                "them with `contravox gallery settings`"
+            )
+        self._check_model()
+
+    def close(self) -> None:
+        self.database.close()
+
+    def __enter__(self) -> "Gallery":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def settings(self) -> GallerySettings:
+        """As they were when the gallery was last read."""
+        return self._memory.settings
+
+    @property
+    def model(self) -> str | None:
+        """The digest of the model whose voiceprints there are; None while there are none."""
+        return self._memory.model
+
+    def configure(self, settings: GallerySettings, *, by: str | None = None) -> None:
+        """Change the settings."""
+        with self.database.writing() as connection:
+            connection.execute(update(galleries).values(settings=settings.model_dump_json()))
+            note_change(connection, by or self.by, "configured")
+            self._memory.look(connection)
+
+    def voiceprint(
+        self,
+        audio: Audio,
+        name: str = "audio",
+        *,
+        channel: Channel = "mean",
+        allow_unfit: bool = False,
+    ) -> Voiceprint:
+        """Embed a recording; what ``verify_claim`` and ``identify`` take in its stead.
+
+        See ``take_voiceprint``. Raises AudioError.
+        """
+        model = self._needed_verifier().model
+        return take_voiceprint(model, audio, name, channel=channel, allow_unfit=allow_unfit)
+
+    def enrol(
+        self,
+        name: str,
+        audio: Audio | Sequence[Audio],
+        *,
+        channel: Channel = "mean",
+        allow_outliers: bool = False,
+        allow_unfit: bool = False,
+        by: str | None = None,
+    ) -> Enrolment:
+        """Add utterances to a speaker, who may be new. All are added, or none.
+
+        A recording whose very voiceprint is there already is not added again, so that a call can
+        be repeated. allow_outliers: add utterances that do not sound like the others too.
+        allow_unfit: and those with too little speech.
+
+        Raises SpeakerNameError, AudioError; OutlierError, which names the utterances.
+        """
+        name = speaker_name(name)
+        taken = self._take(audio, channel, allow_unfit)
+        model = self._needed_verifier().model
+        with self.database.writing() as connection:
+            claim_model(connection, self.database.name, model.digest, model.embedding_size)
+            speaker = find_speaker(connection, name)
+            kept, seconds = kept_vectors(connection, speaker)
+            new = _unknown(taken, kept)
+            speech = sum(each.voiceprint.quality.speech_seconds for each in new)
+            if speaker is None and speech < LEAST_SPEECH and not allow_unfit:
+                raise AudioError(
+                    f"only {speech:.1f} s of speech to enrol {brief(name, 40)!r} by, less than "
+                    f"{LEAST_SPEECH:g} s: record more"
+                )
+            rule = Rule.of(model.settings, self.settings)
+            outliers = find_outliers(
+                [each.voiceprint for each in new],
+                np.array(kept, np.float32).reshape(len(kept), model.embedding_size),
+                seconds,
+                rule.calibration,
+                rule.threshold,
+            )
+            if outliers and not allow_outliers:
+                raise _doubted(name, outliers)
+            if new:
+                number = add_speaker(connection, name) if speaker is None else speaker
+                add_voiceprints(connection, number, model.digest, [each.stored() for each in new])
+                note_change(connection, by or self.by, "enrolled", number, len(new))
+        return Enrolment(
+            speaker=name,
+            new=speaker is None,
+            added=len(new),
+            known=len(taken) - len(new),
+            in_all=len(kept) + len(new),
+            speech_seconds=speech,
+            doubts=tuple(doubt for each in taken for doubt in each.voiceprint.doubts),
+            outliers=tuple(outliers),
+        )
+
+    def _take(
+        self, audio: Audio | Sequence[Audio], channel: Channel, allow_unfit: bool
+    ) -> list["_Taken"]:
+        """The voiceprints of recordings, and these themselves, where they are to be kept."""
+        with self._lock, self.database.reading() as connection:
+            self._memory.look(connection)
+        taken = []
+        for number, each in enumerate(_several(audio), start=1):
+            source = audio_source(each, f"recording {number}")
+            voiceprint = self.voiceprint(source, channel=channel, allow_unfit=allow_unfit)
+            flac = None
+            if self.settings.keep_audio:
+                waveform = read_audio(source, channel=channel)
+                flac = flac_bytes(sixteen_bits(waveform, voiceprint.name))
+            taken.append(_Taken(voiceprint, flac))
+        return taken
+
+    def verify_claim(
+        self,
+        name: str,
+        audio: Audio | Voiceprint,
+        *,
+        threshold: float | None = None,
+        prior: Prior | None = None,
+        channel: Channel = "mean",
+        allow_unfit: bool = False,
+    ) -> Claim:
+        """Is this recording of the speaker of that name?
+
+        Decided as ``Verifier.verify`` does. threshold: decides in the model's or gallery's stead.
+        prior: even, and errors cost alike, by default.
+
+        Raises UnknownSpeakerError, SpeakerNameError, AudioError; ScoringError for a threshold that
+        is not finite, or a prior where nothing is calibrated.
+        """
+        name = speaker_name(name)
+        heard = self._heard(audio, channel, allow_unfit)
+        with self._compared(heard, threshold, prior) as (connection, compared, rule):
+            speaker = find_speaker(connection, name)
+            if speaker is None:
+                raise _unknown_speaker(self.database.name, name)
+            place = compared.place_of(speaker)
+            if place is None:
+                raise damaged(self.database.name, "a speaker has no voiceprint")
+            others = [each for each in compared.closest(2) if each != place]
+            score = float(compared.scores[place])
+            margin = score - float(compared.scores[others[0]]) if others else None
+            ratio = None if compared.ratios is None else float(compared.ratios[place])
+        prior = prior or Prior()
+        probability = None if ratio is None else float(posterior(ratio, prior.p_target))
+        return Claim(
+            threshold=rule.threshold,
+            decided_by=rule.source,
+            speech_seconds=heard.quality.speech_seconds,
+            doubts=heard.doubts,
+            accepted=rule.accepts(score, ratio, prior.p_target, prior.c_miss, prior.c_false_alarm),
+            match=Match(name, score, ratio, probability),
+            margin=margin,
+        )
+
+    def identify(
+        self,
+        audio: Audio | Voiceprint,
+        *,
+        top: int = 5,
+        threshold: float | None = None,
+        known: float | None = None,
+        channel: Channel = "mean",
+        allow_unfit: bool = False,
+    ) -> Identification:
+        """Whose recording is this, if it is of anybody enrolled?
+
+        With a calibration the most probable of all speakers and nobody is the answer (see
+        ``open_set_posteriors``); by a threshold, the closest speaker who reaches it: the more are
+        enrolled, the more often a stranger reaches it with one of them.
+
+        top: how many of the closest speakers to tell. threshold: decides in the model's or
+        gallery's stead. known: how probable it is, before listening, that somebody enrolled speaks;
+        even by default.
+
+        Raises AudioError; ScoringError for a threshold that is not finite, or ``known`` where
+        nothing is calibrated.
+        """
+        heard = self._heard(audio, channel, allow_unfit)
+        with self._compared(heard, threshold, known) as (connection, compared, rule):
+            posteriors, nobody = None, None
+            if compared.ratios is not None:
+                posteriors, nobody = open_set_posteriors(compared.ratios, known or EVEN)
+            places = compared.closest(max(top, 2))
+            matches = _matches(connection, compared, places, posteriors)
+            if len(matches) < len(places):
+                raise damaged(self.database.name, "a voiceprint has no speaker")
+        first = matches[0] if matches else None
+        recognised = False
+        if first is not None and rule.threshold is not None:
+            recognised = first.score >= rule.threshold
+        elif first is not None and first.probability is not None and nobody is not None:
+            recognised = first.probability > nobody
+        return Identification(
+            threshold=rule.threshold,
+            decided_by=rule.source,
+            speech_seconds=heard.quality.speech_seconds,
+            doubts=heard.doubts,
+            speaker=first.speaker if first is not None and recognised else None,
+            decided=rule.source is not None or not matches,
+            nobody=nobody,
+            matches=matches[:top],
+            margin=matches[0].score - matches[1].score if len(matches) > 1 else None,
+        )
+
+    def speakers(self, *, after: str = "", most: int | None = None) -> list[EnrolledSpeaker]:
+        """Who is enrolled, by name. after, most: of very many, so many after a name."""
+        query = (
+            select(
+                speakers.c.name,
+                func.count(voiceprints.c.id),
+                func.coalesce(func.sum(voiceprints.c.speech_seconds), 0.0),
+                func.count(recordings.c.voiceprint),
+                speakers.c.created,
+                func.coalesce(func.max(voiceprints.c.created), speakers.c.created),
+            )
+            .select_from(speakers.outerjoin(voiceprints).outerjoin(recordings))
+            .where(speakers.c.name > after)
+            .group_by(speakers.c.id, speakers.c.name, speakers.c.created)
+            .order_by(speakers.c.name)
+            .limit(most)
+        )
+        with self.database.reading() as connection:
+            return [EnrolledSpeaker(*row) for row in connection.execute(query)]
+
+    def delete(self, *names: str, by: str | None = None) -> None:
+        """Forget speakers: their voiceprints and recordings are gone from the files too.
+
+        All of them, or where one is not there, none. SQLite's file is written anew for it, which
+        takes a while where it is large: give several names at once.
+
+        Raises UnknownSpeakerError; GalleryUnavailableError where others use the database for so
+        long that the files could not be cleaned: the speakers are deleted, and the next deletion
+        cleans up.
+        """
+        wanted = [speaker_name(name) for name in names]
+        with self.database.writing() as connection:
+            for name in dict.fromkeys(wanted):
+                speaker = find_speaker(connection, name)
+                if speaker is None:
+                    raise _unknown_speaker(self.database.name, name)
+                count = connection.execute(
+                    select(func.count()).where(voiceprints.c.speaker == speaker)
+                ).scalar_one()
+                connection.execute(delete(speakers).where(speakers.c.id == speaker))
+                note_change(connection, by or self.by, "deleted", speaker, count)
+        with self._lock:
+            if self._memory.voices is not None:
+                with self.database.reading() as connection:
+                    self._memory.follow(connection)
+        self.database.erase()
+
+    def changes(self, since: int = 0, most: int | None = None) -> list[Change]:
+        """The log: who changed what and when. It holds no name, audio or voiceprint."""
+        with self.database.reading() as connection:
+            return changes_since(connection, since, most)
+
+    def _needed_verifier(self) -> "Verifier":
+        if self._verifier is None:
+            raise GalleryError(f"{self.database.name}: was opened without a model: give one")
+        return self._verifier
+
+    def _check_model(self) -> None:
+        """Raise GalleryError where the voiceprints are another model's."""
+        if self._verifier is not None and self.model is not None:
+            given = self._verifier.model.digest
+            if given != self.model:
+                raise other_model(self.database.name, self.model, given)
+
+    def _heard(self, audio: Audio | Voiceprint, channel: Channel, allow_unfit: bool) -> Voiceprint:
+        if isinstance(audio, Voiceprint):
+            return audio
+        return self.voiceprint(audio, channel=channel, allow_unfit=allow_unfit)
+
+    @contextmanager
+    def _compared(
+        self, heard: Voiceprint, threshold: float | None, prior: object
+    ) -> Iterator[tuple[Connection, Compared, Rule]]:
+        """A voiceprint beside all voices of this moment, which do not change within the context,
+        and what decides."""
+        with self._lock, self.database.reading() as connection:
+            voices = self._memory.follow(connection)
+            self._check_model()
+            model = self._needed_verifier().model.settings
+            rule = Rule.of(model, self.settings, threshold, prior)
+            compared = voices.compare(
+                heard.vector.astype(np.float32), heard.quality.seconds, rule.calibration
+            )
+            yield connection, compared, rule
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """A voiceprint, and the recording as FLAC, where it is to be kept."""
+
+    voiceprint: Voiceprint
+    flac: bytes | None
+
+    @property
+    def vector(self) -> NDArray[np.float32]:
+        return self.voiceprint.vector.astype(np.float32)
+
+    def stored(self) -> Stored:
+        quality = self.voiceprint.quality
+        return Stored(self.vector, quality.seconds, quality.speech_seconds, now(), self.flac)
+
+
+def _several(audio: Audio | Sequence[Audio]) -> list[Any]:
+    """A list of recordings, of which one may be given alone. Raises AudioError where none is."""
+    if isinstance(audio, list) or (
+        isinstance(audio, tuple) and not (len(audio) == 2 and isinstance(audio[0], np.ndarray))
+    ):
+        if not audio:
+            raise AudioError("no recording to enrol by: give one or more")
+        return list(audio)
+    return [audio]
+
+
+def _unknown(taken: Sequence[_Taken], kept: Sequence[NDArray[np.float32]]) -> list[_Taken]:
+    """Those whose voiceprint is neither kept nor taken before."""
+    seen = {each.tobytes() for each in kept}
+    new = {each.vector.tobytes(): each for each in reversed(taken)}
+    return [new[known] for known in reversed(new) if known not in seen]
+
+
+def _doubted(name: str, outliers: Sequence[Outlier]) -> OutlierError:
+    told = ", ".join(map(str, outliers[:3])) + (" and others" if len(outliers) > 3 else "")
+    return OutlierError(
+        f"nothing was enrolled for {brief(name, 40)!r}: {told} does not sound like the others: "
+        "leave it out, or pass --allow-outliers",
+        outliers,
+    )
+
+
+def _unknown_speaker(place: str, name: str) -> UnknownSpeakerError:
+    return UnknownSpeakerError(
+        f"{place}: {brief(name, 40)!r} is not enrolled: see `contravox gallery list`"
+    )
+
+
+def _matches(
+    connection: Connection,
+    compared: Compared,
+    places: NDArray[np.int64],
+    posteriors: NDArray[np.float64] | None,
+) -> tuple[Match, ...]:
+    """The speakers at some places, by name."""
+    numbers = compared.speakers[places].tolist()
+    query = select(speakers.c.id, speakers.c.name).where(speakers.c.id.in_(numbers))
+    names = {row.id: row.name for row in connection.execute(query)}
+    return tuple(
+        Match(
+            names[number],
+            float(compared.scores[place]),
+            None if compared.ratios is None else float(compared.ratios[place]),
+            None if posteriors is None else float(posteriors[place]),
+        )
+        for number, place in zip(numbers, places, strict=True)
+        if number in names
+    )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"

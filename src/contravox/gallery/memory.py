@@ -1,0 +1,106 @@
+"""What a process holds of a gallery, in step with the database that others change too."""
+
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, select
+
+from contravox.gallery.changes import OF_ALL, changes_since, last_change
+from contravox.gallery.failures import damaged
+from contravox.gallery.settings import GallerySettings
+from contravox.gallery.tables import galleries, voiceprints
+from contravox.gallery.voices import Voices
+
+MOST_CHANGES = 1000
+"""From more than so many at once, everything is read anew."""
+
+BLOCK = 10_000
+"""Rows that are held as objects of Python while they are read."""
+
+
+class Memory:
+    """The settings of a gallery, its model and its voices, as of a change of which the number is
+    kept. ``follow`` reads what has changed since then."""
+
+    settings = GallerySettings()
+    model: str | None = None
+    """The digest of the model whose voiceprints there are; none while there are none."""
+
+    def __init__(self, name: str) -> None:
+        """name: of the database, for messages."""
+        self.name = name
+        self.voices: Voices | None = None
+        self._change = 0
+
+    def look(self, connection: Connection) -> None:
+        """Read settings and model, and no voices."""
+        row = connection.execute(select(galleries)).first()
+        try:
+            self.settings = GallerySettings.model_validate_json(row.settings if row else "")
+        except ValueError as error:
+            raise damaged(self.name, "its settings cannot be read") from error
+        assert row is not None
+        self.model = row.model
+        self._size = row.embedding_size
+
+    def follow(self, connection: Connection) -> Voices:
+        """The voices as the connection sees them. Raises GalleryError for what is damaged."""
+        last = last_change(connection)
+        if self.voices is not None and last == self._change:
+            return self.voices
+        since = changes_since(connection, self._change, MOST_CHANGES + 1)
+        model = self.model
+        self.look(connection)
+        anew = self.voices is None or model != self.model or len(since) > MOST_CHANGES
+        if anew or any(each.action in OF_ALL for each in since):
+            voices = Voices(self._size or 1, self.settings.scoring)
+            self._read(connection, voices, None)
+            self.voices = voices
+        elif self.voices is not None:
+            changed = {each.speaker for each in since if each.speaker is not None}
+            for speaker in changed:
+                if speaker in self.voices:
+                    self.voices.remove(speaker)
+            self._read(connection, self.voices, sorted(changed))
+        self._change = last
+        assert self.voices is not None
+        return self.voices
+
+    def _read(self, connection: Connection, voices: Voices, only: list[int] | None) -> None:
+        """Take the voiceprints of some speakers in, or of all."""
+        query = select(voiceprints.c.speaker, voiceprints.c.seconds, voiceprints.c.vector)
+        query = query.order_by(voiceprints.c.speaker, voiceprints.c.id)
+        if only is not None:
+            query = query.where(voiceprints.c.speaker.in_(only))
+        rows = connection.execution_options(yield_per=BLOCK).execute(query)
+        speakers: list[int] = []
+        counts: list[int] = []
+        vectors, seconds = [], []
+        for part in rows.partitions():
+            for speaker, of_one in groupby(part, key=lambda row: row.speaker):
+                own = list(of_one)
+                # A speaker may go on from the part before.
+                if speakers and speakers[-1] == speaker:
+                    counts[-1] += len(own)
+                else:
+                    speakers.append(speaker)
+                    counts.append(len(own))
+            vectors.append(self._checked([row.vector for row in part]))
+            seconds.append(np.array([row.seconds for row in part], np.float64))
+        if speakers:
+            voices.put(
+                np.array(speakers),
+                np.array(counts),
+                np.concatenate(vectors),
+                np.concatenate(seconds),
+            )
+
+    def _checked(self, vectors: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+        if any(len(vector) != self._size for vector in vectors):
+            raise damaged(self.name, f"a voiceprint is not of {self._size} numbers")
+        stacked = np.stack(vectors)
+        lengths = np.einsum("nd,nd->n", stacked, stacked)
+        if not (np.isfinite(lengths) & (lengths > 0)).all():
+            raise damaged(self.name, "a voiceprint is zero or not finite")
+        return stacked

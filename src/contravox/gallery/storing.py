@@ -1,0 +1,80 @@
+"""Speakers and voiceprints written to a gallery, within a transaction of the caller's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, insert, select, update
+
+from contravox.errors import GalleryError
+from contravox.gallery.changes import now
+from contravox.gallery.tables import galleries, recordings, speakers, voiceprints
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A voiceprint as it is kept. vector: (d,) float32; flac: the recording, where it is kept."""
+
+    vector: NDArray[np.float32]
+    seconds: float
+    speech_seconds: float
+    created: str
+    flac: bytes | None = None
+
+
+def claim_model(connection: Connection, name: str, model: str, size: int) -> None:
+    """Let voiceprints of a model, of ``size`` numbers, into the gallery, if there are no others.
+
+    name: of the database. Raises GalleryError.
+    """
+    row = connection.execute(select(galleries)).one()
+    if row.model is None:
+        connection.execute(update(galleries).values(model=model, embedding_size=size))
+    elif row.model != model or row.embedding_size != size:
+        raise other_model(name, row.model, model)
+
+
+def other_model(name: str, kept: str, given: str) -> GalleryError:
+    return GalleryError(
+        f"{name}: its voiceprints are of the model {kept[:8]}…, not of this one, {given[:8]}…, and "
+        "cannot be compared: use that model, or bring the gallery to this one with "
+        "`contravox gallery re-embed`"
+    )
+
+
+def find_speaker(connection: Connection, name: str) -> int | None:
+    """The number of a speaker of a name in the form of ``speaker_name``."""
+    return connection.execute(select(speakers.c.id).where(speakers.c.name == name)).scalar()
+
+
+def add_speaker(connection: Connection, name: str, created: str | None = None) -> int:
+    values = {"name": name, "created": created or now()}
+    [number] = connection.execute(insert(speakers).values(values)).inserted_primary_key or [None]
+    return int(number)
+
+
+def kept_vectors(
+    connection: Connection, speaker: int | None
+) -> tuple[list[NDArray[np.float32]], NDArray[np.float64]]:
+    """The embeddings of a speaker, k of (d,), and the seconds of their recordings, (k,).
+
+    speaker: their number; of None there are none.
+    """
+    query = select(voiceprints.c.vector, voiceprints.c.seconds).order_by(voiceprints.c.id)
+    rows = connection.execute(query.where(voiceprints.c.speaker == speaker)).all()
+    return [row.vector for row in rows], np.array([row.seconds for row in rows], np.float64)
+
+
+def add_voiceprints(
+    connection: Connection, speaker: int, model: str, stored: Sequence[Stored]
+) -> None:
+    for each in stored:
+        values = {"speaker": speaker, "created": each.created, "model": model}
+        values |= {"vector": each.vector, "seconds": each.seconds}
+        values |= {"speech_seconds": each.speech_seconds}
+        [number] = connection.execute(insert(voiceprints).values(values)).inserted_primary_key or [
+            None
+        ]
+        if each.flac is not None:
+            connection.execute(insert(recordings).values(voiceprint=number, flac=each.flac))

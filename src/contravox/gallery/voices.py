@@ -1,0 +1,210 @@
+"""Enrolled speakers as a matrix in memory, and the exact search of it.
+
+A million rows of 192 numbers take 768 MB, and comparing a recording with all of them is one product
+of a matrix and a vector, which reads each row once: no index is faster without missing some.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contravox.gallery.settings import ScoringMethod
+from contravox.scoring.calibration import Calibration
+from contravox.scoring.calibration_columns import SCORE, duration_columns, magnitude_columns
+
+NOBODY = -1
+"""In place of a speaker's number, where there is none."""
+
+GROWTH = 1.2
+"""How many times as many rows are made room for, where there is none left."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A recording beside all speakers.
+
+    speakers: (n,) their numbers, NOBODY at a place that is free; scores: (n,) float32; ratios: (n,)
+    float64, natural log-likelihood ratios, or None without a calibration. Both are -inf at a free
+    place.
+    """
+
+    speakers: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    ratios: NDArray[np.float64] | None
+
+    def closest(self, count: int) -> NDArray[np.int64]:
+        """The places of at most so many speakers, the closest first."""
+        ranked = self.scores if self.ratios is None else self.ratios
+        if count < len(ranked):
+            places = np.argpartition(ranked, len(ranked) - count)[-count:]
+        else:
+            places = np.arange(len(ranked))
+        places = places[np.argsort(-ranked[places], kind="stable")]
+        return places[self.speakers[places] != NOBODY]
+
+    def place_of(self, speaker: int) -> int | None:
+        """Where a speaker is; None for one who is not there."""
+        places = np.flatnonzero(self.speakers == speaker)
+        return int(places[0]) if len(places) else None
+
+
+class Voices:
+    """Speakers and their voiceprints.
+
+    By the method ``mean`` a speaker is one row: the mean of the unit vectors, scaled to length 1;
+    by the others, every voiceprint is one. Rows and places of speakers who are gone are given to
+    the next.
+    """
+
+    def __init__(self, size: int, scoring: ScoringMethod) -> None:
+        """size: d, numbers in an embedding."""
+        self.scoring = scoring
+        self._vectors = np.zeros((0, size), np.float32)
+        # Of each row: the place of its speaker, the seconds and the length of the embedding behind.
+        self._owners = np.zeros(0, np.int64)
+        self._seconds = np.zeros(0)
+        self._lengths = np.zeros(0)
+        self._used = 0
+        self._free_rows: list[int] = []
+        self._speakers = np.zeros(0, np.int64)
+        self._counts = np.zeros(0, np.int64)
+        self._places: dict[int, int] = {}
+        self._free_places: list[int] = []
+
+    def __len__(self) -> int:
+        """How many speakers there are."""
+        return len(self._places)
+
+    def __contains__(self, speaker: int) -> bool:
+        return speaker in self._places
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays; a number and a place in a dictionary for each speaker come to it."""
+        arrays = (self._vectors, self._owners, self._seconds, self._lengths)
+        return sum(each.nbytes for each in (*arrays, self._speakers, self._counts))
+
+    def put(
+        self,
+        speakers: NDArray[np.int64],
+        counts: NDArray[np.int64],
+        vectors: NDArray[np.float32],
+        seconds: NDArray[np.float64],
+    ) -> None:
+        """Take speakers in, in place of what was known of them.
+
+        speakers: (k,) their numbers; counts: (k,) of their voiceprints, at least one each; vectors:
+        (n, d) embeddings, those of one speaker after those of another; seconds: (n,) of the
+        recordings.
+        """
+        for speaker in speakers.tolist():
+            if speaker in self._places:
+                self.remove(speaker)
+        if not len(speakers):
+            return
+        lengths = np.sqrt(np.einsum("nd,nd->n", vectors, vectors)).astype(np.float64)
+        rows = vectors / lengths[:, None].astype(np.float32)
+        places = self._new_places(speakers)
+        self._counts[places] = counts
+        owners = np.repeat(places, counts)
+        if self.scoring == "mean":
+            starts = np.cumsum(counts) - counts
+            rows = np.add.reduceat(rows, starts, axis=0)
+            norms = np.sqrt(np.einsum("nd,nd->n", rows, rows))
+            # Opposed vectors have no mean direction; such a speaker scores zero with everybody.
+            rows /= np.maximum(norms, np.finfo(np.float32).tiny)[:, None]
+            seconds = np.add.reduceat(seconds, starts) / counts
+            lengths = np.add.reduceat(lengths, starts) / counts
+            owners = places
+        at = self._new_rows(len(rows))
+        self._vectors[at], self._owners[at] = rows, owners
+        self._seconds[at], self._lengths[at] = seconds, lengths
+
+    def remove(self, speaker: int) -> None:
+        """Forget a speaker; nothing of their voiceprints is left in memory."""
+        place = self._places.pop(speaker)
+        rows = np.flatnonzero(self._owners[: self._used] == place)
+        self._vectors[rows] = 0
+        self._owners[rows] = NOBODY
+        self._free_rows += rows.tolist()
+        self._speakers[place] = NOBODY
+        self._free_places.append(place)
+
+    def compare(
+        self,
+        vector: NDArray[np.float32],
+        seconds: float,
+        calibration: Calibration | None = None,
+    ) -> Compared:
+        """Compare an embedding (d,), of a recording of so many seconds, with every speaker."""
+        if not self._places:
+            nobody = np.zeros(0, np.int64)
+            ratios = None if calibration is None else np.zeros(0)
+            return Compared(nobody, np.zeros(0, np.float32), ratios)
+        length = float(np.linalg.norm(vector))
+        scores = self._vectors[: self._used] @ (vector / np.float32(length))
+        # Rounding can step over 1.
+        np.clip(scores, -1, 1, out=scores)
+        ratios = None
+        if calibration is not None:
+            ratios = self._by_speaker(self._ratios(scores, seconds, length, calibration))
+        return Compared(self._speakers, self._by_speaker(scores).astype(np.float32), ratios)
+
+    def _ratios(
+        self, scores: NDArray[np.float32], seconds: float, length: float, calibration: Calibration
+    ) -> NDArray[np.float64]:
+        """Log-likelihood ratio of each row's score and what else the calibration looks at."""
+        columns: dict[str, NDArray] = {SCORE: scores}
+        if len(calibration.weights) > 1:
+            rows = slice(self._used)
+            # Free rows have no duration, of which there is no logarithm.
+            each = np.where(self._owners[rows] == NOBODY, 1.0, self._seconds[rows])
+            columns |= duration_columns(each, np.full(len(each), seconds))
+            columns |= magnitude_columns(self._lengths[rows], np.full(len(each), length))
+        known = {name: columns[name] for name in calibration.weights}
+        return calibration.log_likelihood_ratios(known)
+
+    def _by_speaker(self, values: NDArray) -> NDArray:
+        """(places,) from the values (rows,): a speaker's one, their mean or the highest."""
+        owners = self._owners[: self._used]
+        # The last place is that of free rows.
+        found = np.full(len(self._speakers) + 1, -np.inf, values.dtype)
+        if self.scoring == "mean of scores":
+            sums = np.bincount(
+                np.where(owners == NOBODY, len(self._speakers), owners),
+                weights=values,
+                minlength=len(found),
+            )
+            found[:-1] = sums[:-1] / np.maximum(self._counts, 1)
+            found[:-1][self._speakers == NOBODY] = -np.inf
+        elif self.scoring == "best":
+            np.maximum.at(found, owners, values)
+        else:
+            found[owners] = values
+        return found[:-1]
+
+    def _new_places(self, speakers: NDArray[np.int64]) -> NDArray[np.int64]:
+        again = [self._free_places.pop() for _ in speakers[: len(self._free_places)]]
+        fresh = len(speakers) - len(again)
+        places = np.concatenate([np.array(again, np.int64), len(self._speakers) + np.arange(fresh)])
+        self._speakers = np.concatenate([self._speakers, np.full(fresh, NOBODY)])
+        self._counts = np.concatenate([self._counts, np.zeros(fresh, np.int64)])
+        self._speakers[places] = speakers
+        self._places.update(zip(speakers.tolist(), places.tolist(), strict=True))
+        return places
+
+    def _new_rows(self, count: int) -> NDArray[np.int64]:
+        again = [self._free_rows.pop() for _ in range(min(count, len(self._free_rows)))]
+        fresh = count - len(again)
+        needed = self._used + fresh
+        if needed > len(self._vectors):
+            capacity = needed if not self._used else max(needed, int(GROWTH * self._used))
+            for name in ("_vectors", "_owners", "_seconds", "_lengths"):
+                before = getattr(self, name)
+                after = np.zeros((capacity, *before.shape[1:]), before.dtype)
+                after[: self._used] = before[: self._used]
+                setattr(self, name, after)
+        rows = np.concatenate([np.array(again, np.int64), self._used + np.arange(fresh)])
+        self._used = needed
+        return rows
