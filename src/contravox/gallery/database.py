@@ -143,6 +143,14 @@ class Database:
                     finally:
                         connection.invalidate()
 
+    def leave_one_file(self) -> None:
+        """Keep no log beside the file, so that it can be moved by itself."""
+        connection = self._engine.raw_connection()
+        try:
+            connection.cursor().execute("PRAGMA journal_mode = DELETE")
+        finally:
+            connection.close()
+
     def _erase_file(self) -> None:
         connection = self._engine.raw_connection()
         try:

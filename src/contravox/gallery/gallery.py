@@ -2,7 +2,7 @@
 
 import getpass
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from contravox.gallery.failures import damaged
 from contravox.gallery.memory import Memory
 from contravox.gallery.names import speaker_name
 from contravox.gallery.outliers import find_outliers
+from contravox.gallery.re_embedding import re_embed
 from contravox.gallery.results import (
     Change,
     Claim,
@@ -37,6 +38,7 @@ from contravox.gallery.results import (
     Identification,
     Match,
     Outlier,
+    Transfer,
 )
 from contravox.gallery.settings import GallerySettings
 from contravox.gallery.storing import (
@@ -49,6 +51,7 @@ from contravox.gallery.storing import (
     other_model,
 )
 from contravox.gallery.tables import galleries, recordings, speakers, voiceprints
+from contravox.gallery.transfer import export_gallery, import_gallery
 from contravox.gallery.voices import Compared
 from contravox.inference.verifier import Prior
 from contravox.inference.voiceprint import Voiceprint, take_voiceprint
@@ -387,6 +390,58 @@ class Gallery:
                 with self.database.reading() as connection:
                     self._memory.follow(connection)
         self.database.erase()
+
+    def export(self, path: str | Path, *, audio: bool = False, force: bool = False) -> Transfer:
+        """Write all speakers to a file, which is a gallery of SQLite and can be used as one.
+
+        audio: the recordings that are kept too. force: replace a file that is there.
+
+        Raises OutputError.
+        """
+        path = Path(path)
+
+        def make(place: Path) -> Database:
+            made = Gallery.open(place, by=self.by)
+            return made.database
+
+        return export_gallery(self.database, path, make, self.by, audio=audio, force=force)
+
+    def import_(self, place: str | Path, *, audio: bool = False, by: str | None = None) -> Transfer:
+        """Take the speakers of another gallery in, of the same model; all of them, or none.
+
+        Speakers of one name are one, and a voiceprint that is there already is not added again.
+        place: a path or URL. audio: keep the recordings that it has too.
+
+        Raises GalleryError where it is no gallery, another model's, or damaged.
+        """
+        source = Database.open(place, create=False)
+        try:
+            transfer = import_gallery(source, self.database, by or self.by, audio=audio)
+        finally:
+            source.close()
+        with self._lock, self.database.reading() as connection:
+            self._memory.look(connection)
+        self._check_model()
+        return transfer
+
+    def re_embed(
+        self,
+        verifier: "Verifier",
+        *,
+        drop: bool = False,
+        by: str | None = None,
+        progress: Callable[[int, int], None] = lambda *_: None,
+    ) -> int:
+        """Bring the gallery to another model, by the recordings that it kept.
+
+        drop: delete voiceprints of which no recording is kept, and speakers who have no others;
+        they are refused otherwise. progress: called with the numbers done and in all.
+
+        Returns how many voiceprints there are now. Raises GalleryError.
+        """
+        count = re_embed(self.database, verifier.model, by or self.by, drop=drop, progress=progress)
+        self._verifier = verifier
+        return count
 
     def changes(self, since: int = 0, most: int | None = None) -> list[Change]:
         """The log: who changed what and when. It holds no name, audio or voiceprint."""
