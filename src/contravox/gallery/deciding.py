@@ -10,8 +10,8 @@ from scipy import special
 from contravox.embedding_model import ModelDescription
 from contravox.errors import ScoringError
 from contravox.gallery.settings import GallerySettings
+from contravox.metrics.decision import bayes_threshold
 from contravox.scoring.calibration import Calibration
-from contravox.scoring.decision import bayes_threshold
 
 EVEN = 0.5
 

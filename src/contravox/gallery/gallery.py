@@ -22,7 +22,7 @@ from contravox.errors import (
     UnknownSpeakerError,
     brief,
 )
-from contravox.gallery.changes import changes_since, note_change, now
+from contravox.gallery.changes import changes_since, last_change, note_change, now
 from contravox.gallery.database import Database
 from contravox.gallery.deciding import EVEN, Rule, open_set_posteriors
 from contravox.gallery.failures import damaged
@@ -55,7 +55,7 @@ from contravox.gallery.transfer import export_gallery, import_gallery
 from contravox.gallery.voices import Compared
 from contravox.inference.verifier import Prior
 from contravox.inference.voiceprint import Voiceprint, take_voiceprint
-from contravox.scoring.decision import posterior
+from contravox.metrics.decision import posterior
 
 if TYPE_CHECKING:
     from contravox.inference.verifier import Verifier
@@ -364,6 +364,14 @@ class Gallery:
         with self.database.reading() as connection:
             return [EnrolledSpeaker(*row) for row in connection.execute(query)]
 
+    def counts(self) -> dict[str, int]:
+        """How many speakers and voiceprints there are, by these words."""
+        with self.database.reading() as connection:
+            return {
+                table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+                for table in (speakers, voiceprints)
+            }
+
     def delete(self, *names: str, by: str | None = None) -> None:
         """Forget speakers: their voiceprints and recordings are gone from the files too.
 
@@ -447,6 +455,11 @@ class Gallery:
         """The log: who changed what and when. It holds no name, audio or voiceprint."""
         with self.database.reading() as connection:
             return changes_since(connection, since, most)
+
+    def last_change(self) -> int:
+        """The number of the newest entry of the log."""
+        with self.database.reading() as connection:
+            return last_change(connection)
 
     def _needed_verifier(self) -> "Verifier":
         if self._verifier is None:
