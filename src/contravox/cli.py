@@ -18,8 +18,11 @@ from contravox.commands.convert import convert
 from contravox.commands.cpu import tune_process
 from contravox.commands.demo import demo
 from contravox.commands.embed import embed
+from contravox.commands.enrol import enrol
 from contravox.commands.evaluate import evaluate
 from contravox.commands.fuse import fuse
+from contravox.commands.gallery import app as gallery
+from contravox.commands.identify import identify
 from contravox.commands.measure import measure
 from contravox.commands.prepare import prepare
 from contravox.commands.score import score
@@ -55,9 +58,12 @@ VERBS = (
     convert,
     calibrate,
     verify,
+    enrol,
+    identify,
 )
 for verb in VERBS:
     app.command()(verb)
+app.add_typer(gallery, name="gallery", help="Tell and change who is enrolled.")
 
 
 def _tell_version(asked: bool) -> None:

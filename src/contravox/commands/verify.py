@@ -1,11 +1,12 @@
 """``contravox verify``."""
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
+from contravox.commands.claim import verify_claim
 from contravox.commands.console import Json, print_json
+from contravox.commands.galleries import DEFAULT, GalleryModel, Place
 from contravox.commands.numbers import finite
 from contravox.terminal.messages import note, tell
 
@@ -14,9 +15,19 @@ DIFFERENT, UNDECIDED = 1, 2
 
 
 def verify(
-    model: Annotated[Path, typer.Argument(help="model.onnx or model.safetensors")],
-    first: Annotated[str, typer.Argument(help="A recording: a file or a URL.")],
-    second: Annotated[str, typer.Argument(help="Another.")],
+    given: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL FIRST SECOND",
+            help="model.onnx or model.safetensors, and two recordings, files or URLs; with --as, "
+            "one recording.",
+        ),
+    ],
+    claimed: Annotated[
+        str | None, typer.Option("--as", help="Who of a gallery the recording is said to be of.")
+    ] = None,
+    gallery: Place = DEFAULT,
+    gallery_model: GalleryModel = None,
     threshold: Annotated[
         float | None,
         typer.Option(callback=finite, help="Decide at this score, not at the model's threshold."),
@@ -42,22 +53,39 @@ def verify(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Say whether two recordings are of the same speaker.
+    """Say whether two recordings are of the same speaker, or one of somebody enrolled (--as).
 
     Exits with 0 for the same, 1 for different speakers, 2 for an error or where nothing decides.
     """
-    from contravox.inference.verifier import Prior, Verifier
+    from contravox.inference.verifier import Prior
 
     asked = prior is not None or (miss_cost, false_alarm_cost) != (1.0, 1.0)
     stated = Prior(0.5 if prior is None else prior, miss_cost, false_alarm_cost)
-    result = Verifier.load(model).verify(
-        first,
-        second,
-        threshold=threshold,
-        prior=stated if asked else None,
-        channel=channel,
-        allow_unfit=allow_unfit,
-    )
+    how: dict[str, Any] = {"threshold": threshold, "prior": stated if asked else None}
+    how |= {"channel": channel, "allow_unfit": allow_unfit}
+    wanted = 3 if claimed is None else 1
+    if len(given) != wanted:
+        raise typer.BadParameter(
+            f"got {len(given)} arguments, where a model and two recordings are needed, "
+            "or one recording with --as"
+        )
+    if claimed is not None:
+        same = verify_claim(claimed, given[0], gallery, gallery_model, as_json=as_json, **how)
+    else:
+        same = _verify_pair(given[0], given[1], given[2], as_json, how)
+    if same is None:
+        raise typer.Exit(UNDECIDED)
+    if not same:
+        raise typer.Exit(DIFFERENT)
+
+
+def _verify_pair(
+    model: str, first: str, second: str, as_json: bool, how: dict[str, Any]
+) -> bool | None:
+    """Tell whether two recordings are of one speaker; give the decision."""
+    from contravox.inference.verifier import Verifier
+
+    result = Verifier.load(model).verify(first, second, **how)
     if as_json:
         print_json(result.to_dict())
     else:
@@ -66,6 +94,4 @@ def verify(
             note(f"warning: {doubt}")
     if result.same_speaker is None:
         note(f"error: {model}: no decision, as it has no threshold: pass --threshold")
-        raise typer.Exit(UNDECIDED)
-    if not result.same_speaker:
-        raise typer.Exit(DIFFERENT)
+    return result.same_speaker

@@ -1,0 +1,37 @@
+"""``contravox verify --as NAME``: is a recording of somebody who is enrolled?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from contravox.commands.console import print_json
+from contravox.commands.galleries import needed, open_gallery
+from contravox.terminal.messages import note, tell
+
+if TYPE_CHECKING:
+    from contravox.inference.verifier import Prior
+
+
+def verify_claim(
+    name: str,
+    recording: str,
+    gallery: str,
+    model: Path | None,
+    *,
+    prior: "Prior | None",
+    as_json: bool,
+    **how: Any,
+) -> bool | None:
+    """Tell whether a recording is of a speaker of a gallery; give the decision."""
+    with open_gallery(gallery, needed(model)) as opened:
+        claim = opened.verify_claim(name, recording, prior=prior, **how)
+    if as_json:
+        print_json(claim.to_dict())
+    else:
+        tell(str(claim))
+        if claim.margin is not None and claim.margin < 0:
+            tell("somebody else of the gallery is closer: see `contravox identify`")
+        for doubt in claim.doubts:
+            note(f"warning: {doubt}")
+    if claim.accepted is None:
+        note("error: no decision, as the model has no threshold: pass --threshold")
+    return claim.accepted

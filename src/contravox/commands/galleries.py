@@ -1,0 +1,61 @@
+"""What the verbs of a gallery share: where it is, and by which model."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from contravox.gallery.gallery import Gallery
+    from contravox.gallery.settings import GallerySettings
+
+DEFAULT = "gallery.sqlite"
+"""In the current folder: voices of people are not kept where nobody sees them."""
+
+Place = Annotated[
+    str,
+    typer.Option(
+        "--gallery",
+        envvar="CONTRAVOX_GALLERY",
+        help="A file, or postgresql://user@host/database.",
+    ),
+]
+GalleryModel = Annotated[
+    Path | None,
+    typer.Option(
+        "--model", envvar="CONTRAVOX_MODEL", help="model.onnx or model.safetensors that it is of."
+    ),
+]
+
+
+def open_gallery(
+    place: str,
+    model: Path | None = None,
+    *,
+    create: bool = False,
+    settings: "GallerySettings | None" = None,
+) -> "Gallery":
+    """Raises MissingExtraError where the packages for it are not installed."""
+    from contravox.errors import MissingExtraError
+
+    try:
+        from contravox.gallery.gallery import Gallery
+    except ModuleNotFoundError as error:
+        if error.name not in ("sqlalchemy", "alembic"):
+            raise
+        raise MissingExtraError(
+            f"{error.name} is not installed: pip install 'contravox[gallery]'"
+        ) from error
+    from contravox.inference.verifier import Verifier
+
+    verifier = None if model is None else Verifier.load(model)
+    return Gallery.open(place, verifier, create=create, settings=settings)
+
+
+def needed(model: Path | None) -> Path:
+    """Raises ModelError where none is named."""
+    from contravox.errors import ModelError
+
+    if model is None:
+        raise ModelError("which model makes the voiceprints? Pass --model, or set CONTRAVOX_MODEL")
+    return model

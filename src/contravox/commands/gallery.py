@@ -1,0 +1,163 @@
+"""``contravox gallery``: who is in it, and what becomes of it."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from contravox.commands.console import Force, Json, Output, print_json
+from contravox.commands.galleries import DEFAULT, GalleryModel, Place, needed, open_gallery
+from contravox.commands.numbers import finite
+from contravox.terminal.messages import printable, tell
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+"""The verbs of ``contravox gallery``."""
+
+Audio = Annotated[bool, typer.Option("--audio", help="The recordings too, where they are kept.")]
+
+
+@app.command("list")
+def list_speakers(gallery: Place = DEFAULT, as_json: Json = False) -> None:
+    """Tell who is enrolled."""
+    with open_gallery(gallery) as opened:
+        speakers = opened.speakers()
+    if as_json:
+        print_json([asdict(each) for each in speakers])
+        return
+    if not speakers:
+        tell("nobody is enrolled")
+        return
+    width = max(4, *(len(printable(each.name)) for each in speakers))
+    tell(f"{'name':{width}}  utterances  seconds  recordings  since")
+    for each in speakers:
+        tell(
+            f"{printable(each.name):{width}}  {each.utterances:10}  {each.speech_seconds:7.1f}  "
+            f"{each.recordings:10}  {each.created[:10]}"
+        )
+
+
+@app.command()
+def show(
+    log: Annotated[int, typer.Option(min=0, help="How many of the last changes to tell.")] = 10,
+    gallery: Place = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Tell the settings of a gallery, its model, its size and its last changes."""
+    with open_gallery(gallery) as opened:
+        counts = opened.counts()
+        settings, model = opened.settings, opened.model
+        changes = opened.changes(since=max(0, opened.last_change() - log))[-log:] if log else []
+    if as_json:
+        told = {**counts, "model": model, "settings": settings.model_dump()}
+        print_json({**told, "changes": [asdict(each) for each in changes]})
+        return
+    tell(f"{counts['speakers']:,} speakers, {counts['voiceprints']:,} voiceprints")
+    tell(f"model {model or 'not chosen yet'}")
+    for name, value in settings.model_dump(exclude_none=True).items():
+        tell(f"{name} = {value}")
+    for each in changes:
+        whom = "" if each.speaker is None else f" speaker {each.speaker}"
+        tell(f"{each.at} {each.by}: {each.action}{whom}, {each.voiceprints} voiceprints")
+
+
+@app.command()
+def delete(
+    names: Annotated[list[str], typer.Argument(help="Whom to forget.")],
+    gallery: Place = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Forget speakers: what is kept of them is gone from the files too."""
+    with open_gallery(gallery) as opened:
+        opened.delete(*names)
+    if as_json:
+        print_json({"deleted": names})
+    else:
+        tell(*(f"{name}: deleted" for name in names))
+
+
+@app.command()
+def export(
+    output: Annotated[Path, Output],
+    audio: Audio = False,
+    gallery: Place = DEFAULT,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Write a gallery to one file, which is a gallery too."""
+    with open_gallery(gallery) as opened:
+        transfer = opened.export(output, audio=audio, force=force)
+    if as_json:
+        print_json({"output": str(output), **asdict(transfer)})
+    else:
+        tell(f"{output}: {transfer.speakers:,} speakers, {transfer.voiceprints:,} voiceprints")
+
+
+@app.command("import")
+def import_(
+    source: Annotated[str, typer.Argument(help="Another gallery: a file or a URL.")],
+    audio: Audio = False,
+    gallery: Place = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Take the speakers of another gallery in; this one may be new."""
+    with open_gallery(gallery, create=True) as opened:
+        transfer = opened.import_(source, audio=audio)
+    if as_json:
+        print_json(asdict(transfer))
+    else:
+        tell(
+            f"{transfer.voiceprints:,} voiceprints of {transfer.speakers:,} speakers added, "
+            f"{transfer.known:,} known already"
+        )
+
+
+@app.command("re-embed")
+def re_embed(
+    model: GalleryModel = None,
+    drop: Annotated[
+        bool, typer.Option("--drop", help="Delete voiceprints of which no recording is kept.")
+    ] = False,
+    gallery: Place = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Bring a gallery to another model, by the recordings that it kept."""
+    from contravox.inference.verifier import Verifier
+    from contravox.terminal.progress import progress_bar
+
+    verifier = Verifier.load(needed(model))
+    with open_gallery(gallery) as opened, progress_bar("embedding", "recordings") as report:
+        count = opened.re_embed(verifier, drop=drop, progress=report)
+    if as_json:
+        print_json({"voiceprints": count, "model": verifier.model.digest})
+    else:
+        tell(f"{count:,} voiceprints are of the model {verifier.model.digest} now")
+
+
+@app.command()
+def settings(
+    scoring: Annotated[
+        Literal["mean", "mean of scores", "best"] | None,
+        typer.Option(help="How an utterance is compared with several enrolled."),
+    ] = None,
+    keep_audio: Annotated[
+        bool | None, typer.Option(help="Keep recordings from now on, for other models.")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(callback=finite, help="Decide at this score, not as the model does."),
+    ] = None,
+    gallery: Place = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Change what is decided once for a gallery, or tell it."""
+    with open_gallery(gallery) as opened:
+        given = {"scoring": scoring, "keep_audio": keep_audio, "threshold": threshold}
+        changed = {name: value for name, value in given.items() if value is not None}
+        kept = opened.settings.model_copy(update=changed)
+        if changed:
+            opened.configure(kept)
+    if as_json:
+        print_json(kept.model_dump())
+    else:
+        tell(*(f"{name} = {value}" for name, value in kept.model_dump().items()))

@@ -1,0 +1,64 @@
+"""``contravox identify``."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from contravox.commands.console import Json, print_json
+from contravox.commands.galleries import DEFAULT, GalleryModel, Place, needed, open_gallery
+from contravox.commands.numbers import finite
+from contravox.commands.verify import DIFFERENT, UNDECIDED
+from contravox.terminal.messages import note, tell
+
+
+def identify(
+    file: Annotated[str, typer.Argument(help="A recording: a file or a URL.")],
+    gallery: Place = DEFAULT,
+    model: GalleryModel = None,
+    top: Annotated[int, typer.Option(min=1, max=1000, help="How many to tell.")] = 5,
+    threshold: Annotated[
+        float | None,
+        typer.Option(callback=finite, help="Decide at this score, not at the model's threshold."),
+    ] = None,
+    prior: Annotated[
+        float | None,
+        typer.Option(
+            callback=finite, help="How likely it is anybody enrolled. A calibrated model's: 0.5."
+        ),
+    ] = None,
+    channel: Annotated[
+        Literal["mean", "left", "right"],
+        typer.Option(help="Of recordings with several: their mean, or one of the first two."),
+    ] = "mean",
+    allow_unfit: Annotated[
+        bool, typer.Option("--allow-unfit", help="Recordings without enough speech too.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Say who of a gallery speaks, if anybody of it does.
+
+    Exits with 0 for somebody enrolled, 1 for nobody, 2 for an error or where nothing decides.
+    """
+    with open_gallery(gallery, needed(model)) as opened:
+        result = opened.identify(
+            file,
+            top=top,
+            threshold=threshold,
+            known=prior,
+            channel=channel,
+            allow_unfit=allow_unfit,
+        )
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        tell(str(result))
+        for match in result.matches:
+            probability = "" if match.probability is None else f"{match.probability:9.1%}"
+            tell(f"  {match.score:7.3f}{probability}  {match.speaker}")
+        for doubt in result.doubts:
+            note(f"warning: {doubt}")
+    if not result.decided:
+        note("error: no decision, as the model has no threshold: pass --threshold")
+        raise typer.Exit(UNDECIDED)
+    if result.speaker is None:
+        raise typer.Exit(DIFFERENT)

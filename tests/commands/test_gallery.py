@@ -1,0 +1,131 @@
+"""The verbs of a gallery as a user types them."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from contravox.inference.verifier import Verifier
+from voices import pitch_verifier, said_by
+
+
+@pytest.fixture
+def contravox(run, tmp_path, monkeypatch):
+    """A command in a folder with a folder of recordings for each of three speakers, and a model."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CONTRAVOX_MODEL", "model.onnx")
+    monkeypatch.setattr(Verifier, "load", lambda path: pitch_verifier(threshold=0.5))
+    for name in ("Ann", "Bob", "Cid"):
+        (tmp_path / "voices" / name).mkdir(parents=True)
+        for seed in range(3):
+            soundfile.write(tmp_path / f"voices/{name}/{seed}.wav", *said_by(name, seed))
+    soundfile.write("ann.wav", *said_by("Ann", 9))
+    soundfile.write("dee.wav", *said_by("Dee", 9))
+    return run
+
+
+def test_enrol_verify_identify_and_delete(contravox, tmp_path):
+    status, out, _ = contravox("enrol", "Ann", "voices/Ann/0.wav", "voices/Ann/1.wav")
+    assert status == 0
+    assert out.startswith("Ann: 2 added, 2 in all (")
+    assert (tmp_path / "gallery.sqlite").exists()
+    assert contravox("verify", "--as", "Ann", "ann.wav")[0] == 0
+    status, out, _ = contravox("verify", "--as", "Ann", "dee.wav", "--json")
+    claim = json.loads(out)
+    assert (status, claim["accepted"], claim["match"]["speaker"]) == (1, False, "Ann")
+    status, out, _ = contravox("identify", "ann.wav")
+    assert (status, out.split()[0]) == (0, "Ann")
+    status, out, _ = contravox("identify", "dee.wav", "--json")
+    assert (status, json.loads(out)["speaker"]) == (1, None)
+    assert contravox("gallery", "delete", "Ann") == (0, "Ann: deleted\n", "")
+    assert contravox("gallery", "list") == (0, "nobody is enrolled\n", "")
+
+
+def test_a_folder_of_speakers_is_enrolled_and_who_failed_is_told(contravox, tmp_path):
+    soundfile.write("voices/Bob/9.wav", *said_by("Dee"))
+    soundfile.write("voices/Cid/9.wav", np.zeros(16_000), 16_000)
+    status, out, err = contravox("enrol", "--folder", "voices", "--json")
+    told = json.loads(out)
+    assert status == 2
+    assert [each["speaker"] for each in told["enrolled"]] == ["Ann"]
+    bob, cid = told["failed"]
+    assert "9.wav (score" in bob
+    assert "9.wav: silent" in cid
+    assert len([line for line in err.splitlines() if line.startswith("error: ")]) == 2
+    assert contravox("enrol", "--folder", "voices", "--allow-outliers")[0] == 2
+    _, out, _ = contravox("gallery", "list", "--json")
+    assert {each["name"]: each["utterances"] for each in json.loads(out)} == {"Ann": 3, "Bob": 4}
+    _, out, _ = contravox("gallery", "list")
+    assert [line.split()[:2] for line in out.splitlines()[1:]] == [["Ann", "3"], ["Bob", "4"]]
+
+
+def test_export_import_and_another_model(contravox, monkeypatch):
+    assert contravox("enrol", "--folder", "voices", "--keep-audio")[0] == 0
+    assert contravox("gallery", "export", "-o", "out.sqlite", "--audio")[0] == 0
+    status, _, err = contravox("gallery", "export", "-o", "out.sqlite")
+    assert (status, "--force" in err) == (2, True)
+    status, out, _ = contravox(
+        "gallery", "import", "out.sqlite", "--gallery", "two.sqlite", "--audio", "--json"
+    )
+    assert json.loads(out) == {"speakers": 3, "voiceprints": 9, "known": 0}
+    monkeypatch.setattr(Verifier, "load", lambda path: pitch_verifier(digest="b" * 32))
+    status, _, err = contravox("identify", "ann.wav", "--gallery", "two.sqlite")
+    assert (status, "gallery re-embed" in err) == (2, True)
+    status, out, _ = contravox("gallery", "re-embed", "--gallery", "two.sqlite", "--json")
+    assert json.loads(out) == {"voiceprints": 9, "model": "b" * 32}
+    assert contravox("identify", "ann.wav", "--gallery", "two.sqlite", "--threshold", "0.5")[0] == 0
+
+
+def test_settings_and_the_log_are_told_and_changed(contravox):
+    contravox("enrol", "Ann", "voices/Ann/0.wav")
+    _, out, _ = contravox("gallery", "settings", "--scoring", "best", "--threshold", "2")
+    assert "scoring = best" in out
+    assert contravox("identify", "ann.wav")[0] == 1
+    _, out, _ = contravox("gallery", "show", "--json", "--log", "2")
+    told = json.loads(out)
+    assert (told["speakers"], told["voiceprints"], told["settings"]["scoring"]) == (1, 1, "best")
+    assert [each["action"] for each in told["changes"]] == ["enrolled", "configured"]
+    assert "1 speakers, 1 voiceprints" in contravox("gallery", "show")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("identify", "ann.wav"), "gallery.sqlite: there is no gallery"),
+        (("gallery", "list"), "gallery.sqlite: there is no gallery"),
+        (("verify", "--as", "Ann", "ann.wav"), "gallery.sqlite: there is no gallery"),
+        (("verify", "--as", "Ann", "ann.wav", "dee.wav"), "got 2 arguments"),
+        (("verify", "m", "ann.wav"), "got 2 arguments"),
+        (("enrol",), "Give a name"),
+        (("enrol", "Ann"), "Give a name"),
+        (("enrol", "Ann", "ann.wav", "--folder", "voices"), "Give a name"),
+        (("enrol", "--folder", "voices/Ann"), "holds no recordings"),
+        (("enrol", "--folder", "nowhere"), "nowhere"),
+        (("enrol", "Ann", "nothing.wav"), "nothing.wav"),
+        (("enrol", "x" * 10_240, "ann.wav"), "longer than 500 bytes"),
+        (("identify", "ann.wav", "--gallery", "mysql://host/db"), "not a database"),
+        (("identify", "ann.wav", "--gallery", "ann.wav"), "is no gallery"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(contravox, arguments, reason):
+    status, out, err = contravox(*arguments)
+    assert (status, out, len(err.splitlines())) == (2, "", 1)
+    assert reason in err
+
+
+def test_which_model_is_asked_and_not_guessed(contravox, monkeypatch):
+    contravox("enrol", "Ann", "voices/Ann/0.wav")
+    monkeypatch.delenv("CONTRAVOX_MODEL")
+    status, _, err = contravox("identify", "ann.wav")
+    assert (status, "--model" in err) == (2, True)
+    assert contravox("gallery", "list")[0] == 0
+
+
+def test_a_name_cannot_give_orders_to_a_terminal(contravox):
+    name = "\u202eAnn; $(reboot) 'x' /etc"
+    assert contravox("enrol", name, "voices/Ann/0.wav")[0] == 0
+    _, out, _ = contravox("gallery", "list")
+    assert "\u202e" not in out
+    assert "\\u202eAnn" in out
+    assert contravox("gallery", "delete", name)[0] == 0
