@@ -77,6 +77,18 @@ def test_export_import_and_another_model(contravox, monkeypatch):
     assert contravox("identify", "ann.wav", "--gallery", "two.sqlite", "--threshold", "0.5")[0] == 0
 
 
+def test_a_cohort_is_taken_from_a_manifest_and_left_again(contravox, tmp_path):
+    contravox("enrol", "Ann", "voices/Ann/0.wav")
+    assert contravox("prepare", "folder", "voices", "-o", "corpus")[0] == 0
+    _, out, _ = contravox("gallery", "cohort", "corpus/manifest.tsv", "--json")
+    assert json.loads(out) == {"members": 3}
+    status, _, err = contravox("identify", "ann.wav")
+    assert (status, "no threshold for these scores" in err) == (2, True)
+    assert contravox("identify", "ann.wav", "--threshold", "1")[0] == 0
+    assert contravox("gallery", "cohort") == (0, "no cohort\n", "")
+    assert contravox("identify", "ann.wav")[0] == 0
+
+
 def test_settings_and_the_log_are_told_and_changed(contravox):
     contravox("enrol", "Ann", "voices/Ann/0.wav")
     _, out, _ = contravox("gallery", "settings", "--scoring", "best", "--threshold", "2")

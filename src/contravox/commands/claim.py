@@ -33,5 +33,5 @@ def verify_claim(
         for doubt in claim.doubts:
             note(f"warning: {doubt}")
     if claim.accepted is None:
-        note("error: no decision, as the model has no threshold: pass --threshold")
+        note("error: no decision, as there is no threshold for these scores: pass --threshold")
     return claim.accepted

@@ -135,6 +135,40 @@ def re_embed(
 
 
 @app.command()
+def cohort(
+    manifest: Annotated[
+        Path | None, typer.Argument(help="manifest.tsv of training data; none: no more.")
+    ] = None,
+    model: GalleryModel = None,
+    gallery: Place = DEFAULT,
+    as_json: Json = False,
+) -> None:
+    """Normalise scores against speakers who are not enrolled (AS-norm); none: no more.
+
+    The model's threshold and calibration do not hold for such scores: see `gallery settings`.
+    """
+    import numpy as np
+
+    from contravox.inference.embed import embed_manifest
+    from contravox.manifest import Manifest
+    from contravox.terminal.progress import progress_bar
+
+    with open_gallery(gallery, needed(model)) as opened:
+        if manifest is None:
+            members = opened.set_cohort(np.empty((0, 1)), [])
+        else:
+            utterances = Manifest.read(manifest)
+            with progress_bar("embedding", "utterances") as report:
+                embeddings = embed_manifest(opened.verifier.model, utterances, progress=report)
+            speakers = utterances.speakers_of(embeddings.utterances)
+            members = opened.set_cohort(embeddings.vectors, speakers)
+    if as_json:
+        print_json({"members": members})
+    else:
+        tell(f"{gallery}: a cohort of {members:,} speakers" if members else "no cohort")
+
+
+@app.command()
 def settings(
     scoring: Annotated[
         Literal["mean", "mean of scores", "best"] | None,

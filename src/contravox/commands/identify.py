@@ -58,7 +58,7 @@ def identify(
         for doubt in result.doubts:
             note(f"warning: {doubt}")
     if not result.decided:
-        note("error: no decision, as the model has no threshold: pass --threshold")
+        note("error: no decision, as there is no threshold for these scores: pass --threshold")
         raise typer.Exit(UNDECIDED)
     if result.speaker is None:
         raise typer.Exit(DIFFERENT)

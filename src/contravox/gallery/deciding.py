@@ -37,11 +37,16 @@ class Rule:
         gallery: GallerySettings,
         threshold: float | None = None,
         prior: object = None,
+        *,
+        normalised: bool = False,
     ) -> "Rule":
-        """threshold, prior: those given, if any.
+        """threshold, prior: those given, if any. normalised: whether the scores are, of which the
+        model's calibration and threshold say nothing.
 
         Raises ScoringError for a threshold that is not finite, or a prior that says nothing to it.
         """
+        if normalised:
+            model = model.model_copy(update={"calibration": None, "threshold": None})
         calibration = gallery.calibration
         if calibration is None and gallery.threshold is None:
             calibration = model.calibration

@@ -19,6 +19,7 @@ from contravox.errors import (
     AudioError,
     GalleryError,
     OutlierError,
+    ScoringError,
     UnknownSpeakerError,
     brief,
 )
@@ -50,12 +51,14 @@ from contravox.gallery.storing import (
     kept_vectors,
     other_model,
 )
-from contravox.gallery.tables import galleries, recordings, speakers, voiceprints
+from contravox.gallery.tables import cohort, galleries, recordings, speakers, voiceprints
 from contravox.gallery.transfer import export_gallery, import_gallery
 from contravox.gallery.voices import Compared
 from contravox.inference.verifier import Prior
 from contravox.inference.voiceprint import Voiceprint, take_voiceprint
 from contravox.metrics.decision import posterior
+from contravox.scoring.cohort import cohort_vectors
+from contravox.scoring.group_means import Speakers
 
 if TYPE_CHECKING:
     from contravox.inference.verifier import Verifier
@@ -174,7 +177,7 @@ class Gallery:
 
         See ``take_voiceprint``. Raises AudioError.
         """
-        model = self._needed_verifier().model
+        model = self.verifier.model
         return take_voiceprint(model, audio, name, channel=channel, allow_unfit=allow_unfit)
 
     def enrol(
@@ -197,7 +200,7 @@ class Gallery:
         """
         name = speaker_name(name)
         taken = self._take(audio, channel, allow_unfit)
-        model = self._needed_verifier().model
+        model = self.verifier.model
         with self.database.writing() as connection:
             claim_model(connection, self.database.name, model.digest, model.embedding_size)
             speaker = find_speaker(connection, name)
@@ -209,7 +212,7 @@ class Gallery:
                     f"only {speech:.1f} s of speech to enrol {brief(name, 40)!r} by, less than "
                     f"{LEAST_SPEECH:g} s: record more"
                 )
-            rule = Rule.of(model.settings, self.settings)
+            rule = self._rule_of_outliers(connection)
             outliers = find_outliers(
                 [each.voiceprint for each in new],
                 np.array(kept, np.float32).reshape(len(kept), model.embedding_size),
@@ -233,6 +236,14 @@ class Gallery:
             doubts=tuple(doubt for each in taken for doubt in each.voiceprint.doubts),
             outliers=tuple(outliers),
         )
+
+    def _rule_of_outliers(self, connection: Connection) -> Rule:
+        """By which utterances of one speaker are held against each other, as they are: what the
+        model knows of that, or else the gallery, if it is of such scores."""
+        model = self.verifier.model.settings
+        rule = Rule.of(model, GallerySettings())
+        has_cohort = connection.execute(select(cohort.c.id).limit(1)).first() is not None
+        return rule if rule.source is not None or has_cohort else Rule.of(model, self.settings)
 
     def _take(
         self, audio: Audio | Sequence[Audio], channel: Channel, allow_unfit: bool
@@ -451,6 +462,33 @@ class Gallery:
         self._verifier = verifier
         return count
 
+    def set_cohort(self, embeddings: NDArray, of: Speakers, *, by: str | None = None) -> int:
+        """Normalise scores from now on by AS-norm against speakers who are not enrolled.
+
+        Of normalised scores the model's threshold and calibration say nothing: set the gallery's.
+
+        embeddings: (n, d) by the gallery's model, of training data; none, to normalise no more.
+        of: (n,) the speaker of each.
+
+        Returns how many members the cohort has: the mean of each speaker. Raises ScoringError.
+        """
+        members: Sequence[NDArray[np.float32]] = []
+        if len(embeddings):
+            members = list(cohort_vectors(embeddings, of))
+        model = self.verifier.model
+        if len(members) and members[0].shape != (model.embedding_size,):
+            raise ScoringError(
+                f"the cohort's embeddings are of {len(members[0])} numbers, the model's of "
+                f"{model.embedding_size}: embed the cohort by this model"
+            )
+        with self.database.writing() as connection:
+            claim_model(connection, self.database.name, model.digest, model.embedding_size)
+            connection.execute(delete(cohort))
+            if len(members):
+                connection.execute(insert(cohort), [{"vector": each} for each in members])
+            note_change(connection, by or self.by, "configured")
+        return len(members)
+
     def changes(self, since: int = 0, most: int | None = None) -> list[Change]:
         """The log: who changed what and when. It holds no name, audio or voiceprint."""
         with self.database.reading() as connection:
@@ -461,7 +499,9 @@ class Gallery:
         with self.database.reading() as connection:
             return last_change(connection)
 
-    def _needed_verifier(self) -> "Verifier":
+    @property
+    def verifier(self) -> "Verifier":
+        """Whose model makes the voiceprints. Raises GalleryError where there is none."""
         if self._verifier is None:
             raise GalleryError(f"{self.database.name}: was opened without a model: give one")
         return self._verifier
@@ -487,8 +527,9 @@ class Gallery:
         with self._lock, self.database.reading() as connection:
             voices = self._memory.follow(connection)
             self._check_model()
-            model = self._needed_verifier().model.settings
-            rule = Rule.of(model, self.settings, threshold, prior)
+            model = self.verifier.model.settings
+            normalised = voices.normaliser is not None
+            rule = Rule.of(model, self.settings, threshold, prior, normalised=normalised)
             compared = voices.compare(
                 heard.vector.astype(np.float32), heard.quality.seconds, rule.calibration
             )

@@ -8,8 +8,9 @@ from sqlalchemy import Connection, select
 
 from contravox.gallery.changes import OF_ALL, changes_since, last_change
 from contravox.gallery.failures import damaged
+from contravox.gallery.normalising import Normaliser
 from contravox.gallery.settings import GallerySettings
-from contravox.gallery.tables import galleries, voiceprints
+from contravox.gallery.tables import cohort, galleries, voiceprints
 from contravox.gallery.voices import Voices
 
 MOST_CHANGES = 1000
@@ -31,6 +32,7 @@ class Memory:
         """name: of the database, for messages."""
         self.name = name
         self.voices: Voices | None = None
+        self.normaliser: Normaliser | None = None
         self._change = 0
 
     def look(self, connection: Connection) -> None:
@@ -54,7 +56,8 @@ class Memory:
         self.look(connection)
         anew = self.voices is None or model != self.model or len(since) > MOST_CHANGES
         if anew or any(each.action in OF_ALL for each in since):
-            voices = Voices(self._size or 1, self.settings.scoring)
+            self._read_cohort(connection)
+            voices = Voices(self._size or 1, self.settings.scoring, self.normaliser)
             self._read(connection, voices, None)
             self.voices = voices
         elif self.voices is not None:
@@ -66,6 +69,12 @@ class Memory:
         self._change = last
         assert self.voices is not None
         return self.voices
+
+    def _read_cohort(self, connection: Connection) -> None:
+        members = list(connection.execute(select(cohort.c.vector)).scalars())
+        self.normaliser = None
+        if members:
+            self.normaliser = Normaliser(self._checked(members), self.settings.top)
 
     def _read(self, connection: Connection, voices: Voices, only: list[int] | None) -> None:
         """Take the voiceprints of some speakers in, or of all."""

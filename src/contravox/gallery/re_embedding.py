@@ -8,7 +8,7 @@ from contravox.embedding_model import EmbeddingModel
 from contravox.errors import GalleryError, GalleryUnavailableError
 from contravox.gallery.changes import last_change, note_change
 from contravox.gallery.database import Database
-from contravox.gallery.tables import galleries, recordings, speakers, voiceprints
+from contravox.gallery.tables import cohort, galleries, recordings, speakers, voiceprints
 from contravox.inference.voiceprint import take_voiceprint
 
 BLOCK = 100
@@ -25,8 +25,10 @@ def re_embed(
 ) -> int:
     """Embed every recording that is kept by another model, and put that in place of the first.
 
-    All voiceprints change at one moment, or none. drop: delete voiceprints without a recording, and
-    speakers without voiceprints, where they are refused otherwise.
+    All voiceprints change at one moment, or none; a cohort is forgotten.
+
+    drop: delete voiceprints without a recording, and speakers without voiceprints, where they are
+    refused otherwise.
 
     Returns how many voiceprints there are now. Raises GalleryError where recordings are missing,
     GalleryUnavailableError where somebody else changed the gallery meanwhile.
@@ -71,6 +73,8 @@ def re_embed(
                 .values(model=model.digest, vector=bindparam("new")),
                 embedded,
             )
+        # Its members' recordings are not here.
+        connection.execute(delete(cohort))
         size = model.embedding_size if embedded else None
         digest = model.digest if embedded else None
         connection.execute(update(galleries).values(model=digest, embedding_size=size))

@@ -22,7 +22,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-VERSION = "0001"
+VERSION = "0002"
 """The newest in ``migrations/versions``: what this contravox reads and writes."""
 
 VERSION_TABLE = "contravox_gallery_version"
@@ -144,6 +144,13 @@ recordings = Table(
         autoincrement=False,
     ),
     Column("flac", LargeBinary, nullable=False, doc="mono at 16 kHz, 16 bits"),
+)
+
+cohort = Table(
+    "cohort",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("vector", Vector, nullable=False, doc="(d,) of length 1, a speaker nobody enrolls"),
 )
 
 changes = Table(

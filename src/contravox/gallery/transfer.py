@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from contravox.errors import GalleryError, OutputError
 from contravox.files.writing import atomic_path
@@ -23,7 +23,7 @@ from contravox.gallery.storing import (
     find_speaker,
     kept_vectors,
 )
-from contravox.gallery.tables import galleries, recordings, speakers, voiceprints
+from contravox.gallery.tables import cohort, galleries, recordings, speakers, voiceprints
 
 Progress = Callable[[int, int], None]
 
@@ -54,6 +54,8 @@ def export_gallery(
             with source.reading() as here, copy.writing() as there:
                 settings = here.execute(select(galleries.c.settings)).scalar_one()
                 there.execute(update(galleries).values(settings=settings))
+                for member in here.execute(select(cohort.c.vector)).scalars():
+                    there.execute(insert(cohort).values(vector=member))
                 transfer = _copy(here, there, source.name, str(path), by, audio=audio)
             copy.erase()
             copy.leave_one_file()

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from contravox.gallery.normalising import Normaliser
 from contravox.gallery.settings import ScoringMethod
 from contravox.scoring.calibration import Calibration
 from contravox.scoring.calibration_columns import SCORE, duration_columns, magnitude_columns
+from contravox.scoring.cohort_statistics import Statistics
 
 NOBODY = -1
 """In place of a speaker's number, where there is none."""
@@ -57,14 +59,20 @@ class Voices:
     the next.
     """
 
-    def __init__(self, size: int, scoring: ScoringMethod) -> None:
-        """size: d, numbers in an embedding."""
+    def __init__(
+        self, size: int, scoring: ScoringMethod, normaliser: Normaliser | None = None
+    ) -> None:
+        """size: d, numbers in an embedding. normaliser: of the scores of rows, if they are."""
         self.scoring = scoring
+        self.normaliser = normaliser
         self._vectors = np.zeros((0, size), np.float32)
         # Of each row: the place of its speaker, the seconds and the length of the embedding behind.
         self._owners = np.zeros(0, np.int64)
         self._seconds = np.zeros(0)
         self._lengths = np.zeros(0)
+        # Of its scores with the cohort.
+        self._means = np.zeros(0, np.float32)
+        self._deviations = np.zeros(0, np.float32)
         self._used = 0
         self._free_rows: list[int] = []
         self._speakers = np.zeros(0, np.int64)
@@ -82,8 +90,7 @@ class Voices:
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays; a number and a place in a dictionary for each speaker come to it."""
-        arrays = (self._vectors, self._owners, self._seconds, self._lengths)
-        return sum(each.nbytes for each in (*arrays, self._speakers, self._counts))
+        return sum(each.nbytes for each in vars(self).values() if isinstance(each, np.ndarray))
 
     def put(
         self,
@@ -117,7 +124,10 @@ class Voices:
             seconds = np.add.reduceat(seconds, starts) / counts
             lengths = np.add.reduceat(lengths, starts) / counts
             owners = places
+        statistics = None if self.normaliser is None else self.normaliser.statistics(rows)
         at = self._new_rows(len(rows))
+        if statistics is not None:
+            self._means[at], self._deviations[at] = statistics
         self._vectors[at], self._owners[at] = rows, owners
         self._seconds[at], self._lengths[at] = seconds, lengths
 
@@ -126,7 +136,7 @@ class Voices:
         place = self._places.pop(speaker)
         rows = np.flatnonzero(self._owners[: self._used] == place)
         self._vectors[rows] = 0
-        self._owners[rows] = NOBODY
+        self._owners[rows], self._means[rows], self._deviations[rows] = NOBODY, 0, 1
         self._free_rows += rows.tolist()
         self._speakers[place] = NOBODY
         self._free_places.append(place)
@@ -143,9 +153,14 @@ class Voices:
             ratios = None if calibration is None else np.zeros(0)
             return Compared(nobody, np.zeros(0, np.float32), ratios)
         length = float(np.linalg.norm(vector))
-        scores = self._vectors[: self._used] @ (vector / np.float32(length))
+        rows = slice(self._used)
+        unit = (vector / np.float32(length)).astype(np.float32)
+        scores = self._vectors[rows] @ unit
         # Rounding can step over 1.
         np.clip(scores, -1, 1, out=scores)
+        if self.normaliser is not None:
+            statistics = Statistics(self._means[rows], self._deviations[rows])
+            scores = self.normaliser.normalise(scores, statistics, unit)
         ratios = None
         if calibration is not None:
             ratios = self._by_speaker(self._ratios(scores, seconds, length, calibration))
@@ -200,7 +215,7 @@ class Voices:
         needed = self._used + fresh
         if needed > len(self._vectors):
             capacity = needed if not self._used else max(needed, int(GROWTH * self._used))
-            for name in ("_vectors", "_owners", "_seconds", "_lengths"):
+            for name in ("_vectors", "_owners", "_seconds", "_lengths", "_means", "_deviations"):
                 before = getattr(self, name)
                 after = np.zeros((capacity, *before.shape[1:]), before.dtype)
                 after[: self._used] = before[: self._used]

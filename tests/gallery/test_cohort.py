@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+from sqlalchemy import text
+
+from contravox.errors import ScoringError
+from contravox.gallery.database import Database, database_url
+from contravox.gallery.gallery import Gallery
+from contravox.gallery.migrations import migrate
+from contravox.gallery.settings import GallerySettings
+from contravox.gallery.tables import VERSION, VERSION_TABLE
+from contravox.scoring.cohort import Cohort, cohort_vectors
+from contravox.scoring.normalisation import NormalisationSettings, normalise_scores
+from voices import pitch_verifier, said_by
+
+STRANGERS = np.random.default_rng(3).standard_normal((60, 8)).astype(np.float32)
+OF = [f"stranger {number // 2}" for number in range(60)]
+
+
+def unit(vectors):
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize("scoring", ["mean", "best", "mean of scores"])
+def test_scores_are_normalised_as_those_of_trial_lists_are(place, verifier, scoring):
+    settings = GallerySettings(scoring=scoring, top=10, threshold=2.0)
+    with Gallery.open(place, verifier, settings=settings) as gallery:
+        spoken = [said_by("Ann", seed) for seed in range(3)]
+        gallery.enrol("Ann", spoken[:2])
+        assert gallery.set_cohort(STRANGERS, OF) == 30
+        # One enrolled before the cohort came, one after.
+        gallery.enrol("Bob", [said_by("Bob", seed) for seed in range(2)])
+        gallery.enrol("Ann", spoken[2])
+        test = gallery.voiceprint(said_by("Ann", 9))
+        claim = gallery.verify_claim("Ann", test)
+        units = unit(np.stack([gallery.voiceprint(each).vector for each in spoken]))
+    enrolled = unit(units.mean(axis=0, keepdims=True)) if scoring == "mean" else units
+    heard = unit(test.vector)[None]
+    normalised = normalise_scores(
+        (enrolled @ heard[0]).astype(np.float32),
+        enrolled.astype(np.float32),
+        heard.astype(np.float32),
+        [(row, 0) for row in range(len(enrolled))],
+        Cohort.of(cohort_vectors(STRANGERS, OF)),
+        NormalisationSettings(top=10),
+    ).scores
+    expected = normalised.max() if scoring == "best" else normalised.mean()
+    assert claim.match.score == pytest.approx(expected, rel=1e-4)
+    assert (claim.accepted, claim.decided_by) == (True, "the gallery's threshold")
+
+
+def test_what_the_model_knows_of_plain_scores_does_not_decide_normalised_ones(place, verifier):
+    with Gallery.open(place, verifier) as gallery:
+        gallery.enrol("Ann", [said_by("Ann", seed) for seed in range(2)])
+        gallery.set_cohort(STRANGERS, OF)
+        assert gallery.verify_claim("Ann", said_by("Ann", 9)).accepted is None
+        assert gallery.identify(said_by("Ann", 9)).decided is False
+        assert gallery.verify_claim("Ann", said_by("Ann", 9), threshold=1.0).accepted is True
+        gallery.set_cohort(np.empty((0, 8)), [])
+        assert gallery.verify_claim("Ann", said_by("Ann", 9)).accepted is True
+
+
+def test_a_cohort_that_says_nothing_is_refused(place, verifier):
+    with Gallery.open(place, verifier) as gallery:
+        with pytest.raises(ScoringError, match="of 4 numbers, the model's of 8"):
+            gallery.set_cohort(STRANGERS[:, :4], OF)
+        with pytest.raises(ScoringError, match=r"1 speaker\(s\)"):
+            gallery.set_cohort(STRANGERS, ["one"] * 60)
+
+
+def test_a_cohort_goes_along_with_an_export_and_is_forgotten_with_its_model(
+    tmp_path, place, verifier
+):
+    settings = GallerySettings(keep_audio=True, threshold=1.0)
+    with Gallery.open(place, verifier, settings=settings) as gallery:
+        gallery.enrol("Ann", said_by("Ann"))
+        gallery.set_cohort(STRANGERS, OF)
+        test = gallery.voiceprint(said_by("Ann", 9))
+        score = gallery.verify_claim("Ann", test).match.score
+        gallery.export(tmp_path / "copy.sqlite", audio=True)
+    with Gallery.open(tmp_path / "copy.sqlite", verifier) as copy:
+        assert copy.verify_claim("Ann", test).match.score == pytest.approx(score, rel=1e-5)
+        copy.re_embed(pitch_verifier(digest="b" * 32))
+        assert -1 <= copy.verify_claim("Ann", said_by("Ann", 9)).match.score <= 1
+
+
+def test_a_gallery_of_the_first_version_is_brought_to_this_with_all_that_it_holds(place, verifier):
+    with Gallery.open(place, verifier) as gallery:
+        gallery.enrol("Ann", said_by("Ann"))
+    older = Database(database_url(place))
+    with older.writing() as connection:
+        connection.execute(text("DROP TABLE cohort"))
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0001'"))
+    older.close()
+    with Gallery.open(place, verifier) as gallery:
+        assert gallery.identify(said_by("Ann", 9)).speaker == "Ann"
+        gallery.set_cohort(STRANGERS, OF)
+        with gallery.database.reading() as connection:
+            version = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}"))
+            assert version.scalar() == VERSION
+
+
+def test_every_version_leads_to_the_next(place):
+    url = database_url(place)
+    database = Database(url)
+    for version in ("0001", "0002"):
+        with database.writing() as connection:
+            migrate(connection, version)
+    database.close()
+    Gallery.open(place).close()
