@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from contravox.audio.waveform import read_audio as read_audio
     from contravox.embeddings import Embeddings as Embeddings
+    from contravox.gallery.gallery import Gallery as Gallery
     from contravox.inference.embed import embed_manifest as embed_manifest
     from contravox.inference.verifier import Verifier as Verifier
     from contravox.manifest import Manifest as Manifest
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Embeddings": "contravox.embeddings",
+    "Gallery": "contravox.gallery.gallery",
     "Manifest": "contravox.manifest",
     "Model": "contravox.model",
     "Recipe": "contravox.training.recipe",

@@ -1,6 +1,7 @@
 """A gallery from one model to another, by the recordings that it kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from sqlalchemy import bindparam, delete, func, select, update
 
@@ -43,19 +44,7 @@ def re_embed(
             f"{database.name}: {total - len(numbers):,} of {total:,} voiceprints have no recording "
             "to embed: enrol them anew in another gallery, or pass --drop to delete them"
         )
-    embedded = []
-    for start in range(0, len(numbers), BLOCK):
-        part = numbers[start : start + BLOCK]
-        with database.reading() as connection:
-            rows = connection.execute(
-                select(recordings).where(recordings.c.voiceprint.in_(part))
-            ).all()
-        for row in rows:
-            name = f"recording of voiceprint {row.voiceprint}"
-            # It was taken when it was enrolled; what is thought of it now refuses none.
-            taken = take_voiceprint(model, row.flac, name, allow_unfit=True)
-            embedded.append({"number": row.voiceprint, "new": taken.vector})
-        progress(len(embedded), len(numbers))
+    embedded = _embedded(database, model, numbers, progress)
     with database.writing() as connection:
         if last_change(connection) != before:
             raise GalleryUnavailableError(
@@ -81,3 +70,26 @@ def re_embed(
         note_change(connection, by, "re-embedded", None, len(embedded))
     database.erase()
     return len(embedded)
+
+
+def _embedded(
+    database: Database,
+    model: EmbeddingModel,
+    numbers: Sequence[int],
+    progress: Callable[[int, int], None],
+) -> list[dict[str, Any]]:
+    """The recordings of voiceprints by their numbers, embedded: each number and new vector."""
+    embedded: list[dict[str, Any]] = []
+    for start in range(0, len(numbers), BLOCK):
+        part = numbers[start : start + BLOCK]
+        with database.reading() as connection:
+            rows = connection.execute(
+                select(recordings).where(recordings.c.voiceprint.in_(part))
+            ).all()
+        for row in rows:
+            name = f"recording of voiceprint {row.voiceprint}"
+            # It was taken when it was enrolled; what is thought of it now refuses none.
+            taken = take_voiceprint(model, row.flac, name, allow_unfit=True)
+            embedded.append({"number": row.voiceprint, "new": taken.vector})
+        progress(len(embedded), len(numbers))
+    return embedded
