@@ -20,6 +20,7 @@ from contravox.commands.demo import demo
 from contravox.commands.embed import embed
 from contravox.commands.enrol import enrol
 from contravox.commands.evaluate import evaluate
+from contravox.commands.export import export
 from contravox.commands.fuse import fuse
 from contravox.commands.gallery import app as gallery
 from contravox.commands.identify import identify
@@ -57,6 +58,7 @@ VERBS = (
     fuse,
     convert,
     calibrate,
+    export,
     verify,
     enrol,
     identify,

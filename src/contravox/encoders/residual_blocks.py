@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from contravox.encoders.masking import frame_mask, masked_batch_norm
 from contravox.encoders.squeeze_excitation import SqueezeExcitation
@@ -88,11 +89,16 @@ class ResidualBlock(nn.Module):
         if self.squeeze_excitation is not None:
             hidden = self.squeeze_excitation(hidden, mask)
         if self.shortcut is not None:
-            # Not a convolution with a stride: the gradient of one of so small a kernel is what
-            # oneDNN crashes at on CPUs with AVX-512 (torch 2.13).
-            values = values[:, :, :: self.stride[0], :: self.stride[1]]
-            values = masked_batch_norm(self.shortcut_norm, self.shortcut(values), mask)
+            values = masked_batch_norm(self.shortcut_norm, self._shortcut(values), mask)
         return (hidden + values).relu_()
+
+    def _shortcut(self, values: Tensor) -> Tensor:
+        assert self.shortcut is not None
+        if torch.compiler.is_exporting():
+            return functional.conv2d(values, self.shortcut.weight, stride=self.stride)
+        # Not a convolution with a stride: the gradient of one of so small a kernel is what oneDNN
+        # crashes at on CPUs with AVX-512 (torch 2.13).
+        return self.shortcut(values[:, :, :: self.stride[0], :: self.stride[1]])
 
 
 def draw_convolutions(module: nn.Module) -> None:

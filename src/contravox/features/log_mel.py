@@ -111,6 +111,15 @@ class LogMelFilterbank(nn.Module):
         Returns (N, bins, frames) float32, zero past a row's frames, and those frames (N,) int64.
         Raises ValueError for a row shorter than MINIMUM_SAMPLES.
         """
+        self._check(waveforms, lengths)
+        with torch.autocast(waveforms.device.type, enabled=False):
+            waveforms, lengths = self._padded(waveforms.float(), lengths)
+            frame_lengths = frame_count(lengths)
+            features, valid = self._log_mel(waveforms, frame_lengths)
+            return self._normalise(features, frame_lengths, valid).transpose(1, 2), frame_lengths
+
+    def _check(self, waveforms: Tensor, lengths: Tensor) -> None:
+        """Raises ValueError where they are not what ``forward`` takes."""
         if waveforms.ndim != 2 or lengths.shape != waveforms.shape[:1]:
             raise ValueError(
                 f"waveforms must be (N, samples) and lengths (N,), "
@@ -121,11 +130,6 @@ class LogMelFilterbank(nn.Module):
                 f"lengths must be from {MINIMUM_SAMPLES} to the {waveforms.shape[1]} samples of "
                 f"waveforms, not {int(lengths.min())} to {int(lengths.max())}"
             )
-        with torch.autocast(waveforms.device.type, enabled=False):
-            waveforms, lengths = self._padded(waveforms.float(), lengths)
-            frame_lengths = frame_count(lengths)
-            features, valid = self._log_mel(waveforms, frame_lengths)
-            return self._normalise(features, frame_lengths, valid).transpose(1, 2), frame_lengths
 
     def _padded(self, waveforms: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Waveforms of which whole frames are taken, and their lengths."""
@@ -144,28 +148,30 @@ class LogMelFilterbank(nn.Module):
         """(N, frames, bins), zero where not valid, and which frames are valid: (N, frames)."""
         frames = frame_count(waveforms.shape[1])
         valid = torch.arange(frames, device=waveforms.device) < frame_lengths[:, None]
-        rows, starts = valid.nonzero(as_tuple=True)
-        windows = waveforms.unfold(1, FRAME_LENGTH, FRAME_SHIFT)
-        features = waveforms.new_zeros(*valid.shape, self.settings.bins)
-        chunk = _CPU_CHUNK if waveforms.device.type == "cpu" else _DEVICE_CHUNK
-        for row, start in zip(rows.split(chunk), starts.split(chunk), strict=True):
-            features[row, start] = self._log_mel_of_frames(windows[row, start])
+        features = self._log_mel_where(waveforms, valid)
         if self.settings.convention == "speechbrain":
             highest = features.masked_fill(~valid[..., None], -torch.inf).amax(dim=(1, 2))
             features = features.maximum(highest[:, None, None] - _DYNAMIC_RANGE)
             features = features * valid[..., None]
         return features, valid
 
+    def _log_mel_where(self, waveforms: Tensor, valid: Tensor) -> Tensor:
+        """(N, frames, bins) of the frames that are ``valid``, (N, frames), and zero elsewhere."""
+        rows, starts = valid.nonzero(as_tuple=True)
+        windows = waveforms.unfold(1, FRAME_LENGTH, FRAME_SHIFT)
+        features = waveforms.new_zeros(*valid.shape, self.settings.bins)
+        chunk = _CPU_CHUNK if waveforms.device.type == "cpu" else _DEVICE_CHUNK
+        for row, start in zip(rows.split(chunk), starts.split(chunk), strict=True):
+            features[row, start] = self._log_mel_of_frames(windows[row, start])
+        return features
+
     def _log_mel_of_frames(self, frames: Tensor) -> Tensor:
-        """(n, FRAME_LENGTH) to (n, bins)."""
+        """(..., FRAME_LENGTH) to (..., bins)."""
         if self.settings.convention == "kaldi":
-            frames = frames - frames.mean(dim=1, keepdim=True)
-            previous = torch.cat([frames[:, :1], frames[:, :-1]], dim=1)
+            frames = frames - frames.mean(dim=-1, keepdim=True)
+            previous = torch.cat([frames[..., :1], frames[..., :-1]], dim=-1)
             frames = frames - _PRE_EMPHASIS * previous
-        # rfft(n=512) would pad as well, but is five times slower on a CPU.
-        padding = (0, self.settings.fft_size - FRAME_LENGTH)
-        spectrum = torch.fft.rfft(functional.pad(frames * self.window, padding))
-        energies = (spectrum.real.square() + spectrum.imag.square()) @ self.filters
+        energies = self._power(frames) @ self.filters
         match self.settings.convention:
             case "kaldi":
                 return energies.clamp(min=_ENERGY_FLOOR).log()
@@ -173,6 +179,13 @@ class LogMelFilterbank(nn.Module):
                 return (energies + 1e-6).log()
             case "speechbrain":
                 return 10 * energies.clamp(min=1e-10).log10()
+
+    def _power(self, frames: Tensor) -> Tensor:
+        """(..., FRAME_LENGTH) to (..., frequencies): power spectra of the windowed frames."""
+        # rfft(n=512) would pad as well, but is five times slower on a CPU.
+        padding = (0, self.settings.fft_size - FRAME_LENGTH)
+        spectrum = torch.fft.rfft(functional.pad(frames * self.window, padding))
+        return spectrum.real.square() + spectrum.imag.square()
 
     def _normalise(self, features: Tensor, frame_lengths: Tensor, valid: Tensor) -> Tensor:
         if self.settings.normalisation == "none":

@@ -1,9 +1,13 @@
 """A model's file, of whatever kind, to a model that embeds."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from contravox.embedding_model import EmbeddingModel
 from contravox.errors import MissingExtraError, ModelError
+
+if TYPE_CHECKING:
+    from contravox.model import Model
 
 KINDS = (".onnx", ".safetensors")
 """Of model files, by the end of their names."""
@@ -25,16 +29,7 @@ def load_model(path: str | Path) -> EmbeddingModel:
 
         return OnnxModel.load(path)
     if kind == ".safetensors":
-        try:
-            from contravox.model import Model
-        except ModuleNotFoundError as error:
-            if error.name not in ("torch", "safetensors"):
-                raise
-            raise MissingExtraError(
-                f"{path}: needs PyTorch, which is not installed: pip install 'contravox[train]', "
-                "or export it to .onnx where PyTorch is"
-            ) from error
-        return Model.load(path)
+        return load_pytorch_model(path)
     if not path.exists():
         raise ModelError(
             f"{path}: no such model: `contravox train` and `contravox export` make one"
@@ -44,3 +39,19 @@ def load_model(path: str | Path) -> EmbeddingModel:
             f"{path}: a checkpoint of another toolkit: `contravox convert` makes a model of it"
         )
     raise ModelError(f"{path}: not a model: give a file of the kind {' or '.join(KINDS)}")
+
+
+def load_pytorch_model(path: Path) -> "Model":
+    """Read a file of the kind .safetensors. Raises ModelError, MissingExtraError."""
+    if path.suffix.lower() == ".onnx":
+        raise ModelError(f"{path}: is ONNX already: give the .safetensors that it was made from")
+    try:
+        from contravox.model import Model
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "safetensors"):
+            raise
+        raise MissingExtraError(
+            f"{path}: needs PyTorch, which is not installed: pip install 'contravox[train]', or "
+            "export it to .onnx where PyTorch is"
+        ) from error
+    return Model.load(path)

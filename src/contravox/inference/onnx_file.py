@@ -66,13 +66,20 @@ class OnnxFile:
                 "are opened: export a smaller one"
             )
         try:
-            data = path.read_bytes()
-            _check(path, data)
+            return cls.of(path.read_bytes(), path)
+        except OSError as error:
+            raise ModelError(f"{path}: cannot be read: {brief(str(error.strerror))}") from error
+
+    @classmethod
+    def of(cls, data: bytes, name: str | Path) -> "OnnxFile":
+        """As ``read``, of a file's bytes. name: for messages."""
+        try:
+            _check(name, data)
             return cls(*_without_metadata(data))
         # An index past the end, and text that is not UTF-8.
-        except (OSError, IndexError, ValueError) as error:
+        except (IndexError, ValueError) as error:
             raise ModelError(
-                f"{path}: not a whole ONNX file ({brief(str(error), 100)}): copy or export it again"
+                f"{name}: not a whole ONNX file ({brief(str(error), 100)}): copy or export it again"
             ) from error
 
     @property
@@ -89,19 +96,19 @@ class OnnxFile:
         )
 
 
-def _check(path: Path, data: bytes) -> None:
+def _check(name: str | Path, data: bytes) -> None:
     """Raises ModelError where a file keeps tensors elsewhere, or needs operators of others."""
     if not {_GRAPH, _OPSETS} <= {field.number for field in _fields(data, 0, len(data))}:
         raise ValueError("it has no graph")
     foreign = sorted(set(_domains(data)) - set(DOMAINS))
     if foreign:
         raise ModelError(
-            f"{path}: needs operators of {few(foreign)}, which ONNX Runtime does not have: export "
+            f"{name}: needs operators of {few(foreign)}, which ONNX Runtime does not have: export "
             "it again with ONNX's own operators"
         )
     if any(_kept_elsewhere(data, "model", 0, len(data), 0)):
         raise ModelError(
-            f"{path}: keeps its weights in another file, which is not followed: save it as one "
+            f"{name}: keeps its weights in another file, which is not followed: save it as one "
             "file (onnx.save without external data)"
         )
 
