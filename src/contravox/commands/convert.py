@@ -2,12 +2,16 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from contravox.commands.console import Force, Json, Output, print_json
+from contravox.commands.numbers import finite
 from contravox.terminal.messages import note, tell
+
+if TYPE_CHECKING:
+    from contravox.inference.conversion import Converted
 
 
 class Convention(StrEnum):
@@ -35,7 +39,10 @@ class Normalisation(StrEnum):
 
 
 def convert(
-    model: Annotated[Path, typer.Argument(help="What another toolkit trained: a checkpoint.")],
+    model: Annotated[
+        str,
+        typer.Argument(help="A checkpoint, an ONNX file or hf://OWNER/NAME[@REVISION][/FILE]."),
+    ],
     output: Annotated[Path, Output],
     convention: Annotated[
         Convention | None, typer.Option(help="Whose features it was trained on.")
@@ -51,13 +58,22 @@ def convert(
             "--full-scale/--unit-scale", help="Samples up to 32,768, or up to 1, before Kaldi's."
         ),
     ] = None,
+    low_frequency: Annotated[
+        float | None, typer.Option(callback=finite, help="Lower limit of the filters in Hz.")
+    ] = None,
+    high_frequency: Annotated[
+        float | None, typer.Option(callback=finite, help="Upper limit; 0: half the sample rate.")
+    ] = None,
+    output_name: Annotated[
+        str | None, typer.Option(help="Of the embedding, in an ONNX file that gives more.")
+    ] = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Make a model of what another toolkit trained; its own front-end unless options say other."""
+    """Make model.onnx or model.safetensors of a model that another toolkit trained."""
     from contravox.errors import MissingExtraError, ModelError
     from contravox.files.outputs import claimed_file
-    from contravox.inference.foreign_models.conversion import convert_checkpoint, in_words
+    from contravox.inference.conversion import convert_model
     from contravox.inference.loading import load_model
 
     given: dict[str, Any] = {
@@ -66,33 +82,45 @@ def convert(
         "window": window,
         "normalisation": normalisation,
         "full_scale": full_scale,
+        "low_frequency": low_frequency,
+        "high_frequency": high_frequency,
     }
     front_end = {name: value for name, value in given.items() if value is not None}
-    made, foreign = convert_checkpoint(model, model.name, front_end)
+    kind = ".safetensors" if output.suffix == ".safetensors" else ".onnx"
+    path, converted = convert_model(model, kind, front_end, output_name)
 
-    def own(path: Path) -> bool:
+    def own(before: Path) -> bool:
         try:
-            return load_model(path).digest == made.digest
+            return load_model(before).digest == converted.model.digest
         except (ModelError, MissingExtraError):
             return False
 
-    with claimed_file(output, ".safetensors", inputs=(model,), own=own, force=force):
-        made.save(output)
-    for remark in foreign.remarks:
-        note(f"note: {model}: {remark}")
+    with claimed_file(output, kind, inputs=(path,), own=own, force=force):
+        converted.model.save(output)
+    _tell(model, output, converted, as_json)
+
+
+def _tell(given: str, output: Path, converted: "Converted", as_json: bool) -> None:
+    """Say what a model was recognised as."""
+    from contravox.inference.foreign_models.front_end import in_words
+
+    model, features = converted.model, converted.features
+    for remark in converted.remarks:
+        note(f"note: {given}: {remark}")
     if as_json:
         print_json(
             {
                 "model": str(output),
-                "origin": foreign.origin,
-                "features": foreign.features.model_dump(mode="json"),
-                "encoder": foreign.encoder.model_dump(mode="json"),
-                "parameters": made.parameter_count,
-                "remarks": foreign.remarks,
+                "origin": converted.origin,
+                "features": features.model_dump(mode="json") if features else None,
+                "parameters": model.parameter_count,
+                "embedding_size": model.embedding_size,
+                "remarks": converted.remarks,
             }
         )
     else:
+        sees = f"; {in_words(features)}" if features else ""
         tell(
-            f"{output}: {foreign.origin}, {made.parameter_count:,} parameters, "
-            f"embeddings of {made.embedding_size}; {in_words(foreign.features)}"
+            f"{output}: {converted.origin}, {model.parameter_count:,} parameters, embeddings of "
+            f"{model.embedding_size}{sees}"
         )

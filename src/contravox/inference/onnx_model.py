@@ -35,7 +35,8 @@ class OnnxSettings(ModelDescription):
 
     architecture: of the encoder, in words. source: the file or repository that it was made from,
     with its digest. parameters: trained numbers. precision: of the weights. sample_rate: in Hz.
-    highest_frequency: upper limit in Hz of what the front-end looks at.
+    highest_frequency: upper limit in Hz of what the front-end looks at. alone: whether waveforms
+    are embedded one by one, as a graph of others knows nothing of padding.
     """
 
     architecture: str = Field(max_length=1000)
@@ -44,6 +45,7 @@ class OnnxSettings(ModelDescription):
     precision: Literal["float32", "int8"] = "float32"
     sample_rate: Literal[16_000] = 16_000
     highest_frequency: float = Field(8000.0, gt=0, le=8000)
+    alone: bool = False
 
 
 class OnnxModel(EmbeddingModel):
@@ -59,7 +61,8 @@ class OnnxModel(EmbeddingModel):
         """name: of the file, for messages. Raises ModelError where the graph is none of ours."""
         self.settings = settings
         self.file = file
-        self.session = _session(file, name)
+        self.session = open_session(file.graph, name)
+        _check_ends(self.session, name)
 
     @property
     def embedding_size(self) -> int:
@@ -97,11 +100,13 @@ class OnnxModel(EmbeddingModel):
         return cls(file, read_settings(Path(path), file.metadata, OnnxSettings, no_model), path)
 
     def _encode(self, waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        if self.settings.alone and len(waveforms) > 1:
+            return np.concatenate([self._encode([waveform]) for waveform in waveforms])
         rows, lengths = padded(waveforms)
         try:
             [vectors] = self.session.run([EMBEDDINGS], {WAVEFORMS: rows, LENGTHS: lengths})
         # What the graph itself cannot do, such as with a recording shorter than it takes.
-        except _RuntimeErrors as error:
+        except RuntimeErrors as error:
             raise ModelError(
                 f"ONNX Runtime cannot run the model ({brief(_reason(error), 200)}): leave the "
                 "recording out, or export the model again"
@@ -109,7 +114,7 @@ class OnnxModel(EmbeddingModel):
         return np.asarray(vectors, np.float32)
 
 
-_RuntimeErrors = (
+RuntimeErrors = (
     onnxruntime.capi.onnxruntime_pybind11_state.Fail,
     onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument,
     onnxruntime.capi.onnxruntime_pybind11_state.InvalidGraph,
@@ -119,22 +124,24 @@ _RuntimeErrors = (
 )
 
 
-def _session(file: OnnxFile, name: str | Path) -> onnxruntime.InferenceSession:
-    """Raises ModelError where the graph cannot be run, or takes or gives something else."""
+def open_session(graph: bytes, name: str | Path) -> onnxruntime.InferenceSession:
+    """name: of the graph's file, for messages. Raises ModelError where it cannot be run."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     threads = os.environ.get("OMP_NUM_THREADS", "")
     if threads.isdecimal():
         options.intra_op_num_threads = int(threads)
     try:
-        session = onnxruntime.InferenceSession(
-            file.graph, options, providers=["CPUExecutionProvider"]
-        )
-    except _RuntimeErrors as error:
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except RuntimeErrors as error:
         raise ModelError(
             f"{name}: ONNX Runtime {onnxruntime.__version__} cannot run it "
             f"({brief(_reason(error), 200)}): copy or export it again"
         ) from error
+
+
+def _check_ends(session: onnxruntime.InferenceSession, name: str | Path) -> None:
+    """Raise ModelError where a graph takes or gives something else than a model of ours."""
     takes = [(each.name, each.type, len(each.shape)) for each in session.get_inputs()]
     gives = [(each.name, each.type, len(each.shape)) for each in session.get_outputs()]
     wanted = [(WAVEFORMS, "tensor(float)", 2), (LENGTHS, "tensor(int64)", 1)]
@@ -145,7 +152,6 @@ def _session(file: OnnxFile, name: str | Path) -> onnxruntime.InferenceSession:
             f"model takes {WAVEFORMS} (N, samples) and {LENGTHS} (N) and gives {EMBEDDINGS} "
             "(N, d): `contravox convert` makes one of it"
         )
-    return session
 
 
 def _told(tensors: Sequence[tuple[str, str, int]]) -> str:

@@ -6,10 +6,10 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from safetensors.torch import save_file
-from tests.hostile import mutations, value_or_line
 
 from contravox.errors import ModelError
 from contravox.inference.foreign_models.checkpoint import read_checkpoint
+from hostile import mutations, value_or_line
 
 WEIGHTS = {"a.weight": torch.arange(4.0).view(2, 2), "a.steps": torch.tensor(3)}
 

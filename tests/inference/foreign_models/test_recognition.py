@@ -4,7 +4,12 @@ from functools import partial
 
 import pytest
 import torch
-from tests.inference.foreign_models.networks import (
+
+from contravox.encoders import build_encoder
+from contravox.errors import ModelError
+from contravox.features import FeatureSettings
+from contravox.inference.foreign_models.recognition import recognise
+from foreign_networks import (
     Weights,
     cam_plus_plus,
     speechbrain_ecapa_tdnn,
@@ -12,11 +17,6 @@ from tests.inference.foreign_models.networks import (
     wespeaker_ecapa_tdnn,
     wespeaker_resnet34,
 )
-
-from contravox.encoders import build_encoder
-from contravox.errors import ModelError
-from contravox.features import FeatureSettings
-from contravox.inference.foreign_models.recognition import recognise
 
 KALDI = FeatureSettings(bins=24)
 NETWORKS = [

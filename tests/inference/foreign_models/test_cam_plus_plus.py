@@ -1,4 +1,4 @@
-"""Weights that others trained, fetched from the package index into a cache and never shipped."""
+"""CAM++ with the weights that 3D-Speaker trained, fetched into a cache and never shipped."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contravox.inference.foreign_models.conversion import convert_checkpoint
+from contravox.inference.foreign_models.from_checkpoint import convert_checkpoint
 
 pytestmark = pytest.mark.speech
 CACHE = Path.home() / ".cache" / "contravox-tests"

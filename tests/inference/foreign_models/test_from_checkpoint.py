@@ -2,17 +2,17 @@ import json
 
 import pytest
 import torch
-from tests.inference.foreign_models.networks import (
+
+from contravox.errors import ModelError
+from contravox.inference.foreign_models.from_checkpoint import convert_checkpoint
+from contravox.inference.foreign_models.front_end import in_words
+from contravox.inference.verifier import Verifier
+from contravox.model import Model
+from foreign_networks import (
     Weights,
     wespeaker_ecapa_tdnn,
     wespeaker_resnet34,
 )
-
-from contravox.cli import main
-from contravox.errors import ModelError
-from contravox.inference.foreign_models.conversion import convert_checkpoint, in_words
-from contravox.inference.verifier import Verifier
-from contravox.model import Model
 
 
 @pytest.fixture
@@ -22,14 +22,6 @@ def checkpoint(tmp_path):
     wespeaker_resnet34(weights, torch.randn(1, 24, 64))
     torch.save(dict(weights), tmp_path / "avg_model.pt")
     return tmp_path / "avg_model.pt"
-
-
-def run(monkeypatch, *arguments):
-    """The exit status of ``contravox convert``."""
-    monkeypatch.setattr("sys.argv", ["contravox", "convert", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return ended.value.code or 0
 
 
 def test_a_converted_model_embeds_as_its_network_on_its_features(checkpoint) -> None:
@@ -44,35 +36,36 @@ def test_a_converted_model_embeds_as_its_network_on_its_features(checkpoint) -> 
 
 
 def test_the_verb_writes_a_model_that_verifies_and_says_what_it_is(
-    checkpoint, tmp_path, monkeypatch, capsys, tone_corpus
+    checkpoint, tmp_path, run, tone_corpus
 ) -> None:
     output = tmp_path / "model.safetensors"
-    assert run(monkeypatch, checkpoint, "-o", output) == 0
-    said = capsys.readouterr().out
+    status, said, _ = run("convert", checkpoint, "-o", output)
+    assert status == 0
     count = Model.load(output).parameter_count
     assert f"WeSpeaker's ResNet-34, {count:,} parameters, embeddings of 9; Kaldi's" in said
     assert Model.load(output).settings.features.bins == 24
     one, other, *_ = sorted(tone_corpus.rglob("*.wav"))
     assert -1 <= Verifier.load(output).verify(one, other).score <= 1
     # Once more is the same model; another is not replaced.
-    assert run(monkeypatch, checkpoint, "-o", output, "--json") == 0
-    assert json.loads(capsys.readouterr().out)["features"]["window"] == "hamming"
-    assert run(monkeypatch, checkpoint, "-o", output, "--window", "povey", "--unit-scale") == 2
-    assert "is there already" in capsys.readouterr().err
+    status, said, _ = run("convert", checkpoint, "-o", output, "--json")
+    assert (status, json.loads(said)["features"]["window"]) == (0, "hamming")
+    status, _, said = run("convert", checkpoint, "-o", output, "--window", "povey")
+    assert status == 2
+    assert "is there already" in said
 
 
 def test_options_replace_the_front_end_that_a_toolkit_is_known_for(
-    checkpoint, tmp_path, monkeypatch
+    checkpoint, tmp_path, run
 ) -> None:
     output = tmp_path / "model.safetensors"
     options = ["--window", "povey", "--unit-scale", "--normalisation", "mean_variance"]
-    assert run(monkeypatch, checkpoint, "-o", output, *options) == 0
+    assert run("convert", checkpoint, "-o", output, *options)[0] == 0
     features = Model.load(output).settings.features
     assert (features.window, features.full_scale, features.bins) == ("povey", False, 24)
     assert "samples up to 1, mean taken out and variance set to one" in in_words(features)
 
 
-def test_bad_input_is_one_line_and_exit_status_2(checkpoint, tmp_path, monkeypatch, capsys) -> None:
+def test_bad_input_is_one_line_and_exit_status_2(checkpoint, tmp_path, run) -> None:
     weights = Weights()
     wespeaker_ecapa_tdnn(weights, torch.randn(1, 24, 64))
     torch.save(dict(weights), tmp_path / "ecapa.pt")
@@ -86,8 +79,8 @@ def test_bad_input_is_one_line_and_exit_status_2(checkpoint, tmp_path, monkeypat
         ("avg_model.pt", ["--bins", "250"], "leave a filter empty"),
     ):
         output = tmp_path / "out.safetensors"
-        assert run(monkeypatch, tmp_path / name, "-o", output, *options) == 2
-        said = capsys.readouterr().err
+        status, _, said = run("convert", tmp_path / name, "-o", output, *options)
+        assert status == 2
         assert f"error: {tmp_path / name}: " in said
         assert message in said
         assert len(said.splitlines()) == 1

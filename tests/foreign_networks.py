@@ -7,7 +7,10 @@ docs/other_models.md.
 
 import math
 
+import numpy as np
+import onnx
 import torch
+from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 from torch.nn import functional
 
@@ -237,3 +240,19 @@ def cam_plus_plus(net: Weights, features: Tensor) -> Tensor:
     pooled = torch.cat([values.mean(dim=2), values.std(dim=2)], dim=1)[..., None]
     embedding = net.convolve("xvector.dense.linear", pooled, 9, 1, False)[..., 0]
     return net.norm("xvector.dense.nonlinear.batchnorm", embedding, affine=False)
+
+
+def mean_of_frames(bins: int = 24, size: int = 6) -> onnx.ModelProto:
+    """A graph that takes (N, frames, bins): the mean over frames of |a linear layer|."""
+    matrix = np.random.default_rng(0).normal(size=(bins, size)).astype(np.float32)
+    nodes = [
+        helper.make_node("MatMul", ["feats", "w"], ["each"]),
+        helper.make_node("Abs", ["each"], ["positive"]),
+        helper.make_node("ReduceMean", ["positive"], ["embs"], axes=[1], keepdims=0),
+    ]
+    takes = helper.make_tensor_value_info("feats", TensorProto.FLOAT, ["B", "T", bins])
+    gives = helper.make_tensor_value_info("embs", TensorProto.FLOAT, ["B", size])
+    graph = helper.make_graph(
+        nodes, "theirs", [takes], [gives], [numpy_helper.from_array(matrix, "w")]
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=7)
