@@ -5,6 +5,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -216,6 +217,7 @@ def test_other_programs_may_search_a_gallery_of_postgresql(postgresql_place, ver
 
 ENROL = """
 import sys
+import threading
 from contravox.gallery.gallery import Gallery
 from voices import pitch_verifier, said_by
 place, worker = sys.argv[1:]
@@ -254,3 +256,39 @@ def test_what_is_acknowledged_outlives_a_kill_and_nothing_is_half_there(place):
         enrolled = [each for each in gallery.changes() if each.action == "enrolled"]
         assert len(enrolled) == len(told)
     assert len(acknowledged) >= 20
+
+
+def test_many_that_make_a_gallery_at_once_make_one(place):
+    failed = []
+
+    def make(barrier):
+        barrier.wait()
+        try:
+            Gallery.open(place).close()
+        except GalleryError as error:
+            failed.append(error)
+
+    barrier = threading.Barrier(8)
+    threads = [threading.Thread(target=make, args=(barrier,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    with Gallery.open(place) as gallery:
+        assert [each.action for each in gallery.changes()] == ["made"]
+
+
+def test_who_comes_while_another_makes_the_file_waits_for_it(tmp_path):
+    """SQLite itself does not, at this one moment: without a timeout of its own it never does."""
+    holder = sqlite3.connect(tmp_path / "g.sqlite", isolation_level=None, check_same_thread=False)
+    holder.execute("BEGIN EXCLUSIVE")
+    waiting = sqlite3.connect(tmp_path / "g.sqlite", isolation_level=None, timeout=0)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        waiting.execute("PRAGMA journal_mode = WAL")
+    timer = threading.Timer(0.2, holder.close)
+    timer.start()
+    module._log_ahead(waiting)
+    assert waiting.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    timer.join()
+    waiting.close()

@@ -6,6 +6,7 @@ of them and wait for nobody. What is acknowledged is on the disk.
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -252,8 +253,8 @@ def _sqlite(url: URL) -> Engine:
     def _prepare(connection: sqlite3.Connection, _: Any) -> None:
         # The transactions are begun below, not by Python's module when it thinks fit.
         connection.isolation_level = None
+        _log_ahead(connection)
         for pragma in (
-            "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = ON",
             "secure_delete = ON",
@@ -270,6 +271,24 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Let readers and a writer work at once, by a log beside the file.
+
+    Of processes that make a gallery at the same moment one gets the file for that, and SQLite does
+    not wait for it, as it does elsewhere.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorname.startswith("SQLITE_BUSY")
+            if not busy or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _postgresql(url: URL) -> Engine:
