@@ -3,23 +3,24 @@
 import re
 import shlex
 from pathlib import Path
+from typing import get_args
 
 import typer
 
 from contravox.cli import app
-from contravox.commands.scoring_options import (
-    Enrolment,
-    Normalisation,
-    QualityMeasure,
-    WhiteningOption,
-)
+from contravox.commands.scoring_options import ENROLMENTS, NORMALISATIONS, WHITENINGS
+from contravox.commands.scoring_options import Quality as OptionalQuality
+from contravox.scoring.calibration_columns import Quality
+from contravox.scoring.enrolment import EnrolmentMethod
+from contravox.scoring.normalisation import NormalisationMethod
+from contravox.scoring.whitening import WhiteningMethod
 
 PAGE = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
 CHOICES = {
-    "--enrolment": Enrolment,
-    "--whiten": WhiteningOption,
-    "--normalise": Normalisation,
-    "--quality": QualityMeasure,
+    "--enrolment": list(ENROLMENTS),
+    "--whiten": list(WHITENINGS),
+    "--normalise": list(NORMALISATIONS),
+    "--quality": list(get_args(Quality)),
 }
 VERBS = typer.main.get_command(app).commands
 
@@ -49,4 +50,14 @@ def test_options_in_the_table_are_those_of_evaluate():
         name, *value = option.split()[:2]
         assert name in known
         if name in CHOICES:
-            assert [*value, *more] == list(CHOICES[name])
+            assert [*value, *more] == CHOICES[name]
+
+
+def test_short_names_are_of_every_method():
+    for names, methods in (
+        (ENROLMENTS, EnrolmentMethod),
+        (NORMALISATIONS, NormalisationMethod),
+        (WHITENINGS, WhiteningMethod),
+    ):
+        assert list(names.values()) == list(get_args(methods))
+    assert [each.value for each in OptionalQuality] == list(get_args(Quality))

@@ -7,24 +7,19 @@ import typer
 
 from contravox.commands.console import Force, Json
 from contravox.commands.numbers import finite
+from contravox.commands.option_groups import with_option_groups
 from contravox.commands.scoring_options import (
     AllowOverlap,
     CalibrateOn,
-    Conditions,
-    Enrolment,
-    EnrolmentOption,
-    Normalise,
-    Plda,
-    PTarget,
-    QualityOption,
+    OutputFolder,
+    Quality,
+    ScoringOptions,
     TargetColumn,
-    Top,
-    Whiten,
-    evaluation_settings,
     print_evaluation,
 )
 
 
+@with_option_groups
 def evaluate(
     model: Annotated[Path, typer.Argument(help="model.onnx or model.safetensors")],
     trials: Annotated[
@@ -40,11 +35,7 @@ def evaluate(
     manifest: Annotated[
         Path | None, typer.Option(help="Default: manifest.tsv beside the trials.")
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Folder for scores.tsv, metrics.json, report.html."),
-    ] = None,
-    enrolment: EnrolmentOption = Enrolment.unit,
+    output: OutputFolder = None,
     crops: Annotated[
         int | None,
         typer.Option(min=1, max=1000, help="Embed so many crops, not the whole utterance."),
@@ -61,14 +52,12 @@ def evaluate(
             help="Manifest of training data: the cohort, and what whitening and PLDA learn."
         ),
     ] = None,
-    normalise: Normalise = None,
-    top: Top = 300,
-    whiten: Whiten = None,
-    plda: Plda = False,
+    scoring: ScoringOptions = ScoringOptions(),
     calibrate_on: CalibrateOn = None,
-    quality: QualityOption = None,
-    p_target: PTarget = None,
-    condition: Conditions = None,
+    quality: Annotated[
+        list[Quality] | None,
+        typer.Option(help="What calibration sees beside the score; may be given again."),
+    ] = None,
     cache: Annotated[
         bool, typer.Option(help="Keep embeddings, and embed no recording twice.")
     ] = True,
@@ -94,16 +83,6 @@ def evaluate(
     if (trials is None) == (protocol is None):
         raise typer.BadParameter("give a trial list, or the name of one by --protocol")
     place = trials if trials is not None else find_protocol(protocol or "", corpora)
-    settings = evaluation_settings(
-        enrolment=enrolment,
-        normalise=normalise,
-        top=top,
-        whiten=whiten,
-        plda=plda,
-        quality=quality,
-        p_target=p_target,
-        condition=condition,
-    )
     with claimed_folder(
         output,
         "evaluate",
@@ -121,7 +100,7 @@ def evaluate(
             stage=progress_bar,
         ).evaluate(
             TrialSet.read(place, manifest, target=target_column),
-            settings,
+            scoring.settings(quality or ()),
             training=training,
             calibration=TrialSet.read(calibrate_on, target=target_column) if calibrate_on else None,
         )

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from contravox.commands.console import Force, Json
-from contravox.commands.scoring_options import TargetColumn, print_evaluation
+from contravox.commands.scoring_options import OutputFolder, TargetColumn, print_evaluation
 from contravox.terminal.messages import note
 
 
@@ -19,10 +19,7 @@ def fuse(
         list[Path], typer.Option(help="Each system's scores of other trials, in the same order.")
     ],
     learning_trials: Annotated[Path, typer.Option(help="Those trials, of other speakers.")],
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Folder for scores.tsv, metrics.json, report.html."),
-    ] = None,
+    output: OutputFolder = None,
     force: Force = False,
     target_column: TargetColumn = None,
     as_json: Json = False,

@@ -6,7 +6,13 @@ from typing import Annotated
 import typer
 
 from contravox.commands.console import Force, Json
-from contravox.commands.scoring_options import Conditions, PTarget, TargetColumn, print_evaluation
+from contravox.commands.scoring_options import (
+    Conditions,
+    OutputFolder,
+    PTarget,
+    TargetColumn,
+    print_evaluation,
+)
 from contravox.terminal.messages import note
 
 
@@ -39,10 +45,7 @@ def measure(
             "--ratios", help="The scores are natural log-likelihood ratios: actDCF, Cllr."
         ),
     ] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Folder for scores.tsv, metrics.json, report.html."),
-    ] = None,
+    output: OutputFolder = None,
     p_target: PTarget = None,
     condition: Conditions = None,
     force: Force = False,

@@ -6,25 +6,20 @@ from typing import Annotated
 import typer
 
 from contravox.commands.console import Force, Json
+from contravox.commands.option_groups import with_option_groups
 from contravox.commands.scoring_options import (
     AllowOverlap,
     CalibrateOn,
-    Conditions,
-    Enrolment,
-    EnrolmentOption,
-    Normalise,
-    Plda,
-    PTarget,
+    OutputFolder,
+    ScoringOptions,
     TargetColumn,
-    Top,
-    Whiten,
-    evaluation_settings,
     print_evaluation,
 )
 
 OVERRIDE = "pass --allow-overlap"
 
 
+@with_option_groups
 def score(
     trials: Annotated[Path, typer.Argument(help="A trial list, or the folder of one.")],
     embeddings: Annotated[
@@ -34,22 +29,13 @@ def score(
         Path | None,
         typer.Option(help="Who speaks, for intervals. Default: manifest.tsv beside the trials."),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Folder for scores.tsv, metrics.json, report.html."),
-    ] = None,
-    enrolment: EnrolmentOption = Enrolment.unit,
+    output: OutputFolder = None,
     training: Annotated[
         Path | None, typer.Option(help=".npz of training data, for cohort, whitening and PLDA.")
     ] = None,
     training_manifest: Annotated[Path | None, typer.Option(help="Who speaks in it.")] = None,
-    normalise: Normalise = None,
-    top: Top = 300,
-    whiten: Whiten = None,
-    plda: Plda = False,
+    scoring: ScoringOptions = ScoringOptions(),
     calibrate_on: CalibrateOn = None,
-    p_target: PTarget = None,
-    condition: Conditions = None,
     allow_overlap: AllowOverlap = False,
     force: Force = False,
     target_column: TargetColumn = None,
@@ -71,16 +57,6 @@ def score(
 
     if (training is None) != (training_manifest is None):
         raise typer.BadParameter("--training and --training-manifest go together")
-    settings = evaluation_settings(
-        enrolment=enrolment,
-        normalise=normalise,
-        top=top,
-        whiten=whiten,
-        plda=plda,
-        quality=None,
-        p_target=p_target,
-        condition=condition,
-    )
     with claimed_folder(
         output,
         "score",
@@ -112,7 +88,7 @@ def score(
         evaluation = evaluate_embeddings(
             " + ".join(path.stem for path in embeddings),
             TrialEmbeddings(test, given),
-            settings,
+            scoring.settings(),
             training=learned,
             calibration=calibration,
             described={

@@ -1,6 +1,7 @@
 """Options of the verbs that score trials, and what they print."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,58 +14,36 @@ from contravox.terminal.messages import tell
 
 if TYPE_CHECKING:
     from contravox.evaluation.evaluation import Evaluation, EvaluationSettings
+    from contravox.scoring.enrolment import EnrolmentMethod
+    from contravox.scoring.normalisation import NormalisationMethod
+    from contravox.scoring.whitening import WhiteningMethod
 
-
-class Enrolment(StrEnum):
-    """What several utterances make together: see ``scoring.enrolment``."""
-
-    unit = "unit"
-    raw = "raw"
-    scores = "scores"
-
-
-class Normalisation(StrEnum):
-    """S-norm, or adaptive by each side's own cohort or by the other side's."""
-
-    s = "s"
-    as1 = "as1"
-    as2 = "as2"
-
-
-class WhiteningOption(StrEnum):
-    """Only the mean, all of the covariance, or that within speakers."""
-
-    mean = "mean"
-    all = "all"
-    within = "within"
-
-
-class QualityMeasure(StrEnum):
-    """Of a recording, for calibration."""
-
-    duration = "duration"
-    magnitude = "magnitude"
-    cohort = "cohort"
-
-
-ENROLMENTS = {
-    Enrolment.unit: "mean of unit embeddings",
-    Enrolment.raw: "mean of embeddings",
-    Enrolment.scores: "mean of scores",
+# Short names of what results name at length; the type checker holds these to the settings'.
+Enrolment = Literal["unit", "raw", "scores"]
+ENROLMENTS: "dict[Enrolment, EnrolmentMethod]" = {
+    "unit": "mean of unit embeddings",
+    "raw": "mean of embeddings",
+    "scores": "mean of scores",
 }
-NORMALISATIONS = {
-    Normalisation.s: "S-norm",
-    Normalisation.as1: "AS-norm1",
-    Normalisation.as2: "AS-norm2",
+Normalisation = Literal["s", "as1", "as2"]
+NORMALISATIONS: "dict[Normalisation, NormalisationMethod]" = {
+    "s": "S-norm",
+    "as1": "AS-norm1",
+    "as2": "AS-norm2",
 }
-WHITENINGS = {
-    WhiteningOption.mean: "mean subtraction",
-    WhiteningOption.all: "whitening",
-    WhiteningOption.within: "within-class whitening",
+Whitening = Literal["mean", "all", "within"]
+WHITENINGS: "dict[Whitening, WhiteningMethod]" = {
+    "mean": "mean subtraction",
+    "all": "whitening",
+    "within": "within-class whitening",
 }
 
-EnrolmentOption = Annotated[
-    Enrolment, typer.Option(help="Several utterances: mean of unit or raw embeddings, or scores.")
+# typer takes lists of an enumeration's names, not of a Literal's.
+Quality = StrEnum("Quality", ["duration", "magnitude", "cohort"])
+
+OutputFolder = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Folder for scores.tsv, metrics.json, report.html."),
 ]
 TargetColumn = Annotated[
     Literal["first", "last"] | None,
@@ -72,25 +51,9 @@ TargetColumn = Annotated[
         help="Which tells target trials, where a list has no header and can be read two ways."
     ),
 ]
-Normalise = Annotated[
-    Normalisation | None,
-    typer.Option(help="S-norm, or adaptive: AS-norm1, or cross-selected AS-norm2."),
-]
-Top = Annotated[
-    int, typer.Option(min=2, max=10_000_000, help="Members of the cohort that adaptive ones take.")
-]
-Whiten = Annotated[
-    WhiteningOption | None,
-    typer.Option(help="Take the mean out; also whiten; or whiten within speakers."),
-]
-Plda = Annotated[bool, typer.Option("--plda", help="Two-covariance PLDA in place of the cosine.")]
 CalibrateOn = Annotated[
     Path | None,
     typer.Option(help="Trials of other speakers, to learn log-likelihood ratios on."),
-]
-QualityOption = Annotated[
-    list[QualityMeasure] | None,
-    typer.Option(help="What calibration sees beside the score; may be given again."),
 ]
 PTarget = Annotated[
     list[float] | None,
@@ -108,43 +71,64 @@ AllowOverlap = Annotated[
 ]
 
 
-def evaluation_settings(
-    *,
-    enrolment: Enrolment,
-    normalise: Normalisation | None,
-    top: int,
-    whiten: WhiteningOption | None,
-    plda: bool,
-    quality: Sequence[QualityMeasure] | None,
-    p_target: Sequence[float] | None,
-    condition: Sequence[str] | None,
-) -> "EvaluationSettings":
-    """What the options ask for. Raises typer.BadParameter where they contradict each other."""
-    from pydantic import ValidationError
+@dataclass(frozen=True)
+class ScoringOptions:
+    """How embeddings become scores, and what is measured of them."""
 
-    from contravox.evaluation.evaluation import EvaluationSettings
-    from contravox.evaluation.result import P_TARGETS
+    enrolment: Annotated[
+        Enrolment,
+        typer.Option(help="Several utterances: mean of unit or raw embeddings, or scores."),
+    ] = "unit"
+    normalise: Annotated[
+        Normalisation | None,
+        typer.Option(help="S-norm, or adaptive: AS-norm1, or cross-selected AS-norm2."),
+    ] = None
+    top: Annotated[
+        int,
+        typer.Option(min=2, max=10_000_000, help="Members of the cohort that adaptive ones take."),
+    ] = 300
+    whiten: Annotated[
+        Whitening | None,
+        typer.Option(help="Take the mean out; also whiten; or whiten within speakers."),
+    ] = None
+    plda: Annotated[
+        bool, typer.Option("--plda", help="Two-covariance PLDA in place of the cosine.")
+    ] = False
+    p_target: PTarget = None
+    condition: Conditions = None
 
-    method = normalise and {"method": NORMALISATIONS[normalise], "top": top}
-    try:
-        return EvaluationSettings.model_validate(
-            {
-                "scoring": {
-                    "enrolment": ENROLMENTS[enrolment],
-                    "whitening": whiten and WHITENINGS[whiten],
-                    "backend": "PLDA" if plda else "cosine",
-                    "normalisation": method,
-                },
-                "p_targets": p_target or P_TARGETS,
-                "quality": [measure.value for measure in quality or []],
-                "conditions": condition or None,
-            }
+    def settings(self, quality: Sequence[Quality] = ()) -> "EvaluationSettings":
+        """What the options ask for. Raises typer.BadParameter where it is not to be had."""
+        from pydantic import ValidationError
+
+        from contravox.evaluation.evaluation import EvaluationSettings
+        from contravox.evaluation.result import P_TARGETS
+        from contravox.scoring.normalisation import NormalisationSettings
+        from contravox.scoring.scorer import ScoringSettings
+        from contravox.settings import first_mistake
+
+        normalisation = None
+        if self.normalise is not None:
+            method = NORMALISATIONS[self.normalise]
+            normalisation = NormalisationSettings(method=method, top=self.top)
+        scoring = ScoringSettings(
+            enrolment=ENROLMENTS[self.enrolment],
+            whitening=None if self.whiten is None else WHITENINGS[self.whiten],
+            backend="PLDA" if self.plda else "cosine",
+            normalisation=normalisation,
         )
-    except ValidationError as error:
-        mistake = error.errors()[0]
-        place = ".".join(map(str, mistake["loc"]))
-        reason = mistake["msg"].removeprefix("Value error, ")
-        raise typer.BadParameter(f"{place}: {reason}" if place else reason) from None
+        try:
+            return EvaluationSettings.model_validate(
+                {
+                    "scoring": scoring,
+                    "p_targets": self.p_target or P_TARGETS,
+                    "quality": [each.value for each in quality],
+                    "conditions": self.condition or None,
+                }
+            )
+        except ValidationError as error:
+            keys, reason, _ = first_mistake(error)
+            raise typer.BadParameter(f"{keys[0]}: {reason}") from None
 
 
 def print_evaluation(evaluation: "Evaluation", output: Path | None, *, as_json: bool) -> None:

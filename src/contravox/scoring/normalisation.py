@@ -19,6 +19,9 @@ from contravox.scoring.cohort_statistics import (
 from contravox.scoring.inner_products import check_pairs
 from contravox.settings import Settings
 
+NormalisationMethod = Literal["S-norm", "AS-norm1", "AS-norm2"]
+"""By all of the cohort, or by the members that score highest; see ``NormalisationSettings``."""
+
 SPREAD = 1e-6
 """A deviation below this share of the largest score is float32 rounding."""
 
@@ -33,7 +36,7 @@ class NormalisationSettings(Settings):
     members: of the cohort, the mean of each speaker or every utterance.
     """
 
-    method: Literal["S-norm", "AS-norm1", "AS-norm2"] = "AS-norm1"
+    method: NormalisationMethod = "AS-norm1"
     top: int = Field(300, ge=2, le=10_000_000)
     members: CohortMembers = "speakers"
 
