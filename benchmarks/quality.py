@@ -35,7 +35,7 @@ from contravox.audio.speech_activity import only_speech, speech_frames
 from contravox.audio.waveform import SAMPLE_RATE, read_audio
 from contravox.augmentation.noise import mix_at_snr
 from contravox.errors import AudioWarning
-from contravox.inference.recording import LEAST_SPEECH, doubts_of
+from contravox.inference.recording import LEAST_SPEECH, warnings_of
 from contravox.manifest import Manifest
 from contravox.metrics.error_rates import equal_error_rate
 from contravox.model import Model
@@ -283,7 +283,7 @@ def score(
 def said_of(waveform: NDArray[np.float32]) -> tuple[set[str], tuple[float, float, float]]:
     """Codes of the warnings; seconds of speech, signal-to-noise ratio, bandwidth in kHz."""
     quality = quality_of(waveform, speech_frames(waveform))
-    codes: set[str] = {doubt.code for doubt in doubts_of("", waveform, quality)}
+    codes: set[str] = {doubt.code for doubt in warnings_of("", waveform, quality)}
     if quality.speech_seconds < LEAST_SPEECH:
         codes = {"refused"}
     ratio = np.nan if quality.signal_to_noise is None else quality.signal_to_noise

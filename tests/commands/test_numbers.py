@@ -7,7 +7,7 @@ import typer
 from contravox.cli import VERBS
 from contravox.commands.numbers import finite, priors
 from contravox.errors import ScoringError
-from contravox.inference.verifier import Prior
+from contravox.inference.deciding import Prior
 from contravox.metrics.decision import bayes_threshold
 
 

@@ -14,7 +14,7 @@ from contravox.errors import (
 )
 from contravox.gallery.gallery import Gallery
 from contravox.gallery.settings import GallerySettings
-from contravox.inference.verifier import Prior
+from contravox.inference.deciding import Prior
 from contravox.scoring.calibration import Calibration
 from voices import pitch_verifier, said_by
 
@@ -79,6 +79,9 @@ def test_a_calibration_gives_probabilities_of_all_and_of_nobody(place):
         stranger = gallery.identify(said_by("Dee", 9))
         assert stranger.speaker is None
         assert stranger.nobody > 0.9
+        for impossible in (0, 1):
+            with pytest.raises(ScoringError, match="between 0 and 1"):
+                gallery.identify(test, known=impossible)
         claim = gallery.verify_claim("Cid", test, prior=Prior(0.01))
         ratio = claim.match.log_likelihood_ratio
         assert claim.match.probability == pytest.approx(1 / (1 + 99 * np.exp(-ratio)), rel=1e-4)

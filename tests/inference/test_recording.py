@@ -27,13 +27,13 @@ def write(tmp_path):
 
 
 def codes(recording):
-    return [doubt.code for doubt in recording.doubts]
+    return [doubt.code for doubt in recording.warnings]
 
 
 def test_a_good_recording_is_not_doubted_and_embedded_whole(write):
     path = write(VOICE)
     recording = read_recording(path)
-    assert recording.doubts == ()
+    assert recording.warnings == ()
     np.testing.assert_array_equal(recording.waveform, read_audio(path))
     assert recording.quality.speech_seconds == pytest.approx(3, abs=0.2)
     assert recording.quality.seconds == 4
@@ -43,7 +43,7 @@ def test_only_speech_where_that_is_asked_for(write):
     path = write(np.concatenate([np.zeros(10 * RATE, "f4"), VOICE]))
     whole, speech = read_recording(path), read_recording(path, speech_only=True)
     assert codes(whole) == ["mostly_silence"]
-    assert "79% of its 14.0 s are not speech" in str(whole.doubts[0])
+    assert "79% of its 14.0 s are not speech" in str(whole.warnings[0])
     assert codes(speech) == []
     np.testing.assert_array_equal(speech.waveform, only_speech(read_audio(path)))
     assert whole.quality == speech.quality
@@ -88,7 +88,7 @@ def test_channels(write):
     opposite = write(np.stack([VOICE, -VOICE], axis=1))
     with pytest.raises(AudioError, match=r"cancel each other in their mean: .* --channel left"):
         read_recording(opposite)
-    assert read_recording(opposite, channel="right").doubts == ()
+    assert read_recording(opposite, channel="right").warnings == ()
     alone = write(VOICE)
     for channel in ("left", "right"):
         np.testing.assert_array_equal(read_recording(alone, channel=channel).waveform, VOICE)

@@ -8,7 +8,8 @@ from contravox.audio.speech_activity import only_speech
 from contravox.audio.waveform import read_audio
 from contravox.encoders.ecapa_tdnn import EcapaTdnnSettings
 from contravox.errors import AudioError, ScoringError
-from contravox.inference.verifier import Prior, Verifier
+from contravox.inference.deciding import Prior
+from contravox.inference.verifier import Verifier
 from contravox.model import Model, ModelSettings
 from contravox.scoring.calibration import Calibration
 from tones import spoken
@@ -106,8 +107,8 @@ def test_a_recording_without_a_finite_embedding_is_named(verifier, recordings, v
 def test_what_decided_and_what_speaks_against_it_is_told(verifier, recordings, tmp_path):
     undecided = verifier.verify(*recordings)
     assert undecided.decided_by is None
-    assert [doubt.code for doubt in undecided.doubts] == ["little_speech"] * 2
-    assert [doubt.recording for doubt in undecided.doubts] == list(map(str, recordings))
+    assert [doubt.code for doubt in undecided.warnings] == ["little_speech"] * 2
+    assert [doubt.recording for doubt in undecided.warnings] == list(map(str, recordings))
     assert verifier.verify(*recordings, threshold=0.1).decided_by == "the threshold given"
     verifier.model.annotate(threshold=0.5, threshold_source="list A")
     assert verifier.verify(*recordings).decided_by == "the threshold set on list A"
@@ -142,4 +143,4 @@ def test_recordings_without_speech_are_compared_only_where_it_is_allowed(
     with pytest.raises(AudioError, match=r"noise.wav: no speech found .* --allow-unfit"):
         verifier.verify(recordings[0], tmp_path / "noise.wav")
     allowed = verifier.verify(recordings[0], tmp_path / "noise.wav", allow_unfit=True)
-    assert allowed.doubts[1].code == "no_speech"
+    assert allowed.warnings[1].code == "no_speech"

@@ -1,14 +1,16 @@
 """``contravox verify --as NAME``: is a recording of somebody who is enrolled?"""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contravox.commands.console import print_json
 from contravox.commands.galleries import needed, open_gallery
+from contravox.commands.recording_options import warn_of
 from contravox.terminal.messages import note, tell
 
 if TYPE_CHECKING:
-    from contravox.inference.verifier import Prior
+    from contravox.inference.deciding import Prior
 
 
 def verify_claim(
@@ -25,13 +27,12 @@ def verify_claim(
     with open_gallery(gallery, needed(model)) as opened:
         claim = opened.verify_claim(name, recording, prior=prior, **how)
     if as_json:
-        print_json(claim.to_dict())
+        print_json(asdict(claim))
     else:
         tell(str(claim))
         if claim.margin is not None and claim.margin < 0:
             tell("somebody else of the gallery is closer: see `contravox identify`")
-        for doubt in claim.doubts:
-            note(f"warning: {doubt}")
+        warn_of(claim.warnings)
     if claim.accepted is None:
         note("error: no decision, as there is no threshold for these scores: pass --threshold")
     return claim.accepted

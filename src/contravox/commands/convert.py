@@ -1,8 +1,7 @@
 """``contravox convert``."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -14,28 +13,9 @@ if TYPE_CHECKING:
     from contravox.inference.conversion import Converted
 
 
-class Convention(StrEnum):
-    """Whose features."""
-
-    kaldi = "kaldi"
-    torchaudio = "torchaudio"
-    speechbrain = "speechbrain"
-
-
-class Window(StrEnum):
-    """What each frame is multiplied by."""
-
-    hamming = "hamming"
-    povey = "povey"
-    hann = "hann"
-
-
-class Normalisation(StrEnum):
-    """What is taken out of the features of a recording."""
-
-    none = "none"
-    mean = "mean"
-    mean_variance = "mean_variance"
+Convention = Literal["kaldi", "torchaudio", "speechbrain"]
+Window = Literal["hamming", "povey", "hann"]
+Normalisation = Literal["none", "mean", "mean_variance"]
 
 
 def convert(

@@ -1,12 +1,14 @@
 """``contravox enrol``."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from contravox.commands.console import Json, print_json
 from contravox.commands.galleries import DEFAULT, GalleryModel, Place, needed, open_gallery
+from contravox.commands.recording_options import AllowUnfit, Channel, warn_of
 from contravox.terminal.messages import note, tell
 
 if TYPE_CHECKING:
@@ -25,16 +27,11 @@ def enrol(
         bool,
         typer.Option("--keep-audio", help="Of a new gallery: recordings too, for other models."),
     ] = False,
-    channel: Annotated[
-        Literal["mean", "left", "right"],
-        typer.Option(help="Of recordings with several: their mean, or one of the first two."),
-    ] = "mean",
+    channel: Channel = "mean",
     allow_outliers: Annotated[
         bool, typer.Option("--allow-outliers", help="Add what does not sound like the others too.")
     ] = False,
-    allow_unfit: Annotated[
-        bool, typer.Option("--allow-unfit", help="And recordings without enough speech.")
-    ] = False,
+    allow_unfit: AllowUnfit = False,
     as_json: Json = False,
 ) -> None:
     """Add recordings to a speaker of a gallery, who may be new, as may be the gallery.
@@ -72,7 +69,7 @@ def enrol(
                 failed.append(str(error))
             report(done, len(wanted), speaker)
     if as_json:
-        print_json({"enrolled": [each.to_dict() for each in enrolled], "failed": failed})
+        print_json({"enrolled": [asdict(each) for each in enrolled], "failed": failed})
     else:
         for each in enrolled:
             _tell(each)
@@ -104,8 +101,7 @@ def _speakers_in(folder: Path) -> dict[str, list[str]]:
 
 
 def _tell(result: "Enrolment") -> None:
-    for doubt in result.doubts:
-        note(f"warning: {doubt}")
+    warn_of(result.warnings)
     for outlier in result.outliers:
         note(f"warning: {outlier} does not sound like the others, and was added all the same")
     known = f", {result.known} known already" if result.known else ""

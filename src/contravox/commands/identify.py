@@ -1,13 +1,21 @@
 """``contravox identify``."""
 
-from typing import Annotated, Literal
+from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
 from contravox.commands.console import Json, print_json
 from contravox.commands.galleries import DEFAULT, GalleryModel, Place, needed, open_gallery
 from contravox.commands.numbers import finite
-from contravox.commands.verify import DIFFERENT, UNDECIDED
+from contravox.commands.recording_options import (
+    DIFFERENT,
+    UNDECIDED,
+    AllowUnfit,
+    Channel,
+    Threshold,
+    warn_of,
+)
 from contravox.terminal.messages import note, tell
 
 
@@ -16,23 +24,15 @@ def identify(
     gallery: Place = DEFAULT,
     model: GalleryModel = None,
     top: Annotated[int, typer.Option(min=1, max=1000, help="How many to tell.")] = 5,
-    threshold: Annotated[
-        float | None,
-        typer.Option(callback=finite, help="Decide at this score, not at the model's threshold."),
-    ] = None,
+    threshold: Threshold = None,
     prior: Annotated[
         float | None,
         typer.Option(
             callback=finite, help="How likely it is anybody enrolled. A calibrated model's: 0.5."
         ),
     ] = None,
-    channel: Annotated[
-        Literal["mean", "left", "right"],
-        typer.Option(help="Of recordings with several: their mean, or one of the first two."),
-    ] = "mean",
-    allow_unfit: Annotated[
-        bool, typer.Option("--allow-unfit", help="Recordings without enough speech too.")
-    ] = False,
+    channel: Channel = "mean",
+    allow_unfit: AllowUnfit = False,
     as_json: Json = False,
 ) -> None:
     """Say who of a gallery speaks, if anybody of it does.
@@ -49,14 +49,13 @@ def identify(
             allow_unfit=allow_unfit,
         )
     if as_json:
-        print_json(result.to_dict())
+        print_json(asdict(result))
     else:
         tell(str(result))
         for match in result.matches:
             probability = "" if match.probability is None else f"{match.probability:9.1%}"
             tell(f"  {match.score:7.3f}{probability}  {match.speaker}")
-        for doubt in result.doubts:
-            note(f"warning: {doubt}")
+        warn_of(result.warnings)
     if not result.decided:
         note("error: no decision, as there is no threshold for these scores: pass --threshold")
         raise typer.Exit(UNDECIDED)

@@ -1,6 +1,6 @@
 """``contravox verify``."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -8,10 +8,15 @@ from contravox.commands.claim import verify_claim
 from contravox.commands.console import Json, print_json
 from contravox.commands.galleries import DEFAULT, GalleryModel, Place
 from contravox.commands.numbers import finite
+from contravox.commands.recording_options import (
+    DIFFERENT,
+    UNDECIDED,
+    AllowUnfit,
+    Channel,
+    Threshold,
+    warn_of,
+)
 from contravox.terminal.messages import note, tell
-
-DIFFERENT, UNDECIDED = 1, 2
-"""Exit status where the speakers differ; where nothing decides, as for an error."""
 
 
 def verify(
@@ -28,10 +33,7 @@ def verify(
     ] = None,
     gallery: Place = DEFAULT,
     gallery_model: GalleryModel = None,
-    threshold: Annotated[
-        float | None,
-        typer.Option(callback=finite, help="Decide at this score, not at the model's threshold."),
-    ] = None,
+    threshold: Threshold = None,
     prior: Annotated[
         float | None,
         typer.Option(
@@ -44,20 +46,15 @@ def verify(
     false_alarm_cost: Annotated[
         float, typer.Option(callback=finite, help="Of taking another for them.")
     ] = 1.0,
-    channel: Annotated[
-        Literal["mean", "left", "right"],
-        typer.Option(help="Of recordings with several: their mean, or one of the first two."),
-    ] = "mean",
-    allow_unfit: Annotated[
-        bool, typer.Option("--allow-unfit", help="Compare recordings without enough speech too.")
-    ] = False,
+    channel: Channel = "mean",
+    allow_unfit: AllowUnfit = False,
     as_json: Json = False,
 ) -> None:
     """Say whether two recordings are of the same speaker, or one of somebody enrolled (--as).
 
     Exits with 0 for the same, 1 for different speakers, 2 for an error or where nothing decides.
     """
-    from contravox.inference.verifier import Prior
+    from contravox.inference.deciding import Prior
 
     asked = prior is not None or (miss_cost, false_alarm_cost) != (1.0, 1.0)
     stated = Prior(0.5 if prior is None else prior, miss_cost, false_alarm_cost)
@@ -90,8 +87,7 @@ def _verify_pair(
         print_json(result.to_dict())
     else:
         tell(str(result))
-        for doubt in result.doubts:
-            note(f"warning: {doubt}")
+        warn_of(result.warnings)
     if result.same_speaker is None:
         note(f"error: {model}: no decision, as it has no threshold: pass --threshold")
     return result.same_speaker

@@ -1,7 +1,4 @@
-"""From how a recording compares with speakers to a decision."""
-
-import math
-from dataclasses import dataclass
+"""What decides in a gallery, and between all of its speakers and nobody."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,84 +7,21 @@ from scipy import special
 from contravox.embedding_model import ModelDescription
 from contravox.errors import ScoringError
 from contravox.gallery.settings import GallerySettings
-from contravox.metrics.decision import bayes_threshold
-from contravox.scoring.calibration import Calibration
+from contravox.inference.deciding import Rule
 
 EVEN = 0.5
 
 
-@dataclass(frozen=True)
-class Rule:
-    """What decides: a threshold given, or else the gallery's calibration, its threshold, the
-    model's calibration, or the model's threshold.
+def rule_of(model: ModelDescription, gallery: GallerySettings, *, normalised: bool = False) -> Rule:
+    """The gallery's calibration, its threshold, or else the model's rule.
 
-    calibration: by which log-likelihood ratios are told, even where a threshold given decides.
-    threshold: of scores, None where the calibration decides. source: where that is from, None where
-    nothing decides.
+    normalised: whether scores are, of which the model's rule says nothing.
     """
-
-    calibration: Calibration | None
-    threshold: float | None
-    source: str | None
-
-    @classmethod
-    def of(
-        cls,
-        model: ModelDescription,
-        gallery: GallerySettings,
-        threshold: float | None = None,
-        prior: object = None,
-        *,
-        normalised: bool = False,
-    ) -> "Rule":
-        """threshold, prior: those given, if any. normalised: whether the scores are, of which the
-        model's calibration and threshold say nothing.
-
-        Raises ScoringError for a threshold that is not finite, or a prior that says nothing to it.
-        """
-        if normalised:
-            model = model.model_copy(update={"calibration": None, "threshold": None})
-        calibration = gallery.calibration
-        if calibration is None and gallery.threshold is None:
-            calibration = model.calibration
-        if threshold is not None and not math.isfinite(threshold):
-            raise ScoringError(f"threshold {threshold}: give a finite one")
-        if prior is not None and calibration is None:
-            raise ScoringError(
-                "neither the model nor the gallery is calibrated, so a prior says nothing to it: "
-                "calibrate the model with `contravox calibrate`, or give a threshold"
-            )
-        if threshold is not None:
-            return cls(calibration, threshold, "the threshold given")
-        if gallery.calibration is not None:
-            return cls(calibration, None, "the gallery's calibration")
-        if gallery.threshold is not None:
-            return cls(None, gallery.threshold, "the gallery's threshold")
-        if model.calibration is not None:
-            trials = model.calibration_source or "unnamed trials"
-            return cls(calibration, None, f"calibration learned on {trials}")
-        if model.threshold is not None:
-            trials = model.threshold_source or "unnamed trials"
-            return cls(None, model.threshold, f"the threshold set on {trials}")
-        return cls(None, None, None)
-
-    def accepts(
-        self,
-        score: float,
-        ratio: float | None,
-        p_target: float = EVEN,
-        c_miss: float = 1.0,
-        c_false_alarm: float = 1.0,
-    ) -> bool | None:
-        """Whether a claim is accepted; None where nothing decides.
-
-        p_target, c_miss, c_false_alarm: by which a calibration decides.
-        """
-        if self.threshold is not None:
-            return score >= self.threshold
-        if ratio is None:
-            return None
-        return ratio >= bayes_threshold(p_target, c_miss, c_false_alarm)
+    if gallery.calibration is not None:
+        return Rule(gallery.calibration, None, "the gallery's calibration")
+    if gallery.threshold is not None:
+        return Rule(None, gallery.threshold, "the gallery's threshold")
+    return Rule(None, None, None) if normalised else Rule.of(model)
 
 
 def open_set_posteriors(

@@ -4,32 +4,28 @@ import getpass
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from contravox.audio.flac import flac_bytes, sixteen_bits
-from contravox.audio.given import Audio, audio_source
-from contravox.audio.waveform import Channel, read_audio
+from contravox.audio.given import Audio
+from contravox.audio.waveform import Channel
 from contravox.errors import (
-    AudioError,
     GalleryError,
-    OutlierError,
     ScoringError,
     UnknownSpeakerError,
     brief,
 )
 from contravox.gallery.changes import changes_since, last_change, note_change, now
 from contravox.gallery.database import Database
-from contravox.gallery.deciding import EVEN, Rule, open_set_posteriors
+from contravox.gallery.deciding import EVEN, open_set_posteriors, rule_of
+from contravox.gallery.enrolling import add_utterances, take_utterances
 from contravox.gallery.failures import damaged
 from contravox.gallery.memory import Memory
 from contravox.gallery.names import speaker_name
-from contravox.gallery.outliers import find_outliers
 from contravox.gallery.re_embedding import re_embed
 from contravox.gallery.results import (
     Change,
@@ -38,33 +34,21 @@ from contravox.gallery.results import (
     Enrolment,
     Identification,
     Match,
-    Outlier,
     Transfer,
 )
 from contravox.gallery.settings import GallerySettings
-from contravox.gallery.storing import (
-    Stored,
-    add_speaker,
-    add_voiceprints,
-    claim_model,
-    find_speaker,
-    kept_vectors,
-    other_model,
-)
+from contravox.gallery.storing import claim_model, find_speaker, other_model
 from contravox.gallery.tables import cohort, galleries, recordings, speakers, voiceprints
 from contravox.gallery.transfer import export_gallery, import_gallery
 from contravox.gallery.voices import Compared
-from contravox.inference.verifier import Prior
-from contravox.inference.voiceprint import Voiceprint, take_voiceprint
+from contravox.inference.deciding import Prior, Rule
+from contravox.inference.voiceprint import Voiceprint
 from contravox.metrics.decision import posterior
 from contravox.scoring.cohort import cohort_vectors
 from contravox.scoring.group_means import Speakers
 
 if TYPE_CHECKING:
     from contravox.inference.verifier import Verifier
-
-LEAST_SPEECH = 1.0
-"""Seconds of speech, of all its utterances, from which a speaker can be enrolled."""
 
 
 class Gallery:
@@ -175,10 +159,9 @@ class Gallery:
     ) -> Voiceprint:
         """Embed a recording; what ``verify_claim`` and ``identify`` take in its stead.
 
-        See ``take_voiceprint``. Raises AudioError.
+        See ``Verifier.embed``. Raises AudioError.
         """
-        model = self.verifier.model
-        return take_voiceprint(model, audio, name, channel=channel, allow_unfit=allow_unfit)
+        return self.verifier.embed(audio, name, channel=channel, allow_unfit=allow_unfit)
 
     def enrol(
         self,
@@ -199,68 +182,34 @@ class Gallery:
         Raises SpeakerNameError, AudioError; OutlierError, which names the utterances.
         """
         name = speaker_name(name)
-        taken = self._take(audio, channel, allow_unfit)
-        model = self.verifier.model
-        with self.database.writing() as connection:
-            claim_model(connection, self.database.name, model.digest, model.embedding_size)
-            speaker = find_speaker(connection, name)
-            kept, seconds = kept_vectors(connection, speaker)
-            new = _unknown(taken, kept)
-            speech = sum(each.voiceprint.quality.speech_seconds for each in new)
-            if speaker is None and speech < LEAST_SPEECH and not allow_unfit:
-                raise AudioError(
-                    f"only {speech:.1f} s of speech to enrol {brief(name, 40)!r} by, less than "
-                    f"{LEAST_SPEECH:g} s: record more"
-                )
-            rule = self._rule_of_outliers(connection)
-            outliers = find_outliers(
-                [each.voiceprint for each in new],
-                np.array(kept, np.float32).reshape(len(kept), model.embedding_size),
-                seconds,
-                rule.calibration,
-                rule.threshold,
-            )
-            if outliers and not allow_outliers:
-                raise _doubted(name, outliers)
-            if new:
-                number = add_speaker(connection, name) if speaker is None else speaker
-                add_voiceprints(connection, number, model.digest, [each.stored() for each in new])
-                note_change(connection, by or self.by, "enrolled", number, len(new))
-        return Enrolment(
-            speaker=name,
-            new=speaker is None,
-            added=len(new),
-            known=len(taken) - len(new),
-            in_all=len(kept) + len(new),
-            speech_seconds=speech,
-            doubts=tuple(doubt for each in taken for doubt in each.voiceprint.doubts),
-            outliers=tuple(outliers),
+        with self._lock, self.database.reading() as connection:
+            self._memory.look(connection)
+        kept = self.settings.keep_audio
+        taken = take_utterances(
+            self.verifier, audio, keep_audio=kept, channel=channel, allow_unfit=allow_unfit
         )
+        with self.database.writing() as connection:
+            model = self.verifier.model
+            claim_model(connection, self.database.name, model.digest, model.embedding_size)
+            return add_utterances(
+                connection,
+                name,
+                taken,
+                model,
+                self._rule_of_outliers(connection),
+                by or self.by,
+                allow_outliers=allow_outliers,
+                allow_unfit=allow_unfit,
+            )
 
     def _rule_of_outliers(self, connection: Connection) -> Rule:
         """By which utterances of one speaker are held against each other, as they are: what the
         model knows of that, or else the gallery, if it is of such scores."""
-        model = self.verifier.model.settings
-        rule = Rule.of(model, GallerySettings())
+        rule = Rule.of(self.verifier.model.settings)
         has_cohort = connection.execute(select(cohort.c.id).limit(1)).first() is not None
-        return rule if rule.source is not None or has_cohort else Rule.of(model, self.settings)
-
-    def _take(
-        self, audio: Audio | Sequence[Audio], channel: Channel, allow_unfit: bool
-    ) -> list["_Taken"]:
-        """The voiceprints of recordings, and these themselves, where they are to be kept."""
-        with self._lock, self.database.reading() as connection:
-            self._memory.look(connection)
-        taken = []
-        for number, each in enumerate(_several(audio), start=1):
-            source = audio_source(each, f"recording {number}")
-            voiceprint = self.voiceprint(source, channel=channel, allow_unfit=allow_unfit)
-            flac = None
-            if self.settings.keep_audio:
-                waveform = read_audio(source, channel=channel)
-                flac = flac_bytes(sixteen_bits(waveform, voiceprint.name))
-            taken.append(_Taken(voiceprint, flac))
-        return taken
+        if rule.source is not None or has_cohort:
+            return rule
+        return rule_of(self.verifier.model.settings, self.settings)
 
     def verify_claim(
         self,
@@ -299,8 +248,8 @@ class Gallery:
             threshold=rule.threshold,
             decided_by=rule.source,
             speech_seconds=heard.quality.speech_seconds,
-            doubts=heard.doubts,
-            accepted=rule.accepts(score, ratio, prior.p_target, prior.c_miss, prior.c_false_alarm),
+            warnings=heard.warnings,
+            accepted=rule.accepts(score, ratio, prior),
             match=Match(name, score, ratio, probability),
             margin=margin,
         )
@@ -332,7 +281,9 @@ class Gallery:
         with self._compared(heard, threshold, known) as (connection, compared, rule):
             posteriors, nobody = None, None
             if compared.ratios is not None:
-                posteriors, nobody = open_set_posteriors(compared.ratios, known or EVEN)
+                posteriors, nobody = open_set_posteriors(
+                    compared.ratios, EVEN if known is None else known
+                )
             places = compared.closest(max(top, 2))
             matches = _matches(connection, compared, places, posteriors)
             if len(matches) < len(places):
@@ -347,7 +298,7 @@ class Gallery:
             threshold=rule.threshold,
             decided_by=rule.source,
             speech_seconds=heard.quality.speech_seconds,
-            doubts=heard.doubts,
+            warnings=heard.warnings,
             speaker=first.speaker if first is not None and recognised else None,
             decided=rule.source is not None or not matches,
             nobody=nobody,
@@ -529,54 +480,11 @@ class Gallery:
             self._check_model()
             model = self.verifier.model.settings
             normalised = voices.normaliser is not None
-            rule = Rule.of(model, self.settings, threshold, prior, normalised=normalised)
+            rule = rule_of(model, self.settings, normalised=normalised).given(threshold, prior)
             compared = voices.compare(
                 heard.vector.astype(np.float32), heard.quality.seconds, rule.calibration
             )
             yield connection, compared, rule
-
-
-@dataclass(frozen=True)
-class _Taken:
-    """A voiceprint, and the recording as FLAC, where it is to be kept."""
-
-    voiceprint: Voiceprint
-    flac: bytes | None
-
-    @property
-    def vector(self) -> NDArray[np.float32]:
-        return self.voiceprint.vector.astype(np.float32)
-
-    def stored(self) -> Stored:
-        quality = self.voiceprint.quality
-        return Stored(self.vector, quality.seconds, quality.speech_seconds, now(), self.flac)
-
-
-def _several(audio: Audio | Sequence[Audio]) -> list[Any]:
-    """A list of recordings, of which one may be given alone. Raises AudioError where none is."""
-    if isinstance(audio, list) or (
-        isinstance(audio, tuple) and not (len(audio) == 2 and isinstance(audio[0], np.ndarray))
-    ):
-        if not audio:
-            raise AudioError("no recording to enrol by: give one or more")
-        return list(audio)
-    return [audio]
-
-
-def _unknown(taken: Sequence[_Taken], kept: Sequence[NDArray[np.float32]]) -> list[_Taken]:
-    """Those whose voiceprint is neither kept nor taken before."""
-    seen = {each.tobytes() for each in kept}
-    new = {each.vector.tobytes(): each for each in reversed(taken)}
-    return [new[known] for known in reversed(new) if known not in seen]
-
-
-def _doubted(name: str, outliers: Sequence[Outlier]) -> OutlierError:
-    told = ", ".join(map(str, outliers[:3])) + (" and others" if len(outliers) > 3 else "")
-    return OutlierError(
-        f"nothing was enrolled for {brief(name, 40)!r}: {told} does not sound like the others: "
-        "leave it out, or pass --allow-outliers",
-        outliers,
-    )
 
 
 def _unknown_speaker(place: str, name: str) -> UnknownSpeakerError:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from contravox.gallery.results import Outlier
 from contravox.inference.voiceprint import Voiceprint
 from contravox.scoring.calibration import Calibration
-from contravox.scoring.calibration_columns import SCORE, duration_columns, magnitude_columns
+from contravox.scoring.calibration_columns import ratios_of
 
 LEAST_RATIO = -2.0
 """Log-likelihood ratio, that an utterance is of the speaker of the others, below which it is
@@ -43,11 +43,8 @@ def find_outliers(
             if threshold is not None and score < threshold:
                 found.append(Outlier(voiceprint.name, score, None))
             continue
-        columns: dict[str, NDArray] = {SCORE: np.array([score])}
-        columns |= duration_columns(seconds[rest].mean(keepdims=True), seconds[[place]])
-        columns |= magnitude_columns(lengths[rest].mean(keepdims=True), lengths[[place]])
-        known = {name: columns[name] for name in calibration.weights}
-        ratio = float(calibration.log_likelihood_ratios(known)[0])
+        sides = [(each[rest].mean(keepdims=True), each[[place]]) for each in (seconds, lengths)]
+        ratio = float(ratios_of(calibration, np.array([score]), *sides)[0])
         if ratio < LEAST_RATIO:
             found.append(Outlier(voiceprint.name, score, ratio))
     return found

@@ -1,9 +1,8 @@
 """What a gallery answers."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
-from contravox.inference.recording import Doubt
+from contravox.inference.recording import RecordingWarning
 
 
 @dataclass(frozen=True)
@@ -26,19 +25,13 @@ class Match:
 class _Answer:
     """threshold: what the score was held against, or None where a calibration decides, or nothing.
     decided_by: where threshold or calibration come from, None where there is nothing to decide by.
-    speech_seconds: of the recording. doubts: what speaks against deciding by it.
+    speech_seconds: of the recording. warnings: what speaks against deciding by it.
     """
 
     threshold: float | None
     decided_by: str | None
     speech_seconds: float
-    doubts: tuple[Doubt, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """For programs: the fields, of which ``doubts`` are called warnings."""
-        fields = asdict(self)
-        fields["warnings"] = fields.pop("doubts")
-        return fields
+    warnings: tuple[RecordingWarning, ...]
 
 
 @dataclass(frozen=True)
@@ -102,7 +95,7 @@ class Enrolment:
 
     new: whether the speaker was not there before. added: voiceprints; known: recordings given of
     which the very voiceprint was there already; in_all: voiceprints of the speaker now.
-    speech_seconds: of those added. doubts: what speaks against the recordings. outliers: those
+    speech_seconds: of those added. warnings: what speaks against the recordings. outliers: those
     added though they do not sound like the others.
     """
 
@@ -112,14 +105,8 @@ class Enrolment:
     known: int
     in_all: int
     speech_seconds: float
-    doubts: tuple[Doubt, ...]
+    warnings: tuple[RecordingWarning, ...]
     outliers: tuple["Outlier", ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """For programs: the fields, of which ``doubts`` are called warnings."""
-        fields = asdict(self)
-        fields["warnings"] = fields.pop("doubts")
-        return fields
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from contravox.gallery.normalising import Normaliser
 from contravox.gallery.settings import ScoringMethod
 from contravox.scoring.calibration import Calibration
-from contravox.scoring.calibration_columns import SCORE, duration_columns, magnitude_columns
+from contravox.scoring.calibration_columns import ratios_of
 from contravox.scoring.cohort_statistics import Statistics
 
 NOBODY = -1
@@ -136,6 +136,8 @@ class Voices:
         place = self._places.pop(speaker)
         rows = np.flatnonzero(self._owners[: self._used] == place)
         self._vectors[rows] = 0
+        # Of none there is no logarithm.
+        self._seconds[rows] = 1
         self._owners[rows], self._means[rows], self._deviations[rows] = NOBODY, 0, 1
         self._free_rows += rows.tolist()
         self._speakers[place] = NOBODY
@@ -170,15 +172,9 @@ class Voices:
         self, scores: NDArray[np.float32], seconds: float, length: float, calibration: Calibration
     ) -> NDArray[np.float64]:
         """Log-likelihood ratio of each row's score and what else the calibration looks at."""
-        columns: dict[str, NDArray] = {SCORE: scores}
-        if len(calibration.weights) > 1:
-            rows = slice(self._used)
-            # Free rows have no duration, of which there is no logarithm.
-            each = np.where(self._owners[rows] == NOBODY, 1.0, self._seconds[rows])
-            columns |= duration_columns(each, np.full(len(each), seconds))
-            columns |= magnitude_columns(self._lengths[rows], np.full(len(each), length))
-        known = {name: columns[name] for name in calibration.weights}
-        return calibration.log_likelihood_ratios(known)
+        rows = slice(self._used)
+        sides = (self._seconds[rows], seconds), (self._lengths[rows], length)
+        return ratios_of(calibration, scores, *sides)
 
     def _by_speaker(self, values: NDArray) -> NDArray:
         """(places,) from the values (rows,): a speaker's one, their mean or the highest."""

@@ -49,7 +49,7 @@ Code = Literal[
 
 
 @dataclass(frozen=True)
-class Doubt:
+class RecordingWarning:
     """A reason not to trust a decision. code: for programs; recording: its name; message: for
     people, with the mend."""
 
@@ -63,13 +63,13 @@ class Doubt:
 
 @dataclass(frozen=True)
 class Recording:
-    """waveform: (samples,) at 16 kHz, as it is embedded; quality: of the whole recording; doubts:
+    """waveform: (samples,) at 16 kHz, as it is embedded; quality: of the whole recording; warnings:
     what speaks against deciding by it."""
 
     name: str
     waveform: NDArray[np.float32]
     quality: Quality
-    doubts: tuple[Doubt, ...]
+    warnings: tuple[RecordingWarning, ...]
 
 
 def read_recording(
@@ -83,7 +83,7 @@ def read_recording(
     """Read a recording and look whether it is worth a decision.
 
     channel: of several. speech_only: leave out what is not speech. highest_frequency: of the
-    model's band in Hz. allow_unfit: take what is refused otherwise, with a doubt.
+    model's band in Hz. allow_unfit: take what is refused otherwise, with a warning.
 
     Raises AudioError for a recording that is missing, not audio, or silent; whose channels cancel
     each other in their mean; or, unless ``allow_unfit``, with less than LEAST_SPEECH of speech.
@@ -104,25 +104,25 @@ def read_recording(
         raise AudioError(
             f"{unfit}: record more speech, or pass --allow-unfit to compare it all the same"
         )
-    doubts = [
+    warnings = [
         *([] if unfit is None else [unfit]),
-        *doubts_of(
+        *warnings_of(
             name, waveform, quality, speech_only=speech_only, highest_frequency=highest_frequency
         ),
         *([] if channels is None else _unlike(name, channels)),
     ]
     embedded = only_speech(waveform, speech) if speech_only else waveform
-    return Recording(name, embedded if len(embedded) else waveform, quality, tuple(doubts))
+    return Recording(name, embedded if len(embedded) else waveform, quality, tuple(warnings))
 
 
-def doubts_of(
+def warnings_of(
     name: str,
     waveform: NDArray[np.float32],
     quality: Quality,
     *,
     speech_only: bool = False,
     highest_frequency: float = 8000.0,
-) -> list[Doubt]:
+) -> list[RecordingWarning]:
     """What speaks against deciding by a (samples,) waveform at 16 kHz, but that it is unfit."""
     found = (
         _scarce(name, quality),
@@ -131,22 +131,22 @@ def doubts_of(
         _noisy(name, quality),
         _narrow(name, quality, highest_frequency),
     )
-    return [doubt for doubt in found if doubt is not None]
+    return [each for each in found if each is not None]
 
 
-def _unfit(name: str, quality: Quality) -> Doubt | None:
+def _unfit(name: str, quality: Quality) -> RecordingWarning | None:
     if not quality.speech_seconds:
-        return Doubt("no_speech", name, f"no speech found in {quality.seconds:.1f} s")
+        return RecordingWarning("no_speech", name, f"no speech found in {quality.seconds:.1f} s")
     if quality.speech_seconds < LEAST_SPEECH:
         said = f"only {quality.speech_seconds:.2f} s of speech, less than {LEAST_SPEECH:g} s"
-        return Doubt("little_speech", name, said)
+        return RecordingWarning("little_speech", name, said)
     return None
 
 
-def _scarce(name: str, quality: Quality) -> Doubt | None:
+def _scarce(name: str, quality: Quality) -> RecordingWarning | None:
     if not LEAST_SPEECH <= quality.speech_seconds < ENOUGH_SPEECH:
         return None
-    return Doubt(
+    return RecordingWarning(
         "little_speech",
         name,
         f"only {quality.speech_seconds:.1f} s of speech: errors are more frequent below "
@@ -154,11 +154,11 @@ def _scarce(name: str, quality: Quality) -> Doubt | None:
     )
 
 
-def _mostly_silent(name: str, quality: Quality) -> Doubt | None:
+def _mostly_silent(name: str, quality: Quality) -> RecordingWarning | None:
     silence = 1 - quality.speech_seconds / quality.seconds
     if silence <= MOST_SILENCE or not quality.speech_seconds:
         return None
-    return Doubt(
+    return RecordingWarning(
         "mostly_silence",
         name,
         f"{silence:.0%} of its {quality.seconds:.1f} s are not speech, and the model embeds them "
@@ -166,25 +166,24 @@ def _mostly_silent(name: str, quality: Quality) -> Doubt | None:
     )
 
 
-def _level(name: str, waveform: NDArray[np.float32]) -> Doubt | None:
+def _level(name: str, waveform: NDArray[np.float32]) -> RecordingWarning | None:
     fault = level_fault(waveform)
-    return None if fault is None else Doubt("level", name, fault)
+    return None if fault is None else RecordingWarning("level", name, fault)
 
 
-def _noisy(name: str, quality: Quality) -> Doubt | None:
+def _noisy(name: str, quality: Quality) -> RecordingWarning | None:
     ratio = quality.signal_to_noise
     if ratio is None or ratio >= NOISY:
         return None
-    said = (
-        f"speech is only {ratio:.0f} dB above the noise" if ratio > 0 else "as loud as its speech"
-    )
-    return Doubt("noisy", name, f"{said}: record it closer to the mouth, or in a quieter place")
+    said = f"speech is only {ratio:.0f} dB above the noise" if ratio > 0 else "noise drowns speech"
+    mend = "record it closer to the mouth, or in a quieter place"
+    return RecordingWarning("noisy", name, f"{said}: {mend}")
 
 
-def _narrow(name: str, quality: Quality, highest_frequency: float) -> Doubt | None:
+def _narrow(name: str, quality: Quality, highest_frequency: float) -> RecordingWarning | None:
     if quality.bandwidth >= NARROW * highest_frequency:
         return None
-    return Doubt(
+    return RecordingWarning(
         "narrow_band",
         name,
         f"nothing above {quality.bandwidth / 1000:.1f} kHz, as on a telephone, where the model "
@@ -193,11 +192,11 @@ def _narrow(name: str, quality: Quality, highest_frequency: float) -> Doubt | No
     )
 
 
-def _unlike(name: str, channels: ChannelComparison) -> list[Doubt]:
+def _unlike(name: str, channels: ChannelComparison) -> list[RecordingWarning]:
     if channels.correlation >= UNLIKE:
         return []
     message = (
         f"its channels differ (correlation {channels.correlation:.2f}), as the ends of a call do, "
         "and their mean is compared: take one of them by --channel left or right"
     )
-    return [Doubt("channels_differ", name, message)]
+    return [RecordingWarning("channels_differ", name, message)]

@@ -1,45 +1,21 @@
 """Are two recordings of the same speaker?"""
 
-import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from contravox.audio.given import Audio
 from contravox.audio.quality import Quality
 from contravox.audio.waveform import Channel
 from contravox.embedding_model import EmbeddingModel
-from contravox.errors import ScoringError
-from contravox.inference.embed import embed_alone
+from contravox.inference.deciding import Prior, Rule
 from contravox.inference.loading import load_model
-from contravox.inference.recording import Doubt, Recording, read_recording
-from contravox.metrics.decision import bayes_threshold, check_costs, check_prior, posterior
-from contravox.scoring.calibration_columns import SCORE, duration_columns, magnitude_columns
-
-
-@dataclass(frozen=True)
-class Prior:
-    """What is known before listening, and what errors cost.
-
-    p_target: how likely the two are one speaker, between 0 and 1. c_miss, c_false_alarm: costs of
-    missing the speaker and of taking another for them; only their ratio matters.
-
-    Raises ScoringError for a probability not between 0 and 1, or a cost that is not positive.
-    """
-
-    p_target: float = 0.5
-    c_miss: float = 1.0
-    c_false_alarm: float = 1.0
-
-    def __post_init__(self) -> None:
-        try:
-            check_prior(self.p_target)
-            check_costs(self.c_miss, self.c_false_alarm)
-        except ValueError as error:
-            raise ScoringError(str(error)) from None
+from contravox.inference.recording import RecordingWarning
+from contravox.inference.voiceprint import Voiceprint, take_voiceprint
+from contravox.metrics.decision import posterior
+from contravox.scoring.calibration_columns import ratios_of
 
 
 @dataclass(frozen=True)
@@ -53,7 +29,7 @@ class Verification:
     they are the same speaker, at the prior: of a calibrated model, else None. same_speaker: the
     decision, or None where there is nothing to decide by.
 
-    recordings: both, by name, with their qualities. doubts: what speaks against the decision.
+    recordings: both, by name, with their qualities. warnings: what speaks against the decision.
     """
 
     score: float
@@ -64,7 +40,7 @@ class Verification:
     prior: Prior
     same_speaker: bool | None
     recordings: tuple[tuple[str, Quality], tuple[str, Quality]]
-    doubts: tuple[Doubt, ...]
+    warnings: tuple[RecordingWarning, ...]
 
     def __str__(self) -> str:
         if self.same_speaker is None:
@@ -81,12 +57,11 @@ class Verification:
         return f"{speaker} ({held})"
 
     def to_dict(self) -> dict[str, Any]:
-        """For programs: the fields, of which ``doubts`` are called warnings."""
+        """For programs: the fields, each recording with its name and quality as one."""
         fields = asdict(self)
         fields["recordings"] = [
             {"recording": name, **asdict(quality)} for name, quality in self.recordings
         ]
-        fields["warnings"] = fields.pop("doubts")
         return fields
 
 
@@ -106,10 +81,21 @@ class Verifier:
         """Load a model file, .onnx or .safetensors. Raises ModelError, MissingExtraError."""
         return cls(load_model(path))
 
+    def embed(
+        self,
+        audio: Audio,
+        name: str = "audio",
+        *,
+        channel: Channel = "mean",
+        allow_unfit: bool = False,
+    ) -> Voiceprint:
+        """Embed a recording, and look whether it is worth a decision; see ``take_voiceprint``."""
+        return take_voiceprint(self.model, audio, name, channel=channel, allow_unfit=allow_unfit)
+
     def verify(
         self,
-        first: str | Path,
-        second: str | Path,
+        first: Audio,
+        second: Audio,
         *,
         threshold: float | None = None,
         prior: Prior | None = None,
@@ -128,76 +114,30 @@ class Verifier:
         without a finite embedding; ScoringError for a threshold that is not finite, or a prior
         given to a model without calibration.
         """
-        if threshold is not None and not math.isfinite(threshold):
-            raise ScoringError(f"threshold {threshold}: give a finite one")
-        if prior is not None and self.model.settings.calibration is None:
-            raise ScoringError(
-                "the model is not calibrated, so a prior and costs say nothing to it: "
-                "calibrate it with `contravox calibrate`, or give a threshold"
-            )
-        settings = self.model.settings
-        one, other = (
-            read_recording(
-                path,
-                channel=channel,
-                speech_only=settings.speech_only,
-                highest_frequency=self.model.highest_frequency,
-                allow_unfit=allow_unfit,
-            )
-            for path in (first, second)
-        )
-        return self._compare(one, other, threshold, prior or Prior())
-
-    def _compare(
-        self, one: Recording, other: Recording, threshold: float | None, prior: Prior
-    ) -> Verification:
-        settings = self.model.settings
-        # One by one: a short recording beside a long one would be mostly padding.
-        a, b = (
-            embed_alone(self.model, each.waveform, each.name).astype(np.float64)
-            for each in (one, other)
-        )
-        lengths = [float(np.linalg.norm(vector)) for vector in (a, b)]
-        score = float(a @ b / (lengths[0] * lengths[1]))
-        if settings.comparison != "cosine":
+        rule = Rule.of(self.model.settings).given(threshold, prior)
+        prior = prior or Prior()
+        one = self.embed(first, "first", channel=channel, allow_unfit=allow_unfit)
+        other = self.embed(second, "second", channel=channel, allow_unfit=allow_unfit)
+        a, b = (each.vector.astype(np.float64) for each in (one, other))
+        lengths = np.linalg.norm([a, b], axis=1)
+        score = float(a @ b / lengths.prod())
+        if self.model.settings.comparison != "cosine":
             score = -float((a - b) @ (a - b))
         ratio = probability = None
-        decided_by = "the threshold given"
-        if settings.calibration is not None:
-            ratio = self._ratio(score, one, other, lengths)
+        if rule.calibration is not None:
+            seconds = ([one.quality.seconds], [other.quality.seconds])
+            magnitudes = (lengths[:1], lengths[1:])
+            ratios = ratios_of(rule.calibration, np.array([score]), seconds, magnitudes)
+            ratio = float(ratios[0])
             probability = float(posterior(ratio, prior.p_target))
-        if threshold is not None:
-            same = score >= threshold
-        elif ratio is not None:
-            same = ratio >= bayes_threshold(prior.p_target, prior.c_miss, prior.c_false_alarm)
-            decided_by = f"calibration learned on {settings.calibration_source or 'unnamed trials'}"
-        elif settings.threshold is not None:
-            threshold = settings.threshold
-            same = score >= threshold
-            decided_by = f"the threshold set on {settings.threshold_source or 'unnamed trials'}"
-        else:
-            same = None
         return Verification(
-            score,
-            threshold,
-            None if same is None else decided_by,
-            ratio,
-            probability,
-            prior,
-            None if same is None else bool(same),
-            ((one.name, one.quality), (other.name, other.quality)),
-            one.doubts + other.doubts,
+            score=score,
+            threshold=rule.threshold,
+            decided_by=rule.source,
+            log_likelihood_ratio=ratio,
+            probability=probability,
+            prior=prior,
+            same_speaker=rule.accepts(score, ratio, prior),
+            recordings=((one.name, one.quality), (other.name, other.quality)),
+            warnings=one.warnings + other.warnings,
         )
-
-    def _ratio(
-        self, score: float, one: Recording, other: Recording, lengths: Sequence[float]
-    ) -> float:
-        """Log-likelihood ratio of a score and what else the calibration looks at."""
-        calibration = self.model.settings.calibration
-        assert calibration is not None
-        seconds = [each.quality.seconds for each in (one, other)]
-        columns: dict[str, NDArray] = {SCORE: np.array([score])}
-        columns |= duration_columns(*np.array(seconds)[:, None])
-        columns |= magnitude_columns(*np.array(lengths)[:, None])
-        known = {name: columns[name] for name in calibration.weights}
-        return float(calibration.log_likelihood_ratios(known)[0])

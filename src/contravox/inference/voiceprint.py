@@ -10,18 +10,18 @@ from contravox.audio.quality import Quality
 from contravox.audio.waveform import Channel
 from contravox.embedding_model import EmbeddingModel
 from contravox.inference.embed import embed_alone
-from contravox.inference.recording import Doubt, read_recording
+from contravox.inference.recording import RecordingWarning, read_recording
 
 
 @dataclass(frozen=True)
 class Voiceprint:
     """vector: (d,) float32, the embedding, not normalised; quality: of the recording, which
-    ``name`` names; doubts: what speaks against deciding by it."""
+    ``name`` names; warnings: what speaks against deciding by it."""
 
     name: str
     vector: NDArray[np.float32]
     quality: Quality
-    doubts: tuple[Doubt, ...]
+    warnings: tuple[RecordingWarning, ...]
 
 
 def take_voiceprint(
@@ -48,4 +48,4 @@ def take_voiceprint(
     )
     # One by one: a short recording beside a long one would be mostly padding.
     vector = embed_alone(model, recording.waveform, recording.name)
-    return Voiceprint(recording.name, vector, recording.quality, recording.doubts)
+    return Voiceprint(recording.name, vector, recording.quality, recording.warnings)

@@ -77,6 +77,23 @@ def quality_columns(name: str, enrolment: ArrayLike, test: ArrayLike) -> dict[st
     }
 
 
+def ratios_of(
+    calibration: Calibration,
+    scores: NDArray,
+    seconds: tuple[ArrayLike, ArrayLike],
+    magnitudes: tuple[ArrayLike, ArrayLike],
+) -> NDArray[np.float64]:
+    """Log-likelihood ratios (k,) of scores (k,) and what else the calibration looks at.
+
+    seconds, magnitudes: (k,) of both sides, the recordings' and the lengths of their embeddings.
+    """
+    columns: dict[str, NDArray] = {SCORE: scores}
+    if len(calibration.weights) > 1:
+        columns |= duration_columns(*seconds) | magnitude_columns(*magnitudes)
+    known = {name: columns[name] for name in calibration.weights}
+    return calibration.log_likelihood_ratios(known)
+
+
 def magnitudes(embeddings: Embeddings) -> Embeddings:
     """The length of each embedding, (n, 1)."""
     lengths = np.linalg.norm(embeddings.vectors, axis=1, keepdims=True)
