@@ -36,6 +36,7 @@ METHODS = ("mean", "mean of scores", "best")
 
 
 def main() -> None:
+    """Read the options, measure and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -82,6 +83,7 @@ def study(
 
 
 def calibrated(units: NDArray[np.float32], speakers: dict[str, NDArray]) -> Calibration:
+    """A calibration of the scores of all pairs of utterances."""
     rows = np.concatenate(list(speakers.values()))
     names = np.repeat(np.arange(len(speakers)), [len(each) for each in speakers.values()])
     one, other = np.triu_indices(len(rows), 1)
@@ -92,8 +94,10 @@ def calibrated(units: NDArray[np.float32], speakers: dict[str, NDArray]) -> Cali
 def trials(
     units: NDArray[np.float32], speakers: dict[str, NDArray], count: int, method: str
 ) -> tuple[NDArray, NDArray]:
-    """Scores and targets of every speaker with more utterances than ``count`` against all others'
-    and the rest of their own."""
+    """Scores and targets of the speakers with more utterances than ``count``.
+
+    Each against all others' and the rest of their own.
+    """
     scores, targets = [], []
     generator = np.random.default_rng(count)
     for name, rows in speakers.items():
@@ -139,11 +143,13 @@ def left_out(
 
 
 def against_rest(units: NDArray[np.float32], place: int) -> float:
+    """The cosine of an utterance with the mean of the others."""
     rest = np.delete(units, place, axis=0).mean(axis=0)
     return float(units[place] @ rest / np.linalg.norm(rest))
 
 
 def tell_scores(scored: dict[tuple[str, int], list[tuple[NDArray, NDArray]]]) -> None:
+    """Print error rates and costs of each way to score."""
     print("method           utterances   trials of target   EER (%)   Cllr")
     for (method, count), parts in sorted(scored.items(), key=lambda each: each[0][1]):
         rates, costs = [], []
@@ -158,6 +164,7 @@ def tell_scores(scored: dict[tuple[str, int], list[tuple[NDArray, NDArray]]]) ->
 
 
 def tell_doubts(doubted: dict[tuple[int, str], list[NDArray]]) -> None:
+    """Print how often an utterance falls below each limit."""
     limits = (0, -1, -2, -3, -4)
     print("\nutterances of                 share below a log-likelihood ratio of")
     print("              " + "".join(f"{limit:>8}" for limit in limits))

@@ -72,6 +72,7 @@ class Fold:
 
 
 def main() -> None:
+    """Read the options, measure and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -106,6 +107,7 @@ def main() -> None:
 
 
 def run_folder(output: Path, variant: str, seed: int, fold: int) -> Path:
+    """Where a training lies."""
     return output / variant / f"seed{seed}" / f"fold{fold}"
 
 
@@ -177,8 +179,10 @@ def train_and_score(recipe: Recipe, folder: Path, fold: Fold) -> None:
 
 @dataclass(frozen=True)
 class Rates:
-    """A variant's equal error rate, mean over seeds, and replicates of it (r,); by_corpus: the
-    mean over corpora, of each its own."""
+    """A variant's equal error rate, mean over seeds, and replicates of it (r,).
+
+    by_corpus: the mean over corpora, of each its own.
+    """
 
     rate: float
     replicates: NDArray[np.float64]
@@ -247,6 +251,7 @@ def table_of(
 
 
 def interval(ends: tuple[float, float]) -> str:
+    """An interval of rates in percent."""
     return f"{100 * ends[0]:.2f} – {100 * ends[1]:.2f}"
 
 

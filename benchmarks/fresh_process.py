@@ -29,8 +29,11 @@ Work = Callable[[Path, Stopwatch], None]
 
 @dataclass(frozen=True)
 class Run:
-    """seconds: of each part; processor_seconds: of all threads together, which tells more where
-    others are at work too; peak_bytes: the most memory held, the interpreter's with it."""
+    """What a process took.
+
+    seconds: of each part; processor_seconds: of all threads together, which tells more where
+    others are at work too; peak_bytes: the most memory held, the interpreter's with it.
+    """
 
     seconds: dict[str, float]
     processor_seconds: float

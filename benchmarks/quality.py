@@ -76,6 +76,7 @@ class Measured:
 
 
 def main() -> None:
+    """Read the options, measure and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -277,6 +278,7 @@ def embed(
 def score(
     enrolments: NDArray[np.float32], tests: NDArray[np.float32], sides: Sequence[NDArray]
 ) -> NDArray[np.float64]:
+    """Cosines of unit vectors, trial by trial."""
     return np.einsum("kd,kd->k", enrolments[sides[0]], tests[sides[1]]).astype(np.float64)
 
 
@@ -291,6 +293,7 @@ def said_of(waveform: NDArray[np.float32]) -> tuple[set[str], tuple[float, float
 
 
 def table_of(title: str, rows: dict[str, Measured]) -> Table:
+    """The conditions' rates as a table."""
     table = Table(title=title, box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     columns = ("", "EER (%)", "misses (%)", "false alarms (%)", "speech (s)", "SNR (dB)", "kHz")
     for column in (*columns, "warned of (%)", "refused (%)"):

@@ -28,6 +28,7 @@ from contravox.training.training_set import TrainingSet
 
 
 def main() -> None:
+    """Read the options, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("overrides", nargs="*")
@@ -68,14 +69,17 @@ def losses_by_order(
 
 
 def batch_of(batch: Batch, rows: Tensor) -> Batch:
+    """Some rows of a batch."""
     return Batch(*(tensor[rows] for tensor in batch))
 
 
 def losses_of(module: TrainingModule, batch: Batch) -> dict[str, float]:
+    """Each objective's loss of a batch."""
     return {name: loss.item() for name, loss in module(batch).losses.items()}
 
 
 def table_of(found: dict[int, dict[str, list[tuple[float, float]]]], batch_size: int) -> Table:
+    """The losses of both orders as a table."""
     table = Table(box=SIMPLE_HEAD, title=f"{batch_size} segments")
     for column in ("Chunk", "Loss", "Whole speakers", "Random", "Difference"):
         table.add_column(column, justify="left" if column == "Loss" else "right")

@@ -78,12 +78,14 @@ def a_step(recipe: Recipe, folder: Path) -> set[str]:
 
 
 def invoke(*arguments: object) -> None:
+    """Run a command here, so that what it enters is seen."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     if result.exit_code:
         raise SystemExit(f"{result.output}{result.exception}")
 
 
 def main() -> None:
+    """Read the options, measure and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -63,8 +63,10 @@ def hold():
 
 @pytest.fixture(scope="session")
 def tone_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """12 speakers × 5 utterances of 0.9 to 1.3 s in two sessions; each speaker has a pitch, and
-    is taken for somebody who speaks."""
+    """12 speakers × 5 utterances of 0.9 to 1.3 s in two sessions.
+
+    Each speaker has a pitch, and is taken for somebody who speaks.
+    """
     folder = tmp_path_factory.mktemp("corpora") / "tones"
     for speaker in range(12):
         for utterance in range(5):

@@ -53,8 +53,10 @@ class Manifest:
 
     @cached_property
     def identities(self) -> pl.Series:
-        """(n,) who speaks each utterance: ``corpus/speaker``, or the speaker where no corpus is
-        named; null where the speaker is unknown.
+        """(n,) who speaks each utterance.
+
+        ``corpus/speaker``, or the speaker where no corpus is named; null where the speaker is
+        unknown.
 
         One person is one name in one corpus: two corpora may both have a speaker 1. A name is the
         same in every Unicode form, since a copy between systems may change it, and differs by case.

@@ -20,7 +20,7 @@ from contravox.embedding_model import (
     read_settings,
     settings_text,
 )
-from contravox.encoders import EncoderSettings, build_encoder
+from contravox.encoders import EncoderSettings
 from contravox.encoders.encoder import EncoderOutput
 from contravox.errors import ModelError, brief
 from contravox.features import FeatureSettings, LogMelFilterbank
@@ -52,7 +52,7 @@ class Model(nn.Module, EmbeddingModel):
         super().__init__()
         self.settings = settings
         self.features = LogMelFilterbank(settings.features)
-        self.encoder = build_encoder(settings.encoder, settings.features.bins)
+        self.encoder = settings.encoder.build(settings.features.bins)
 
     @property
     def embedding_size(self) -> int:
@@ -70,8 +70,10 @@ class Model(nn.Module, EmbeddingModel):
 
     @property
     def digest(self) -> str:
-        """A name for what decides its embeddings: front-end, encoder, weights and this code's
-        edition; 32 digits."""
+        """A name for what decides its embeddings, 32 digits.
+
+        Of front-end, encoder, weights and this code's edition.
+        """
         known = json.loads(self.settings.model_dump_json())
         decides = ("features", "encoder", "maximum_seconds", "speech_only")
         settings = json.dumps({name: known[name] for name in decides}, separators=(",", ":"))
@@ -113,7 +115,7 @@ class Model(nn.Module, EmbeddingModel):
         settings = read_settings(path, metadata, ModelSettings, no_model)
         # Sizes are compared before they are believed.
         with without_numbers():
-            encoder = build_encoder(settings.encoder, settings.features.bins).state_dict()
+            encoder = settings.encoder.build(settings.features.bins).state_dict()
         _check_shapes(path, {f"encoder.{name}": each for name, each in encoder.items()}, weights)
         model = cls(settings)
         model.load_state_dict(weights)

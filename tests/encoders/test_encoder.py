@@ -18,7 +18,6 @@ from contravox.encoders import (
     MfaConformerSettings,
     ResNet34,
     ResNet34Settings,
-    build_encoder,
 )
 
 BINS = 20
@@ -83,7 +82,7 @@ each_encoder = pytest.mark.parametrize("settings", SMALL, ids=lambda settings: s
 def build(settings: EncoderSettings) -> Encoder:
     """An encoder whose normalisations move and shift, so that a leak of padding would show."""
     torch.manual_seed(0)
-    encoder = build_encoder(settings, BINS)
+    encoder = settings.build(BINS)
     for module in encoder.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             nn.init.normal_(module.running_mean)
@@ -185,7 +184,7 @@ def test_gradients_are_finite_on_features_without_variance(settings: EncoderSett
 @each_encoder
 def test_default_weights_learn_to_tell_spectra_apart(settings: EncoderSettings) -> None:
     torch.manual_seed(0)
-    encoder = build_encoder(settings, BINS)
+    encoder = settings.build(BINS)
     head = nn.Linear(settings.embedding_size, 4)
     optimiser = torch.optim.Adam([*encoder.parameters(), *head.parameters()], lr=3e-3)
     spectra, labels = torch.randn(4, BINS, 1), torch.arange(4).repeat(4)
@@ -219,7 +218,7 @@ def test_parameters_are_as_many_as_published(
     settings: EncoderSettings, bins: int, millions: float
 ) -> None:
     with torch.device("meta"):
-        encoder = build_encoder(settings, bins)
+        encoder = settings.build(bins)
     count = sum(parameter.numel() for parameter in encoder.parameters())
     assert round(count / 1e6, 1) == millions
 
@@ -236,7 +235,7 @@ def test_parameters_are_as_many_as_published(
 )
 def test_a_recipes_keys_build_the_encoder(keys: dict[str, object], encoder: type) -> None:
     settings = TypeAdapter(EncoderSettings).validate_python(keys)
-    assert type(build_encoder(settings, BINS)) is encoder
+    assert type(settings.build(BINS)) is encoder
 
 
 @pytest.mark.parametrize(

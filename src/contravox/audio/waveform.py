@@ -194,8 +194,10 @@ def _mono(file: AudioFile, first: int, wanted: int, channel: Channel) -> NDArray
 
 
 def _joined(blocks: Iterator[NDArray[np.float32]], expected: int | None) -> NDArray[np.float32]:
-    """Blocks (n,) one after another. Where it is known how many samples to expect, no more memory
-    is taken than they need."""
+    """Blocks (n,) one after another.
+
+    Where it is known how many samples to expect, no more memory is taken than they need.
+    """
     first = next(blocks, np.empty(0, np.float32))
     if expected is None or len(first) >= expected:
         rest = list(blocks)
@@ -231,8 +233,10 @@ def check_speech(waveform: NDArray[np.float32], name: str | Path) -> None:
 
 
 def refuse_unusable(waveform: NDArray[np.float32], name: str | Path) -> None:
-    """Raise AudioError where a (samples,) waveform is not finite, shorter than 0.1 s, or silent but
-    for a constant."""
+    """Refuse a waveform (samples,) that nothing can be told from.
+
+    Raises AudioError where it is not finite, shorter than 0.1 s, or silent but for a constant.
+    """
     seconds = len(waveform) / SAMPLE_RATE
     if seconds < MINIMUM_SECONDS:
         raise AudioError(

@@ -10,17 +10,16 @@ from contravox.settings import Count, Settings, Share
 
 
 class SpecAugmentSettings(Settings):
-    """time_masks, frequency_masks: bands per segment; time_width (frames), frequency_width
-    (bins): the widest a band can be; probability: share of the segments that get any.
+    """Bands of time and of frequency that are hidden.
 
     The default widths are those of ECAPA-TDNN (arXiv 2005.07143, section 4.2).
     """
 
-    time_masks: int = Field(2, ge=0, le=100)
-    time_width: Count = 5
-    frequency_masks: int = Field(1, ge=0, le=100)
-    frequency_width: Count = 10
-    probability: Share = 1.0
+    time_masks: int = Field(2, ge=0, le=100, description="bands of time in a segment")
+    time_width: Count = Field(5, description="frames of the widest")
+    frequency_masks: int = Field(1, ge=0, le=100, description="bands of frequency in a segment")
+    frequency_width: Count = Field(10, description="bins of the widest")
+    probability: Share = Field(1.0, description="share of the segments that get any")
 
 
 class SpecAugment(nn.Module):

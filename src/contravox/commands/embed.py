@@ -47,8 +47,10 @@ def embed(
 def _claimed(
     output: Path, model: Path, manifest: Path, digest: str, force: bool
 ) -> Iterator[Callable[["Embeddings"], None]]:
-    """Hold the output; gives what writes to it. A ``.npz`` itself remembers what it was made from,
-    of others their folder does."""
+    """Hold the output; gives what writes to it.
+
+    A ``.npz`` itself remembers what it was made from, of others their folder does.
+    """
     from contravox.embeddings import made_from
     from contravox.files.outputs import claimed_file, claimed_folder, fingerprint
     from contravox.inference.embedding_files import other_files, write_embeddings

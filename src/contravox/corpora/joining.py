@@ -31,8 +31,11 @@ class Joint:
 
 @dataclass(frozen=True)
 class Joined:
-    """manifest: with the joined utterances in place of the short ones; unreadable: a path and a
-    reason for each file that could not be read."""
+    """What joining made.
+
+    manifest: with the joined utterances in place of the short ones; unreadable: a path and a
+    reason for each file that could not be read.
+    """
 
     manifest: Manifest
     unreadable: list[tuple[str, str]]

@@ -173,8 +173,10 @@ def _write_shard(tar: Path, utterances: pl.DataFrame, report: Callable[[], None]
 
 
 class _Entry(NamedTuple):
-    """An utterance as it lies in a shard: the state of the file that it is from, its key, FLAC
-    file, JSON description and length."""
+    """An utterance as it lies in a shard.
+
+    Of the file that it is from the state; its key, FLAC file, JSON description and length.
+    """
 
     utterance: str
     source: str

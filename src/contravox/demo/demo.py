@@ -39,8 +39,11 @@ from contravox.trials.trial_set import TrialSet
 
 @dataclass(frozen=True)
 class DemoSystem:
-    """recipe: name of a shipped one; title: what to call it; steps: how long to train, about a
-    minute; initial: the system whose encoder it starts from."""
+    """One of the systems that are trained and compared.
+
+    recipe: name of a shipped one; title: what to call it; steps: how long to train, about a
+    minute; initial: the system whose encoder it starts from.
+    """
 
     recipe: str
     title: str

@@ -20,22 +20,6 @@ EncoderSettings = Annotated[
     Field(discriminator="name"),
 ]
 
-
-def build_encoder(settings: EncoderSettings, bins: int) -> Encoder:
-    """The encoder that ``settings`` describe, for features of ``bins`` bins."""
-    match settings:
-        case EcapaTdnnSettings():
-            return EcapaTdnn(settings, bins)
-        case MfaConformerSettings():
-            return MfaConformer(settings, bins)
-        case FastResNet34Settings():
-            return FastResNet34(settings, bins)
-        case ResNet34Settings():
-            return ResNet34(settings, bins)
-        case CamPlusPlusSettings():
-            return CamPlusPlus(settings, bins)
-
-
 __all__ = [
     "CamPlusPlus",
     "CamPlusPlusSettings",
@@ -51,5 +35,4 @@ __all__ = [
     "MfaConformerSettings",
     "ResNet34",
     "ResNet34Settings",
-    "build_encoder",
 ]

@@ -19,17 +19,21 @@ DILATIONS = (1, 2, 2)
 
 
 class CamPlusPlusSettings(Settings):
-    """front_channels: of the two-dimensional front; channels: that the first frame layer puts out;
-    growth: channels that each dense layer adds; bottleneck: channels inside a dense layer;
-    layers: of each of the three blocks."""
+    """CAM++ (Wang et al. 2023, arXiv 2303.00332)."""
 
     name: Literal["cam_plus_plus"] = "cam_plus_plus"
-    front_channels: Size = 32
-    channels: Size = 128
-    growth: Size = 32
-    bottleneck: int = Field(128, ge=2, le=65_536)
-    layers: tuple[Layers, Layers, Layers] = (12, 24, 16)
-    embedding_size: Size = 512
+    front_channels: Size = Field(32, description="channels of the two-dimensional front")
+    channels: Size = Field(128, description="channels that the first frame layer puts out")
+    growth: Size = Field(32, description="channels that each dense layer adds")
+    bottleneck: int = Field(128, ge=2, le=65_536, description="channels inside a dense layer")
+    layers: tuple[Layers, Layers, Layers] = Field(
+        (12, 24, 16), description="dense layers of each of the three blocks"
+    )
+    embedding_size: Size = Field(512, description="d")
+
+    def build(self, bins: int) -> "CamPlusPlus":
+        """The encoder, its weights new, for features of so many bins."""
+        return CamPlusPlus(self, bins)
 
 
 class CamPlusPlus(Encoder):

@@ -15,36 +15,51 @@ from contravox.settings import Settings, Size
 
 
 class EcapaTdnnSettings(Settings):
-    """channels: of every frame layer (C of the paper, 512 or 1024); scale: groups of a
-    Res2 convolution; bottleneck: of squeeze-excitation and of the attention;
-    aggregation: channels into which the blocks' outputs are mixed before pooling.
+    """ECAPA-TDNN (Desplanques et al. 2020, arXiv 2005.07143).
 
-    attention_size: hidden units of the attention, where they are not bottleneck; attention_norm:
-    ReLU and BatchNorm before its tanh; embedding_norm: BatchNorm after the last linear layer.
-
-    What public codes do otherwise than the paper: summed_inputs: a block's input is the sum of all
-    earlier outputs, or the last alone (SpeechBrain, WeSpeaker); aggregation_norm: BatchNorm after
-    the aggregation (SpeechBrain); padding: what convolutions see past the ends, zeros or the
-    segment mirrored (SpeechBrain); global_context: whether the attention sees the mean and
-    deviation of the segment; sample_context: whether their variance is that of a sample
-    (WeSpeaker); variance_floor: least variance of a channel in the pooling (SpeechBrain: 1e-12,
-    WeSpeaker: 1e-7)."""
+    The keys after ``embedding_norm`` say what public codes do otherwise than the paper.
+    """
 
     name: Literal["ecapa_tdnn"] = "ecapa_tdnn"
-    channels: Size = 512
-    scale: int = Field(8, ge=2, le=256)
-    bottleneck: Size = 128
-    aggregation: Size = 1536
-    attention_size: Size | None = None
-    attention_norm: bool = False
-    embedding_norm: bool = False
-    summed_inputs: bool = True
-    aggregation_norm: bool = False
-    padding: Literal["zeros", "mirrored"] = "zeros"
-    global_context: bool = True
-    sample_context: bool = False
-    variance_floor: float = Field(VARIANCE_FLOOR, gt=0, le=1)
-    embedding_size: Size = 192
+    channels: Size = Field(
+        512, description="channels of every frame layer, C of the paper: 512 or 1024"
+    )
+    scale: int = Field(8, ge=2, le=256, description="groups of a Res2 convolution")
+    bottleneck: Size = Field(128, description="units of squeeze-excitation and of the attention")
+    aggregation: Size = Field(
+        1536, description="channels into which the blocks' outputs are mixed before pooling"
+    )
+    attention_size: Size | None = Field(
+        None, description="hidden units of the attention; null: bottleneck"
+    )
+    attention_norm: bool = Field(
+        False, description="ReLU and BatchNorm before the tanh of the attention"
+    )
+    embedding_norm: bool = Field(False, description="BatchNorm after the last linear layer")
+    summed_inputs: bool = Field(
+        True,
+        description="a block sees the sum of all earlier outputs; SpeechBrain, WeSpeaker: the last",
+    )
+    aggregation_norm: bool = Field(
+        False, description="BatchNorm after the aggregation; SpeechBrain: true"
+    )
+    padding: Literal["zeros", "mirrored"] = Field(
+        "zeros",
+        description="what convolutions see past the ends; SpeechBrain: the segment mirrored",
+    )
+    global_context: bool = Field(
+        True, description="the attention sees the mean and deviation of the segment"
+    )
+    sample_context: bool = Field(
+        False, description="their variance is that of a sample; WeSpeaker: true"
+    )
+    variance_floor: float = Field(
+        VARIANCE_FLOOR,
+        gt=0,
+        le=1,
+        description="least variance of a channel in pooling; SpeechBrain: 1e-12, WeSpeaker: 1e-7",
+    )
+    embedding_size: Size = Field(192, description="d")
 
     @model_validator(mode="after")
     def _groups_are_equal(self) -> "EcapaTdnnSettings":
@@ -54,6 +69,10 @@ class EcapaTdnnSettings(Settings):
                 f"make channels a multiple of scale"
             )
         return self
+
+    def build(self, bins: int) -> "EcapaTdnn":
+        """The encoder, its weights new, for features of so many bins."""
+        return EcapaTdnn(self, bins)
 
 
 class EcapaTdnn(Encoder):

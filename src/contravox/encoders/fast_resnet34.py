@@ -15,17 +15,28 @@ Blocks = Annotated[int, Field(ge=1, le=100)]
 
 
 class FastResNet34Settings(Settings):
-    """channels: of the first stage, doubled from stage to stage; blocks: of each stage;
-    squeeze_excitation: whether blocks weigh their channels, as the paper's public code does and
-    its text does not say; relu_before_norm: whether a block's first convolution is followed by
-    ReLU and then BatchNorm, as in that code."""
+    """Fast ResNet-34 (Chung et al. 2020, arXiv 2003.11982)."""
 
     name: Literal["fast_resnet34"] = "fast_resnet34"
-    channels: int = Field(16, ge=8, le=4096)
-    blocks: tuple[Blocks, Blocks, Blocks, Blocks] = (3, 4, 6, 3)
-    squeeze_excitation: bool = True
-    relu_before_norm: bool = False
-    embedding_size: Size = 512
+    channels: int = Field(
+        16, ge=8, le=4096, description="channels of the first stage, doubled from stage to stage"
+    )
+    blocks: tuple[Blocks, Blocks, Blocks, Blocks] = Field(
+        (3, 4, 6, 3), description="blocks of each stage"
+    )
+    squeeze_excitation: bool = Field(
+        True,
+        description="blocks weigh their channels, as in the paper's public code, not its text",
+    )
+    relu_before_norm: bool = Field(
+        False,
+        description="its first convolution is followed by ReLU, then BatchNorm, as in that code",
+    )
+    embedding_size: Size = Field(512, description="d")
+
+    def build(self, bins: int) -> "FastResNet34":
+        """The encoder, its weights new, for features of so many bins."""
+        return FastResNet34(self, bins)
 
 
 class FastResNet34(Encoder):

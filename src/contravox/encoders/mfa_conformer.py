@@ -14,23 +14,24 @@ from contravox.settings import Settings, Size
 
 
 class MfaConformerSettings(Settings):
-    """blocks: Conformer blocks; size: channels of each (d); heads: of the attention;
-    feed_forward: hidden units of each feed-forward half; kernel_size: frames of the depthwise
-    convolution; subsampling_channels: of the convolution that halves the frames;
-    bottleneck: of the pooling's attention; attention_norm: ReLU and BatchNorm before its tanh, as
-    in the public code of MFCon; dropout: share of units left out in training."""
+    """MFA-Conformer (Zhang et al. 2022, arXiv 2203.15249)."""
 
     name: Literal["mfa_conformer"] = "mfa_conformer"
-    blocks: int = Field(6, ge=1, le=100)
-    size: Size = 256
-    heads: Size = 4
-    feed_forward: Size = 2048
-    kernel_size: int = Field(15, ge=1, le=1001)
-    subsampling_channels: Size = 256
-    bottleneck: Size = 128
-    attention_norm: bool = False
-    dropout: float = Field(0.1, ge=0, lt=1)
-    embedding_size: Size = 192
+    blocks: int = Field(6, ge=1, le=100, description="Conformer blocks")
+    size: Size = Field(256, description="channels of each block")
+    heads: Size = Field(4, description="heads of the attention")
+    feed_forward: Size = Field(2048, description="hidden units of each feed-forward half")
+    kernel_size: int = Field(15, ge=1, le=1001, description="frames of the depthwise convolution")
+    subsampling_channels: Size = Field(
+        256, description="channels of the convolution that halves the frames"
+    )
+    bottleneck: Size = Field(128, description="units of the pooling's attention")
+    attention_norm: bool = Field(
+        False,
+        description="ReLU and BatchNorm before the tanh of the pooling, as in MFCon's public code",
+    )
+    dropout: float = Field(0.1, ge=0, lt=1, description="share of units left out in training")
+    embedding_size: Size = Field(192, description="d")
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> "MfaConformerSettings":
@@ -41,6 +42,10 @@ class MfaConformerSettings(Settings):
         if self.kernel_size % 2 == 0:
             raise ValueError(f"kernel_size {self.kernel_size} must be odd to be centred")
         return self
+
+    def build(self, bins: int) -> "MfaConformer":
+        """The encoder, its weights new, for features of so many bins."""
+        return MfaConformer(self, bins)
 
 
 class MfaConformer(Encoder):

@@ -38,8 +38,10 @@ class Stage(nn.Module):
         )
 
     def forward(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, inputs, bins, frames) to (N, outputs, bins / stride, frames / stride), rounded up,
-        and the valid frames of each row that are left."""
+        """(N, inputs, bins, frames) to (N, outputs, bins / stride, frames / stride), rounded up.
+
+        With the valid frames of each row that are left.
+        """
         of_frames = self.stride[1]
         lengths = (lengths - 1) // of_frames + 1
         mask = frame_mask(lengths, (values.shape[-1] - 1) // of_frames + 1)

@@ -15,12 +15,20 @@ Blocks = Annotated[int, Field(ge=1, le=100)]
 
 
 class ResNet34Settings(Settings):
-    """channels: of the first stage, doubled from stage to stage; blocks: of each stage."""
+    """ResNet-34 with statistics pooling, as WeSpeaker has it."""
 
     name: Literal["resnet34"] = "resnet34"
-    channels: int = Field(32, ge=1, le=4096)
-    blocks: tuple[Blocks, Blocks, Blocks, Blocks] = (3, 4, 6, 3)
-    embedding_size: Size = 256
+    channels: int = Field(
+        32, ge=1, le=4096, description="channels of the first stage, doubled from stage to stage"
+    )
+    blocks: tuple[Blocks, Blocks, Blocks, Blocks] = Field(
+        (3, 4, 6, 3), description="blocks of each stage"
+    )
+    embedding_size: Size = Field(256, description="d")
+
+    def build(self, bins: int) -> "ResNet34":
+        """The encoder, its weights new, for features of so many bins."""
+        return ResNet34(self, bins)
 
 
 class ResNet34(Encoder):

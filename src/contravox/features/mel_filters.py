@@ -32,8 +32,11 @@ def torchaudio_filters(
 def speechbrain_filters(
     bins: int, low: float, high: float, frequencies: int, sample_rate: int
 ) -> Tensor:
-    """Triangles in Hz around equally spaced places of the Mel scale, as wide to the right as to
-    the left, where the next is not as near. The narrowest may lie between two frequencies."""
+    """Triangles in Hz around equally spaced places of the Mel scale.
+
+    Each is as wide to the right as to the left, where the next is not as near. The narrowest may
+    lie between two frequencies.
+    """
     edges = _edges(bins, low, high)
     left, centre = edges[:-2], edges[1:-1]
     spectrum = _spectrum(frequencies, sample_rate)

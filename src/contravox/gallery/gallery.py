@@ -203,8 +203,10 @@ class Gallery:
             )
 
     def _rule_of_outliers(self, connection: Connection) -> Rule:
-        """By which utterances of one speaker are held against each other, as they are: what the
-        model knows of that, or else the gallery, if it is of such scores."""
+        """By which utterances of one speaker are held against each other, as they are.
+
+        That is what the model knows of that, or else the gallery, if it is of such scores.
+        """
         rule = Rule.of(self.verifier.model.settings)
         has_cohort = connection.execute(select(cohort.c.id).limit(1)).first() is not None
         if rule.source is not None or has_cohort:
@@ -473,8 +475,10 @@ class Gallery:
     def _compared(
         self, heard: Voiceprint, threshold: float | None, prior: object
     ) -> Iterator[tuple[Connection, Compared, Rule]]:
-        """A voiceprint beside all voices of this moment, which do not change within the context,
-        and what decides."""
+        """A voiceprint beside all voices of this moment, and what decides.
+
+        The voices do not change within the context.
+        """
         with self._lock, self.database.reading() as connection:
             voices = self._memory.follow(connection)
             self._check_model()

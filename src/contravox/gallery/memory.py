@@ -21,8 +21,10 @@ BLOCK = 10_000
 
 
 class Memory:
-    """The settings of a gallery, its model and its voices, as of a change of which the number is
-    kept. ``follow`` reads what has changed since then."""
+    """The settings of a gallery, its model and its voices, as of one change.
+
+    Of that the number is kept; ``follow`` reads what has changed since.
+    """
 
     settings = GallerySettings()
     model: str | None = None

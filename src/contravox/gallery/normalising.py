@@ -12,8 +12,11 @@ class Normaliser:
     """AS-norm1 (Matějka et al. 2017), as ``normalise_scores`` does for trial lists."""
 
     def __init__(self, cohort: NDArray[np.float32], top: int) -> None:
-        """cohort: (c, d) of length 1, speakers who are not enrolled. top: of them, those that count
-        for a vector are the so many that score highest with it; all, where there are fewer."""
+        """Of unit vectors (c, d) of speakers who are not enrolled.
+
+        top: of them, those that count for a vector are the so many that score highest with it; all,
+        where there are fewer.
+        """
         self.cohort = cohort
         self.top = min(top, len(cohort))
 
@@ -34,8 +37,11 @@ class Normaliser:
     def normalise(
         self, scores: NDArray[np.float32], enrolled: Statistics, vector: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """½·((s − μₑ)/σₑ + (s − μₜ)/σₜ) of the scores (n,) of a test ``vector`` (d,) of length 1
-        with n enrolled ones, of which the statistics are ``enrolled``."""
+        """½·((s − μₑ)/σₑ + (s − μₜ)/σₜ) of scores (n,).
+
+        They are those of a test ``vector`` (d,) of length 1 with n enrolled ones, of which the
+        statistics are ``enrolled``.
+        """
         test = self.statistics(vector[None])
         standard = (scores - enrolled.means) / enrolled.deviations
         return ((standard + (scores - test.means[0]) / test.deviations[0]) / 2).astype(np.float32)

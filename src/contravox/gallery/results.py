@@ -23,7 +23,9 @@ class Match:
 
 @dataclass(frozen=True)
 class _Answer:
-    """threshold: what the score was held against, or None where a calibration decides, or nothing.
+    """What decides, and what speaks against deciding.
+
+    threshold: what the score was held against, or None where a calibration decides, or nothing.
     decided_by: where threshold or calibration come from, None where there is nothing to decide by.
     speech_seconds: of the recording. warnings: what speaks against deciding by it.
     """
@@ -129,8 +131,11 @@ class Outlier:
 
 @dataclass(frozen=True)
 class EnrolledSpeaker:
-    """utterances: voiceprints; speech_seconds: in all of them; recordings: of them, those whose
-    audio is kept; created, changed: UTC, as 2026-11-26T22:14:43Z."""
+    """Who is enrolled.
+
+    utterances: voiceprints; speech_seconds: in all of them; recordings: of them, those whose
+    audio is kept; created, changed: UTC, as 2026-11-26T22:14:43Z.
+    """
 
     name: str
     utterances: int
@@ -142,8 +147,11 @@ class EnrolledSpeaker:
 
 @dataclass(frozen=True)
 class Change:
-    """An entry of the log. speaker: a number, not a name, so that of who was deleted nothing stays;
-    voiceprints: how many came or went."""
+    """An entry of the log.
+
+    speaker: a number, not a name, so that of who was deleted nothing stays; voiceprints: how many
+    came or went.
+    """
 
     number: int
     at: str

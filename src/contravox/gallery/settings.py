@@ -12,7 +12,9 @@ ScoringMethod = Literal["mean", "mean of scores", "best"]
 
 
 class GallerySettings(Settings):
-    """scoring: ``mean`` compares with the mean of the enrolled unit vectors, scaled to length 1;
+    """How a gallery scores and decides, and what it keeps.
+
+    scoring: ``mean`` compares with the mean of the enrolled unit vectors, scaled to length 1;
     ``mean of scores`` is the mean over the enrolled utterances of their scores, or of their
     calibrated log-likelihood ratios; ``best`` the highest of them. Which is how good was measured:
     see docs/gallery.md.

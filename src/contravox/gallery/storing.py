@@ -36,6 +36,7 @@ def claim_model(connection: Connection, name: str, model: str, size: int) -> Non
 
 
 def other_model(name: str, kept: str, given: str) -> GalleryError:
+    """What to raise for voiceprints of a model other than the one given, by fingerprints."""
     return GalleryError(
         f"{name}: its voiceprints are of the model {kept[:8]}…, not of this one, {given[:8]}…, and "
         "cannot be compared: use that model, or bring the gallery to this one with "
@@ -49,6 +50,7 @@ def find_speaker(connection: Connection, name: str) -> int | None:
 
 
 def add_speaker(connection: Connection, name: str, created: str | None = None) -> int:
+    """Add one, of a name in the form of ``speaker_name``; gives their number."""
     values = {"name": name, "created": created or now()}
     [number] = connection.execute(insert(speakers).values(values)).inserted_primary_key or [None]
     return int(number)
@@ -69,6 +71,7 @@ def kept_vectors(
 def add_voiceprints(
     connection: Connection, speaker: int, model: str, stored: Sequence[Stored]
 ) -> None:
+    """Add voiceprints of a model to a speaker, by number, with the audio that is to be kept."""
     for each in stored:
         values = {"speaker": speaker, "created": each.created, "model": model}
         values |= {"vector": each.vector, "seconds": each.seconds}

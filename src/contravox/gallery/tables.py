@@ -49,8 +49,11 @@ def _sent(element: _AsBytes, compiler: SQLCompiler, **how: Any) -> str:
 
 
 class Vector(TypeDecorator[NDArray[np.float32]]):
-    """(d,) float32: bytes in SQLite, in PostgreSQL pgvector's ``vector``, for other programs'
-    queries and indexes too."""
+    """(d,) float32.
+
+    Bytes in SQLite; in PostgreSQL pgvector's ``vector``, for other programs' queries and indexes
+    too.
+    """
 
     impl = LargeBinary
     cache_ok = True

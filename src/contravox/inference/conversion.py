@@ -16,8 +16,11 @@ from contravox.model import Model
 
 @dataclass(frozen=True)
 class Converted:
-    """origin: what it was recognised as, in words. features: what it sees of a waveform, or None
-    where that is in its graph. remarks: what could not be told and was taken to be as usual."""
+    """Another toolkit's model, as one of ours.
+
+    origin: what it was recognised as, in words. features: what it sees of a waveform, or None
+    where that is in its graph. remarks: what could not be told and was taken to be as usual.
+    """
 
     model: EmbeddingModel
     origin: str

@@ -106,8 +106,11 @@ class _WholeModel(nn.Module):
 
 
 def _without_notes(graph: "onnx.ModelProto") -> bytes:
-    """A graph without what the exporter notes of each node: where in whose files it came from, and
-    which sizes it found alike, which of other lengths may not hold."""
+    """A graph without what the exporter notes of each node.
+
+    Those notes tell where in whose files it came from, and which sizes it found alike, which of
+    other lengths may not hold.
+    """
     del graph.graph.value_info[:]
     for each in (graph, graph.graph, *graph.graph.node, *graph.graph.initializer):
         del each.metadata_props[:]

@@ -50,8 +50,10 @@ Code = Literal[
 
 @dataclass(frozen=True)
 class RecordingWarning:
-    """A reason not to trust a decision. code: for programs; recording: its name; message: for
-    people, with the mend."""
+    """A reason not to trust a decision.
+
+    code: for programs; recording: its name; message: for people, with the mend.
+    """
 
     code: Code
     recording: str
@@ -63,8 +65,11 @@ class RecordingWarning:
 
 @dataclass(frozen=True)
 class Recording:
-    """waveform: (samples,) at 16 kHz, as it is embedded; quality: of the whole recording; warnings:
-    what speaks against deciding by it."""
+    """A recording, made ready to be embedded.
+
+    waveform: (samples,) at 16 kHz, as it is embedded; quality: of the whole recording; warnings:
+    what speaks against deciding by it.
+    """
 
     name: str
     waveform: NDArray[np.float32]

@@ -20,7 +20,9 @@ from contravox.scoring.calibration_columns import ratios_of
 
 @dataclass(frozen=True)
 class Verification:
-    """score: cosine of the two embeddings, in [-1, 1]; of a model that compares by distance, minus
+    """What two recordings say.
+
+    score: cosine of the two embeddings, in [-1, 1]; of a model that compares by distance, minus
     the squared distance.
 
     threshold: what the score was held against, the model's or one given, or None where there is

@@ -15,8 +15,11 @@ from contravox.inference.recording import RecordingWarning, read_recording
 
 @dataclass(frozen=True)
 class Voiceprint:
-    """vector: (d,) float32, the embedding, not normalised; quality: of the recording, which
-    ``name`` names; warnings: what speaks against deciding by it."""
+    """What is kept of a voice.
+
+    vector: (d,) float32, the embedding, not normalised; quality: of the recording, which
+    ``name`` names; warnings: what speaks against deciding by it.
+    """
 
     name: str
     vector: NDArray[np.float32]

@@ -61,22 +61,17 @@ def bootstrap_speakers(
     and the trials alone, whatever the scores and the order of the trials, so that two systems can
     be compared replicate by replicate.
 
-    Args:
-        scores: (k,), higher where the speakers are more alike.
-        targets: (k,) bool, True where both sides of the trial are one speaker.
-        enrolment_speakers: (k,) names or numbers of the speakers enrolled.
-        test_speakers: (k,) names or numbers of the speakers tested.
-        p_targets: prior probabilities of a target trial, for the detection costs.
-        false_alarms: rates at which to give the miss rate, as the bands of a DET curve need.
-        replicates: how many times to draw.
-        seed: of the draws.
-        progress: called with the replicates done and in all.
+    scores: (k,), higher where the speakers are more alike. targets: (k,) bool, True where both
+    sides of the trial are one speaker. enrolment_speakers: (k,) names or numbers of the speakers
+    enrolled. test_speakers: (k,) names or numbers of the speakers tested. p_targets: prior
+    probabilities of a target trial, for the detection costs. false_alarms: rates at which to give
+    the miss rate, as the bands of a DET curve need. replicates: how many times to draw. seed: of
+    the draws. progress: called with the replicates done and in all.
 
-    Raises:
-        MetricError: no trials, one kind of trial only, a score that is not finite, or a trial
-            whose speakers are one but which is not a target, or the other way round.
-        ValueError: arrays that are not all (k,), ``targets`` not boolean, ``replicates`` below 1,
-            a prior or rate out of range.
+    Raises MetricError for no trials, one kind of trial only, a score that is not finite, or a trial
+    whose speakers are one but which is not a target, or the other way round; ValueError for arrays
+    that are not all (k,), ``targets`` not boolean, ``replicates`` below 1, a prior or rate out of
+    range.
     """
     scores = check_trials(scores, targets)
     allowed = check_rates(false_alarms)

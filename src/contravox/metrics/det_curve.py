@@ -113,13 +113,11 @@ def det_curve(scores: NDArray, targets: NDArray[np.bool_]) -> DetCurve:
 
     Everything that is measured of the same trials can be read from one curve, which sorts once.
 
-    Args:
-        scores: (k,), higher where the speakers are more alike.
-        targets: (k,) bool, True where both sides of the trial are one speaker.
+    scores: (k,), higher where the speakers are more alike. targets: (k,) bool, True where both
+    sides of the trial are one speaker.
 
-    Raises:
-        MetricError: no trials, one kind of trial only, or a score that is not finite.
-        ValueError: the arrays are not both (k,), or ``targets`` is not boolean.
+    Raises MetricError for no trials, one kind of trial only, or a score that is not finite;
+    ValueError where the arrays are not both (k,), or ``targets`` is not boolean.
     """
     series, chosen = pl.Series(check_trials(scores, targets)), pl.Series(targets)
     # Polars selects and sorts several times faster than numpy, on every core.
@@ -131,9 +129,8 @@ def det_curve(scores: NDArray, targets: NDArray[np.bool_]) -> DetCurve:
 def check_trials(scores: NDArray, targets: NDArray[np.bool_]) -> NDArray:
     """Give ``scores`` as float32 if they are, else as float64, if error rates follow from them.
 
-    Raises:
-        MetricError: no trials, one kind of trial only, or a score that is not finite.
-        ValueError: the arrays are not both (k,), or ``targets`` is not boolean.
+    Raises MetricError for no trials, one kind of trial only, or a score that is not finite;
+    ValueError where the arrays are not both (k,), or ``targets`` is not boolean.
     """
     scores = np.asarray(scores)
     if scores.dtype != np.float32:

@@ -26,20 +26,15 @@ def minimum_detection_cost(
 
     It is at most 1, reached by a system that is of no help.
 
-    Args:
-        scores: (k,), higher where the speakers are more alike.
-        targets: (k,) bool, True where both sides of the trial are one speaker.
-        p_target: P, the prior probability of a target trial where the system is to be used.
-        c_miss: cost of one miss.
-        c_false_alarm: cost of one false alarm.
+    scores: (k,), higher where the speakers are more alike. targets: (k,) bool, True where both
+    sides of the trial are one speaker. p_target: P, the prior probability of a target trial where
+    the system is to be used. c_miss: cost of one miss. c_false_alarm: cost of one false alarm.
 
-    Returns:
-        The cost between 0 and 1, and a threshold that reaches it in units of the scores; infinite
-        or above every score where no trial should be accepted.
+    Returns the cost between 0 and 1, and a threshold that reaches it in units of the scores;
+    infinite or above every score where no trial should be accepted.
 
-    Raises:
-        MetricError: no trials, one kind of trial only, or a score that is not finite.
-        ValueError: arrays of the wrong shape or type, a prior or cost out of range.
+    Raises MetricError for no trials, one kind of trial only, or a score that is not finite;
+    ValueError for arrays of the wrong shape or type, a prior or cost out of range.
     """
     curve = det_curve(scores, targets)
     costs, thresholds = lowest_costs(curve, [p_target], c_miss=c_miss, c_false_alarm=c_false_alarm)
@@ -84,17 +79,13 @@ def actual_detection_cost(
     ``log(C_fa·(1−P) / (C_miss·P))``. Scores that are well calibrated come close to their minimum
     cost; others may cost more than 1, that is, more than not listening at all.
 
-    Args:
-        log_likelihood_ratios: (k,) natural logarithms, as calibration gives them; the cost of
-            cosine scores would mean nothing.
-        targets: (k,) bool, True where both sides of the trial are one speaker.
-        p_target: P, the prior probability of a target trial where the system is to be used.
-        c_miss: cost of one miss.
-        c_false_alarm: cost of one false alarm.
+    log_likelihood_ratios: (k,) natural logarithms, as calibration gives them; the cost of cosine
+    scores would mean nothing. targets: (k,) bool, True where both sides of the trial are one
+    speaker. p_target: P, the prior probability of a target trial where the system is to be used.
+    c_miss: cost of one miss. c_false_alarm: cost of one false alarm.
 
-    Raises:
-        MetricError: no trials, one kind of trial only, or a score that is not finite.
-        ValueError: arrays of the wrong shape or type, a prior or cost out of range.
+    Raises MetricError for no trials, one kind of trial only, or a score that is not finite;
+    ValueError for arrays of the wrong shape or type, a prior or cost out of range.
     """
     curve = det_curve(log_likelihood_ratios, targets)
     costs = actual_costs(curve, [p_target], c_miss=c_miss, c_false_alarm=c_false_alarm)

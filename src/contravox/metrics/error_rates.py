@@ -26,18 +26,14 @@ def equal_error_rate(
       distant operating points where that is lower. It is the lowest error rate at the prior that
       serves the system worst, never above the other, and the one of the BOSARIS toolkit.
 
-    Args:
-        scores: (k,), higher where the speakers are more alike.
-        targets: (k,) bool, True where both sides of the trial are one speaker.
-        method: which of the two.
+    scores: (k,), higher where the speakers are more alike. targets: (k,) bool, True where both
+    sides of the trial are one speaker. method: which of the two.
 
-    Returns:
-        The rate between 0 and 1, and in units of the scores the threshold at which the rates
-        themselves cross, whichever the method: the rate on the hull needs two thresholds.
+    Returns the rate between 0 and 1, and in units of the scores the threshold at which the rates
+    themselves cross, whichever the method: the rate on the hull needs two thresholds.
 
-    Raises:
-        MetricError: no trials, one kind of trial only, or a score that is not finite.
-        ValueError: the arrays are not both (k,), or ``targets`` is not boolean.
+    Raises MetricError for no trials, one kind of trial only, or a score that is not finite;
+    ValueError where the arrays are not both (k,), or ``targets`` is not boolean.
     """
     return crossing(det_curve(scores, targets), method=method)
 
@@ -67,18 +63,15 @@ def false_rejection_rate(
     A rate that a threshold does reach, without interpolation. Of all thresholds with that miss rate
     the highest is given, which has the fewest false alarms.
 
-    Args:
-        scores: (k,), higher where the speakers are more alike.
-        targets: (k,) bool, True where both sides of the trial are one speaker.
-        false_acceptance: the highest false-alarm rate that is allowed, from 0 to 1.
+    scores: (k,), higher where the speakers are more alike. targets: (k,) bool, True where both
+    sides of the trial are one speaker. false_acceptance: the highest false-alarm rate that is
+    allowed, from 0 to 1.
 
-    Returns:
-        The rate between 0 and 1, and the threshold in units of the scores; infinite or above every
-        score where no trial may be accepted.
+    Returns the rate between 0 and 1, and the threshold in units of the scores; infinite or above
+    every score where no trial may be accepted.
 
-    Raises:
-        MetricError: no trials, one kind of trial only, or a score that is not finite.
-        ValueError: arrays of the wrong shape or type, a rate out of range.
+    Raises MetricError for no trials, one kind of trial only, or a score that is not finite;
+    ValueError for arrays of the wrong shape or type, a rate out of range.
     """
     curve = det_curve(scores, targets)
     misses, thresholds = miss_at(curve, [false_acceptance])

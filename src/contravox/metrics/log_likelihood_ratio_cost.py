@@ -15,14 +15,12 @@ def log_likelihood_ratio_cost(log_likelihood_ratios: NDArray, targets: NDArray[n
     Half the mean of ``log2(1 + exp(−llr))`` over target trials and of ``log2(1 + exp(llr))`` over
     non-target trials. It is 1 for ratios that say nothing, all 0, and more for worse than that.
 
-    Args:
-        log_likelihood_ratios: (k,) natural logarithms, as calibration gives them; the cost of
-            cosine scores would mean nothing.
-        targets: (k,) bool, True where both sides of the trial are one speaker.
+    log_likelihood_ratios: (k,) natural logarithms, as calibration gives them; the cost of cosine
+    scores would mean nothing. targets: (k,) bool, True where both sides of the trial are one
+    speaker.
 
-    Raises:
-        MetricError: no trials, one kind of trial only, or a score that is not finite.
-        ValueError: the arrays are not both (k,), or ``targets`` is not boolean.
+    Raises MetricError for no trials, one kind of trial only, or a score that is not finite;
+    ValueError where the arrays are not both (k,), or ``targets`` is not boolean.
     """
     return ratio_cost(det_curve(log_likelihood_ratios, targets))
 
@@ -40,13 +38,11 @@ def minimum_log_likelihood_ratio_cost(scores: NDArray, targets: NDArray[np.bool_
     That is the pool-adjacent-violators algorithm on these very trials (Brümmer & du Preez 2006). So
     it is at most 1 and at most Cllr; the rest of Cllr is what calibration loses.
 
-    Args:
-        scores: (k,), higher where the speakers are more alike, in any unit.
-        targets: (k,) bool, True where both sides of the trial are one speaker.
+    scores: (k,), higher where the speakers are more alike, in any unit. targets: (k,) bool, True
+    where both sides of the trial are one speaker.
 
-    Raises:
-        MetricError: no trials, one kind of trial only, or a score that is not finite.
-        ValueError: the arrays are not both (k,), or ``targets`` is not boolean.
+    Raises MetricError for no trials, one kind of trial only, or a score that is not finite;
+    ValueError where the arrays are not both (k,), or ``targets`` is not boolean.
     """
     return minimum_ratio_cost(det_curve(scores, targets))
 

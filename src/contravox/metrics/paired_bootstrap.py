@@ -97,24 +97,18 @@ def paired_bootstrap(
     as the pigeonhole bootstrap is: of 300 simulated pairs of equally good systems on 40 speakers 6
     differed significantly, where 15 would be allowed.
 
-    Args:
-        first_scores, second_scores: (k,) of the two systems, each in its own unit.
-        targets: (k,) bool, True where both sides of the trial are one speaker.
-        enrolment_speakers: (k,) names or numbers of the speakers enrolled.
-        test_speakers: (k,) names or numbers of the speakers tested.
-        p_targets: prior probabilities of a target trial, for the detection costs.
-        replicates: how many times to draw speakers.
-        seed: of the draws.
-        progress: called with the replicates done, of both systems, and in all.
+    first_scores, second_scores: (k,) of the two systems, each in its own unit. targets: (k,) bool,
+    True where both sides of the trial are one speaker. enrolment_speakers: (k,) names or numbers of
+    the speakers enrolled. test_speakers: (k,) names or numbers of the speakers tested. p_targets:
+    prior probabilities of a target trial, for the detection costs. replicates: how many times to
+    draw speakers. seed: of the draws. progress: called with the replicates done, of both systems,
+    and in all.
 
-    Returns:
-        The equal error rate, then the detection cost at each prior.
+    Returns the equal error rate, then the detection cost at each prior.
 
-    Raises:
-        MetricError: no trials, one kind of trial only, a score that is not finite, or a trial
-            whose speakers are one but which is not a target, or the other way round.
-        ValueError: arrays that are not all (k,), ``targets`` not boolean, ``replicates`` below 1,
-            a prior out of range.
+    Raises MetricError for no trials, one kind of trial only, a score that is not finite, or a trial
+    whose speakers are one but which is not a target, or the other way round; ValueError for arrays
+    that are not all (k,), ``targets`` not boolean, ``replicates`` below 1, a prior out of range.
     """
     curves = [det_curve(scores, targets) for scores in (first_scores, second_scores)]
     rates, costs = zip(

@@ -62,7 +62,9 @@ class BalanceSettings(Settings):
 
 
 class Balanced(NamedTuple):
-    """loss: the scalar to differentiate. The rest is by the objective's name, scalars that carry no
+    """One loss of several, and how it came about.
+
+    loss: the scalar to differentiate. The rest is by the objective's name, scalars that carry no
     gradient.
 
     weights: what each loss counts in what the objectives share.

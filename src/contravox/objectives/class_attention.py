@@ -55,7 +55,6 @@ def attention_means(attention: Tensor, labels: Tensor, tile: int) -> Tensor:
     attention, labels: (N,). tile: anchors compared with all others at a time; memory is
     O(tile·N), backwards too.
     """
-
     _, label, counts = torch.unique(labels, return_inverse=True, return_counts=True)
     negatives = len(labels) - counts[label]
 

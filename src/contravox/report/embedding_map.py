@@ -40,14 +40,12 @@ def map_embeddings(
     embeddings at length 1 where scikit-learn is installed and there are ten utterances or more,
     else by their two principal components.
 
-    Args:
-        vectors: (n, d) embeddings of any length.
-        speakers: n names, None where unknown.
-        maximum: how many utterances to map at most; beyond it speakers are drawn, each with as many
-            utterances as leave room for all speakers, but twenty if it has them.
-        seed: of that draw and of t-SNE.
+    vectors: (n, d) embeddings of any length. speakers: n names, None where unknown. maximum: how
+    many utterances to map at most; beyond it speakers are drawn, each with as many utterances as
+    leave room for all speakers, but twenty if it has them. seed: of that draw and of t-SNE.
 
     Raises ValueError where there is no embedding, or not one speaker for each.
+
     """
     if not len(vectors) or len(vectors) != len(speakers):
         raise ValueError(f"needs a speaker for each embedding, got {len(speakers)}, {len(vectors)}")

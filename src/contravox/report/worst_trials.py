@@ -22,11 +22,9 @@ def worst_trials(
 ) -> WorstTrials:
     """Find at most ``count`` of each kind of error.
 
-    Args:
-        scores: (k,), higher where the speakers are more alike.
-        targets: (k,) bool, True where both sides of the trial are one speaker.
-        threshold: a trial at or above it is accepted.
-        count: how many of each to give.
+    scores: (k,), higher where the speakers are more alike. targets: (k,) bool, True where both
+    sides of the trial are one speaker. threshold: a trial at or above it is accepted. count: how
+    many of each to give.
     """
     accepted = scores >= threshold
     accepts = np.flatnonzero(accepted & ~targets)

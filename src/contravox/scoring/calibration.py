@@ -45,15 +45,12 @@ class Calibration(Settings):
         (Thienpondt et al. 2021, arXiv 2010.11255). The columns are standardised first,
         so their scale does not matter.
 
-        Args:
-            columns: (k,) by name; see ``calibration_columns`` for those that are not scores.
-            targets: (k,) bool, True where both sides of the trial are one speaker.
-            p_target: P, the prior probability of a target trial that matters most.
+        columns: (k,) by name; see ``calibration_columns`` for those that are not scores. targets:
+        (k,) bool, True where both sides of the trial are one speaker. p_target: P, the prior
+        probability of a target trial that matters most.
 
-        Raises:
-            ScoringError: one kind of trial only, or a value that is not finite.
-            ValueError: arrays that are not all (k,), no column, or a prior that is not between 0
-                and 1.
+        Raises ScoringError for one kind of trial only, or a value that is not finite; ValueError
+        for arrays that are not all (k,), no column, or a prior that is not between 0 and 1.
         """
         table = _stack(columns)
         targets = np.asarray(targets)

@@ -25,16 +25,13 @@ def inner_products(
     pairs are trials, blocks are matrix products of all enrolments with all tests; elsewhere, of the
     rows that the trials name.
 
-    Args:
-        enrolment: (n, w) float32.
-        test: (m, w) float32; may be the same array as ``enrolment``.
-        pairs: (k, 2) integers, for each trial a row of ``enrolment`` and a row of ``test``.
+    enrolment: (n, w) float32. test: (m, w) float32; may be the same array as ``enrolment``. pairs:
+    (k, 2) integers, for each trial a row of ``enrolment`` and a row of ``test``.
 
-    Returns:
-        (k,) float32.
+    Returns (k,) float32.
 
-    Raises:
-        ValueError: arrays whose sizes do not fit, or a pair that names a row which is not there.
+    Raises ValueError for arrays whose sizes do not fit, or a pair that names a row which is not
+    there.
     """
     pairs = check_pairs(enrolment, test, pairs)
     dense = len(enrolment) * len(test) <= CELLS_PER_GATHER * len(pairs)

@@ -80,19 +80,15 @@ def normalise_scores(
     Works in blocks: for each enrolment and test that a trial names it holds two numbers, for
     ``AS-norm2`` also which members score highest, two bytes each in a cohort of up to 65,535.
 
-    Args:
-        scores: (k,) of the trials, by the same vectors.
-        enrolment: (n, w) float32, vectors whose inner products are the scores.
-        test: (m, w) float32; may be the same array as ``enrolment``.
-        pairs: (k, 2) integers, for each trial a row of ``enrolment`` and a row of ``test``.
-        cohort: of speakers who are in no trial.
-        settings: the method, and the size of the choice.
-        progress: called with the rows compared with the cohort and in all.
+    scores: (k,) of the trials, by the same vectors. enrolment: (n, w) float32, vectors whose inner
+    products are the scores. test: (m, w) float32; may be the same array as ``enrolment``. pairs:
+    (k, 2) integers, for each trial a row of ``enrolment`` and a row of ``test``. cohort: of
+    speakers who are in no trial. settings: the method, and the size of the choice. progress: called
+    with the rows compared with the cohort and in all.
 
-    Raises:
-        ScoringError: a cohort smaller than ``top``, or an enrolment or test whose scores against
-            the chosen members are all one; its row is named.
-        ValueError: arrays whose sizes do not fit, or a pair that names a row which is not there.
+    Raises ScoringError for a cohort smaller than ``top``, or an enrolment or test whose scores
+    against the chosen members are all one; its row is named; ValueError for arrays whose sizes do
+    not fit, or a pair that names a row which is not there.
     """
     pairs = check_pairs(enrolment, test, pairs)
     if len(scores) != len(pairs):
@@ -129,8 +125,11 @@ def normalise_scores(
 
 @dataclass(frozen=True)
 class _Side:
-    """One side of the trials: vectors (n, w), the row named by each trial (k,), the rows (r,) to
-    compare with the cohort, sorted, and its members (c, w)."""
+    """One side of the trials.
+
+    Vectors (n, w), the row named by each trial (k,), the rows (r,) to compare with the cohort,
+    sorted, and its members (c, w).
+    """
 
     name: str
     vectors: NDArray[np.float32]

@@ -181,8 +181,10 @@ def _count_rows(encoder: nn.Module, total: int, progress: Callable[[int, int], N
 
 
 class PeakMemory:
-    """How much memory is needed at most from its making on: what torch allocates on a GPU, or else
-    by how much the process grows."""
+    """How much memory is needed at most from its making on.
+
+    What torch allocates on a GPU, or else by how much the process grows.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self.device = device

@@ -50,8 +50,11 @@ class ShareWatch:
 
 
 def mean_shares(folder: Path) -> dict[str, float]:
-    """Each objective's mean share over what ``log.jsonl`` in a training's folder holds; empty where
-    none was measured, as of one objective alone."""
+    """Each objective's mean share over a training.
+
+    Of what ``log.jsonl`` in its folder holds; empty where none was measured, as of one objective
+    alone.
+    """
     shares: dict[str, list[float]] = defaultdict(list)
     for entry in read_log(folder):
         for name, share in entry.get("shares", {}).items():

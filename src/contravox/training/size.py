@@ -6,7 +6,6 @@ import torch
 from lightning_fabric import Fabric
 
 from contravox.audio.waveform import SAMPLE_RATE
-from contravox.encoders import build_encoder
 from contravox.errors import RecipeError
 from contravox.features import frame_count
 from contravox.files.weights import without_numbers
@@ -51,7 +50,7 @@ def check_size(recipe: Recipe, rows: int, classes: int, fabric: Fabric) -> None:
 def _parameters(recipe: Recipe, classes: int) -> int:
     """How many numbers are trained."""
     with without_numbers():
-        encoder = build_encoder(recipe.encoder, recipe.features.bins)
+        encoder = recipe.encoder.build(recipe.features.bins)
         site = Site(encoder.embedding_size, encoder.map_channels, classes)
         objectives = Objectives(recipe.objectives, site)
     return sum(each.numel() for part in (encoder, objectives) for each in part.parameters())

@@ -35,9 +35,12 @@ from contravox.trials.trial_set import TrialSet
 
 
 class Sweep(Settings):
-    """recipe: a file, or the name of a shipped one. variants: by name, the ``key=value`` in which
+    """A recipe and its variants.
+
+    recipe: a file, or the name of a shipped one. variants: by name, the ``key=value`` in which
     each differs from it; an empty list is the recipe itself. trials: a list to evaluate on, or the
-    folder of one."""
+    folder of one.
+    """
 
     recipe: str
     variants: dict[FolderName, tuple[str, ...]] = Field(min_length=1, max_length=1000)

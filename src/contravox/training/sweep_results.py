@@ -40,8 +40,10 @@ class RunResult:
 
 @dataclass(frozen=True)
 class VariantResult:
-    """Over the seeds of a variant, those that failed left out: means, and sample deviations, which
-    one seed does not have."""
+    """Over the seeds of a variant, those that failed left out.
+
+    Means, and sample deviations, which one seed does not have.
+    """
 
     variant: str
     runs: int

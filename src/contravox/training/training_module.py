@@ -77,8 +77,10 @@ class TrainingModule(nn.Module):
 
     @property
     def measures_cheaply(self) -> bool:
-        """Whether the objectives' shares cost next to nothing: what they share is the embedding, or
-        its gradients are needed anyway."""
+        """Whether the objectives' shares cost next to nothing.
+
+        What they share is the embedding, or its gradients are needed anyway.
+        """
         return self.balance.weighs_gradients or not self.objectives.reads_maps
 
     def forward(self, batch: Batch, *, measure: bool = False) -> Step:

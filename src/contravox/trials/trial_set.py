@@ -216,8 +216,10 @@ class TrialSet:
 
     @cached_property
     def _pairs(self) -> pl.Series:
-        """(k,) a number for what each trial compares: two recordings, the same in either order, or
-        an enrolment and a recording."""
+        """(k,) a number for what each trial compares.
+
+        Two recordings, the same in either order, or an enrolment and a recording.
+        """
         one, other = self._enrolled["number"], self._tested["number"]
         sides = pl.DataFrame({"one": one, "other": other}).cast(pl.UInt64)
         if self.enrolments is None:

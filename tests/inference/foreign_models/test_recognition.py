@@ -5,7 +5,6 @@ from functools import partial
 import pytest
 import torch
 
-from contravox.encoders import build_encoder
 from contravox.errors import ModelError
 from contravox.features import FeatureSettings
 from contravox.inference.foreign_models.recognition import recognise
@@ -62,7 +61,7 @@ def test_a_network_is_recognised_and_gives_what_it_gave(network, features, origi
     expected = network(weights, values)
     foreign = recognise(weights)
     assert (foreign.origin, foreign.features) == (origin, features)
-    encoder = build_encoder(foreign.encoder, features.bins).eval()
+    encoder = foreign.encoder.build(features.bins).eval()
     encoder.load_state_dict(foreign.weights)
     with torch.no_grad():
         got = encoder(values, torch.tensor([130, 130])).embedding

@@ -20,9 +20,12 @@ MOST_BINS = 256
 
 @dataclass(frozen=True)
 class ForeignGraph:
-    """taken: the name of what is taken, of ``layout``. lengths: the name of what takes how many
+    """What a graph takes and gives.
+
+    taken: the name of what is taken, of ``layout``. lengths: the name of what takes how many
     frames or samples there are, or None. given: the name of the embedding, of ``size`` numbers.
-    bins: of the filter bank, 0 where a waveform is taken."""
+    bins: of the filter bank, 0 where a waveform is taken.
+    """
 
     taken: str
     layout: Layout
@@ -119,8 +122,10 @@ def _tried(
     lengths: str | None,
     outputs: Sequence[str],
 ) -> dict[str, int]:
-    """The size of each output that may be an embedding: one vector whatever the frames, which is
-    not the same for all that is taken."""
+    """The size of each output that may be an embedding.
+
+    One vector whatever the frames, and not the same for all that is taken.
+    """
     vectors: list[list[NDArray[Any]]] = []
     generator = np.random.default_rng(0)
     for length in (300, 300, 211):

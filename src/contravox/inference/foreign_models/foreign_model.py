@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from contravox.encoders import EncoderSettings, build_encoder
+from contravox.encoders import EncoderSettings
 from contravox.errors import ModelError, brief, few
 from contravox.features import FeatureSettings
 from contravox.files.weights import kind_of, without_numbers
@@ -31,7 +31,7 @@ class ForeignModel:
     def check(self) -> None:
         """Raise ModelError where the weights are not those of the settings."""
         with without_numbers():
-            expected = build_encoder(self.encoder, self.features.bins).state_dict()
+            expected = self.encoder.build(self.features.bins).state_dict()
         for name in sorted(expected.keys() | self.weights.keys()):
             ours, theirs = kind_of(expected.get(name)), kind_of(self.weights.get(name))
             if ours != theirs:

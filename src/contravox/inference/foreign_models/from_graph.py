@@ -34,8 +34,11 @@ _TAKEN, _PREFIX = "contravox/taken", "theirs/"
 
 @dataclass(frozen=True)
 class ComposedGraph:
-    """model: ours. found: what was found out of theirs. features: what is put before it, or None
-    where it takes waveforms."""
+    """An ONNX file of others, taken over.
+
+    model: ours. found: what was found out of theirs. features: what is put before it, or None
+    where it takes waveforms.
+    """
 
     model: OnnxModel
     found: ForeignGraph

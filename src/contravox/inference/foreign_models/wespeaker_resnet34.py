@@ -1,5 +1,7 @@
-"""WeSpeaker's ResNet-34 with statistics pooling (wespeaker/models/resnet.py), of any depth that
-has the same blocks."""
+"""WeSpeaker's ResNet-34 with statistics pooling (wespeaker/models/resnet.py).
+
+Of any depth that has the same blocks.
+"""
 
 from contravox.encoders.resnet34 import ResNet34Settings
 from contravox.features import FeatureSettings

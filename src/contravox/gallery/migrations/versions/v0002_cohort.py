@@ -10,6 +10,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
+    """Make the table."""
     op.create_table(
         "cohort",
         sa.Column("id", sa.Integer, primary_key=True),
