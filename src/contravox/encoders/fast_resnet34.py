@@ -1,6 +1,6 @@
 """Fast ResNet-34."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -8,10 +8,8 @@ from torch import Tensor, nn
 from contravox.encoders.encoder import Encoder, EncoderOutput, FeatureMap
 from contravox.encoders.masking import frame_mask, masked_batch_norm, zero_padding
 from contravox.encoders.pooling import SelfAttentivePooling
-from contravox.encoders.residual_blocks import Stage, draw_convolutions
+from contravox.encoders.residual_blocks import BlocksOfStages, Stage, draw_convolutions
 from contravox.settings import Settings, Size
-
-Blocks = Annotated[int, Field(ge=1, le=100)]
 
 
 class FastResNet34Settings(Settings):
@@ -21,9 +19,7 @@ class FastResNet34Settings(Settings):
     channels: int = Field(
         16, ge=8, le=4096, description="channels of the first stage, doubled from stage to stage"
     )
-    blocks: tuple[Blocks, Blocks, Blocks, Blocks] = Field(
-        (3, 4, 6, 3), description="blocks of each stage"
-    )
+    blocks: BlocksOfStages = (3, 4, 6, 3)
     squeeze_excitation: bool = Field(
         True,
         description="blocks weigh their channels, as in the paper's public code, not its text",

@@ -1,6 +1,9 @@
 """Residual blocks on images of frequencies and frames."""
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -9,6 +12,12 @@ from contravox.encoders.squeeze_excitation import SqueezeExcitation
 
 Stride = tuple[int, int]
 """Of frequencies, and of frames."""
+
+_Blocks = Annotated[int, Field(ge=1, le=100)]
+
+BlocksOfStages = Annotated[
+    tuple[_Blocks, _Blocks, _Blocks, _Blocks], Field(description="blocks of each stage")
+]
 
 
 class Stage(nn.Module):

@@ -1,6 +1,6 @@
 """ResNet-34 with statistics pooling."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -8,10 +8,8 @@ from torch import Tensor, nn
 from contravox.encoders.encoder import Encoder, EncoderOutput, FeatureMap
 from contravox.encoders.masking import frame_mask, masked_batch_norm, zero_padding
 from contravox.encoders.pooling import StatisticsPooling
-from contravox.encoders.residual_blocks import Stage, draw_convolutions
+from contravox.encoders.residual_blocks import BlocksOfStages, Stage, draw_convolutions
 from contravox.settings import Settings, Size
-
-Blocks = Annotated[int, Field(ge=1, le=100)]
 
 
 class ResNet34Settings(Settings):
@@ -21,9 +19,7 @@ class ResNet34Settings(Settings):
     channels: int = Field(
         32, ge=1, le=4096, description="channels of the first stage, doubled from stage to stage"
     )
-    blocks: tuple[Blocks, Blocks, Blocks, Blocks] = Field(
-        (3, 4, 6, 3), description="blocks of each stage"
-    )
+    blocks: BlocksOfStages = (3, 4, 6, 3)
     embedding_size: Size = Field(256, description="d")
 
     def build(self, bins: int) -> "ResNet34":
