@@ -5,8 +5,8 @@
 TEST is a manifest of speakers whom the model never heard, such as the folds of ``folds.py`` leave
 out. Half of them calibrate the scores of two single utterances, as `contravox calibrate` does; with
 the other half, speakers are enrolled by 1, 3, 5 or 8 utterances, and all other utterances of their
-corpus tested against them. The error rate is of all models and their folds pooled, after
-calibration, which puts them on one scale; Cllr is in bits.
+corpus tested against them. Error rates and Cllr, in bits, are of calibrated scores, and means over
+the corpora and the models, each with its fold.
 
 Then utterances enrolled together are held against one another: how many are doubted where all are
 of one speaker, and how many where one is of another speaker of the same corpus.

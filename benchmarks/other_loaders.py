@@ -242,13 +242,13 @@ class _VoxcelebTrainer(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, row: int) -> tuple[Tensor, int]:
         audio = _read_part(self.paths[row], self.samples)
-        treatment = random.randint(0, 4) if self.augment else 0
-        if treatment == 1:
+        effect = random.randint(0, 4) if self.augment else 0
+        if effect == 1:
             response, _ = soundfile.read(random.choice(self.rooms))
             response = response[None] / np.sqrt(np.sum(response**2))
             audio = signal.convolve(audio, response, mode="full")[:, : self.samples]
-        elif treatment > 1:
-            audio = self._with_noise(audio, ("music", "speech", "noise")[treatment - 2])
+        elif effect > 1:
+            audio = self._with_noise(audio, ("music", "speech", "noise")[effect - 2])
         return torch.FloatTensor(audio)[0], self.labels[row]
 
     def _with_noise(self, audio: NDArray[np.float64], kind: str) -> NDArray[np.float64]:

@@ -74,7 +74,7 @@ def _open(
 ) -> Callable[[], int]:
     """What loads the corpus once, and returns how many segments that were.
 
-    mix: how often each treatment of AugmentationSettings is drawn; None for no augmentation.
+    mix: how often each effect of AugmentationSettings is drawn; None for no augmentation.
     """
     augmentation = None
     if mix is not None:

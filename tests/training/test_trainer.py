@@ -440,7 +440,7 @@ def test_a_loss_that_is_not_finite_names_the_utterances(make_recipe, tmp_path):
     assert "\n" not in str(caught.value)
     names = (tmp_path / "not_finite.txt").read_text().split()
     assert len(names) == 8
-    assert set(names) <= set(trainer.corpus.manifest.table["utterance"])
+    assert set(names) <= set(trainer.training_set.manifest.table["utterance"])
 
 
 def test_without_labels_no_speaker_is_read(make_recipe, corpus, tmp_path):
@@ -575,7 +575,7 @@ def test_what_cannot_be_read_is_left_out(damaged, tmp_path):
     with pytest.warns(TrainingWarning, match="left out"):
         trainer.fit()
     listed = pl.read_csv(tmp_path / "run" / "unreadable.tsv", separator="\t")
-    names = trainer.corpus.manifest.table["utterance"]
+    names = trainer.training_set.manifest.table["utterance"]
     assert sorted(listed["utterance"]) == sorted(names[row] for row in (3, 11, 27))
     assert trainer.progress.step == trainer.total_steps
     assert len(trainer.left_out) == 3

@@ -104,7 +104,7 @@ def _train(recipe: "Recipe", folder: Path, resume: bool, as_json: bool) -> None:
         return
     with progress_bar("training", "steps") as report:
         trainer = Trainer(recipe, folder, progress=report)
-        difference = trainer.corpus.difference_from(recipe.data)
+        difference = trainer.training_set.difference_from(recipe.data)
         if difference:
             note(f"warning: the corpus holds {difference}")
         try:

@@ -90,19 +90,21 @@ class Trainer:
         self.fabric = join_processes(recipe)
         with errors_of_any(self.fabric):
             check_recipe_of_processes(recipe, self.fabric)
-            self.corpus = TrainingSet.read(recipe)
-            check_size(recipe, len(self.corpus.dataset), self.corpus.classes, self.fabric)
-            batches = self.corpus.sampler.batches(0)
+            self.training_set = TrainingSet.read(recipe)
+            check_size(
+                recipe, len(self.training_set.dataset), self.training_set.classes, self.fabric
+            )
+            batches = self.training_set.sampler.batches(0)
             if leads():
-                check_supervision(recipe, batches, self.corpus.sampler.labels)
+                check_supervision(recipe, batches, self.training_set.sampler.labels)
             self.steps_per_epoch = len(batches)
             self.total_steps = self.steps_per_epoch * settings.epochs
-            module, inherited = start_module(recipe, self.corpus.classes, self.corpus)
+            module, inherited = start_module(recipe, self.training_set.classes, self.training_set)
             if settings.initial_run is not None:
                 path = settings.initial_run / MODEL
                 inherited = TrainedOn.of_model(path, Model.load(path).settings)
             self.trained_on = inherited.and_of(
-                self.corpus.manifest, labels_used=recipe.data.labels == "speaker"
+                self.training_set.manifest, labels_used=recipe.data.labels == "speaker"
             )
             module.model.annotate(
                 labels_used=self.trained_on.labels_used,
@@ -115,7 +117,10 @@ class Trainer:
                 for each in self.validation.values():
                     self.trained_on.refuse(each.manifest, each.name, "set data.allow_overlap=true")
             self.inputs = input_digests(
-                recipe, self.corpus.manifest, self.corpus.identities, self.validation.values()
+                recipe,
+                self.training_set.manifest,
+                self.training_set.identities,
+                self.validation.values(),
             )
         self.watch = ShareWatch(recipe.balance, module.objectives.weights)
         self.module, self.optimiser = self.fabric.setup(
@@ -174,8 +179,8 @@ class Trainer:
     def _left_out(self) -> LeftOut:
         """What cannot be read, as far as a run that is resumed knows."""
         return LeftOut(
-            self.corpus.manifest.table["utterance"],
-            self.corpus.dataset.labels,
+            self.training_set.manifest.table["utterance"],
+            self.training_set.dataset.labels,
             share=self.recipe.data.unreadable_share,
             listed=self.folder / UNREADABLE,
             writes=leads(),
@@ -235,10 +240,10 @@ class Trainer:
 
     def _batches(self, epoch: int) -> Iterator[Batch | PendingBatch]:
         """The epoch's batches from the next step on."""
-        batches = self.corpus.sampler.batches(self.progress.epochs_before + epoch)
+        batches = self.training_set.sampler.batches(self.progress.epochs_before + epoch)
         batches = batches[self.progress.step - epoch * self.steps_per_epoch :]
         workers = self.recipe.data.workers
-        return read_batches(self.corpus.dataset, batches, self.left_out, workers, self.fabric)
+        return read_batches(self.training_set.dataset, batches, self.left_out, workers, self.fabric)
 
     def _step(self, read: Batch | PendingBatch, log: Log, clock: StepClock) -> bool:
         """Take a step; say whether there was a gradient."""
@@ -305,7 +310,7 @@ class Trainer:
 
     def _not_finite(self, reason: str, batch: Batch) -> TrainingError:
         """The error that names the batch's utterances, all of which it also lists in a file."""
-        names = self.corpus.utterances(gather(batch.utterances).tolist())
+        names = self.training_set.utterances(gather(batch.utterances).tolist())
         listed = self.folder / "not_finite.txt"
         with errors_of_any(self.fabric):
             if leads():
@@ -356,7 +361,7 @@ class Trainer:
             if leads():
                 model.save(self.folder / MODEL)
                 save_objectives(
-                    self.folder / OBJECTIVES, self.module.objectives, self.corpus.class_digest
+                    self.folder / OBJECTIVES, self.module.objectives, self.training_set.class_digest
                 )
 
     def _checkpoint(self) -> None:
