@@ -38,6 +38,11 @@ def test_enrol_verify_identify_and_delete(contravox, tmp_path):
     assert (status, out.split()[0]) == (0, "Ann")
     status, out, _ = contravox("identify", "dee.wav", "--json")
     assert (status, json.loads(out)["speaker"]) == (1, None)
+    status, out, _ = contravox("gallery", "show", "Ann", "--json")
+    assert [each["recording"] for each in json.loads(out)] == [False, False]
+    assert contravox("gallery", "show", "Ann")[1].count("\n") == 3
+    status, _, err = contravox("gallery", "show", "Bob")
+    assert (status, "Bob" in err) == (2, True)
     assert contravox("gallery", "delete", "Ann") == (0, "Ann: deleted\n", "")
     assert contravox("gallery", "list") == (0, "nobody is enrolled\n", "")
 

@@ -32,7 +32,7 @@ def blocks(language):
 
 def test_commands(voices, run):
     commands = [shlex.split(line) for block in blocks("sh") for line in block.splitlines()]
-    assert len(commands) == 10
+    assert len(commands) == 11
     for _, *arguments in commands:
         status, out, err = run(*arguments)
         assert (status, err) == (0, "")

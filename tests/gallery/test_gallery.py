@@ -185,6 +185,23 @@ def test_speakers_are_told_by_name_in_parts(gallery):
     assert [each.name for each in gallery.speakers(after="Ann", most=1)] == ["Bob"]
 
 
+def test_it_is_told_by_what_a_speaker_is_enrolled(place, verifier):
+    with Gallery.open(place, verifier, settings=GallerySettings(keep_audio=True)) as gallery:
+        gallery.enrol("Bob", [said_by("Bob", 0)])
+        gallery.enrol("Ann", [said_by("Ann", 0)])
+        gallery.enrol("Ann", [said_by("Ann", 1)])
+        told = gallery.utterances("Ann")
+        assert [each.seconds for each in told] == [
+            len(samples) / rate for samples, rate in (said_by("Ann", 0), said_by("Ann", 1))
+        ]
+        assert sum(each.speech_seconds for each in told) == pytest.approx(
+            gallery.speakers()[0].speech_seconds
+        )
+        assert all(each.recording for each in told)
+        with pytest.raises(UnknownSpeakerError, match="Cid"):
+            gallery.utterances("Cid")
+
+
 def test_what_another_process_changes_is_known_at_once(gallery, place, verifier):
     enrol_all(gallery)
     with Gallery.open(place, verifier) as other:

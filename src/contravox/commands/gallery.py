@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -10,6 +10,9 @@ from contravox.commands.console import Force, Json, Output, print_json
 from contravox.commands.galleries import DEFAULT, GalleryModel, Place, needed, open_gallery
 from contravox.commands.numbers import finite
 from contravox.terminal.messages import printable, tell
+
+if TYPE_CHECKING:
+    from contravox.gallery.gallery import Gallery
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 """The verbs of ``contravox gallery``."""
@@ -39,23 +42,41 @@ def list_speakers(gallery: Place = DEFAULT, as_json: Json = False) -> None:
 
 @app.command()
 def show(
+    name: Annotated[str | None, typer.Argument(help="A speaker; none: the gallery.")] = None,
     log: Annotated[int, typer.Option(min=0, help="How many of the last changes to tell.")] = 10,
     gallery: Place = DEFAULT,
     as_json: Json = False,
 ) -> None:
-    """Tell the settings of a gallery, its model, its size and its last changes."""
+    """Tell by what a speaker is enrolled; or a gallery's settings, model, size and changes."""
     with open_gallery(gallery) as opened:
-        counts = opened.counts()
-        settings, model = opened.settings, opened.model
-        changes = opened.changes(since=max(0, opened.last_change() - log))[-log:] if log else []
+        if name is not None:
+            _show_speaker(opened, name, as_json)
+        else:
+            _show_gallery(opened, log, as_json)
+
+
+def _show_speaker(gallery: "Gallery", name: str, as_json: bool) -> None:
+    utterances = gallery.utterances(name)
+    if as_json:
+        print_json([asdict(each) for each in utterances])
+        return
+    tell("since                 seconds  of speech  recording")
+    for each in utterances:
+        kept = "kept" if each.recording else "-"
+        tell(f"{each.created:20}  {each.seconds:7.1f}  {each.speech_seconds:9.1f}  {kept:>9}")
+
+
+def _show_gallery(gallery: "Gallery", log: int, as_json: bool) -> None:
+    counts, settings, model = gallery.counts(), gallery.settings, gallery.model
+    changes = gallery.changes(since=max(0, gallery.last_change() - log))[-log:] if log else []
     if as_json:
         told = {**counts, "model": model, "settings": settings.model_dump()}
         print_json({**told, "changes": [asdict(each) for each in changes]})
         return
     tell(f"{counts['speakers']:,} speakers, {counts['voiceprints']:,} voiceprints")
     tell(f"model {model or 'not chosen yet'}")
-    for name, value in settings.model_dump(exclude_none=True).items():
-        tell(f"{name} = {value}")
+    for key, value in settings.model_dump(exclude_none=True).items():
+        tell(f"{key} = {value}")
     for each in changes:
         whom = "" if each.speaker is None else f" speaker {each.speaker}"
         tell(f"{each.at} {each.by}: {each.action}{whom}, {each.voiceprints} voiceprints")

@@ -24,6 +24,7 @@ from contravox.gallery.database import Database
 from contravox.gallery.deciding import EVEN, open_set_posteriors, rule_of
 from contravox.gallery.enrolling import add_utterances, take_utterances
 from contravox.gallery.failures import damaged
+from contravox.gallery.listing import count_rows, list_speakers, list_utterances
 from contravox.gallery.memory import Memory
 from contravox.gallery.names import speaker_name
 from contravox.gallery.re_embedding import re_embed
@@ -31,6 +32,7 @@ from contravox.gallery.results import (
     Change,
     Claim,
     EnrolledSpeaker,
+    EnrolledUtterance,
     Enrolment,
     Identification,
     Match,
@@ -38,7 +40,7 @@ from contravox.gallery.results import (
 )
 from contravox.gallery.settings import GallerySettings
 from contravox.gallery.storing import claim_model, find_speaker, other_model
-from contravox.gallery.tables import cohort, galleries, recordings, speakers, voiceprints
+from contravox.gallery.tables import cohort, galleries, speakers, voiceprints
 from contravox.gallery.transfer import export_gallery, import_gallery
 from contravox.gallery.voices import Compared
 from contravox.inference.deciding import Prior, Rule
@@ -310,31 +312,25 @@ class Gallery:
 
     def speakers(self, *, after: str = "", most: int | None = None) -> list[EnrolledSpeaker]:
         """Who is enrolled, by name. after, most: of very many, so many after a name."""
-        query = (
-            select(
-                speakers.c.name,
-                func.count(voiceprints.c.id),
-                func.coalesce(func.sum(voiceprints.c.speech_seconds), 0.0),
-                func.count(recordings.c.voiceprint),
-                speakers.c.created,
-                func.coalesce(func.max(voiceprints.c.created), speakers.c.created),
-            )
-            .select_from(speakers.outerjoin(voiceprints).outerjoin(recordings))
-            .where(speakers.c.name > after)
-            .group_by(speakers.c.id, speakers.c.name, speakers.c.created)
-            .order_by(speakers.c.name)
-            .limit(most)
-        )
         with self.database.reading() as connection:
-            return [EnrolledSpeaker(*row) for row in connection.execute(query)]
+            return list_speakers(connection, after, most)
+
+    def utterances(self, name: str) -> list[EnrolledUtterance]:
+        """By what a speaker is enrolled, the oldest first.
+
+        Raises UnknownSpeakerError, SpeakerNameError.
+        """
+        name = speaker_name(name)
+        with self.database.reading() as connection:
+            speaker = find_speaker(connection, name)
+            if speaker is None:
+                raise _unknown_speaker(self.database.name, name)
+            return list_utterances(connection, speaker)
 
     def counts(self) -> dict[str, int]:
         """How many speakers and voiceprints there are, by these words."""
         with self.database.reading() as connection:
-            return {
-                table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
-                for table in (speakers, voiceprints)
-            }
+            return count_rows(connection)
 
     def delete(self, *names: str, by: str | None = None) -> None:
         """Forget speakers: their voiceprints and recordings are gone from the files too.

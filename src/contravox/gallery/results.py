@@ -146,6 +146,20 @@ class EnrolledSpeaker:
 
 
 @dataclass(frozen=True)
+class EnrolledUtterance:
+    """One of the utterances by which a speaker is enrolled.
+
+    created: UTC; seconds: of the recording; speech_seconds: of the speech in it; recording: whether
+    its audio is kept.
+    """
+
+    created: str
+    seconds: float
+    speech_seconds: float
+    recording: bool
+
+
+@dataclass(frozen=True)
 class Change:
     """An entry of the log.
 
