@@ -24,9 +24,11 @@ from contravox.commands.export import export
 from contravox.commands.fuse import fuse
 from contravox.commands.gallery import app as gallery
 from contravox.commands.identify import identify
+from contravox.commands.keys import app as keys
 from contravox.commands.measure import measure
 from contravox.commands.prepare import prepare
 from contravox.commands.score import score
+from contravox.commands.serve import serve
 from contravox.commands.shard import shard
 from contravox.commands.sweep import sweep
 from contravox.commands.train import train
@@ -62,10 +64,12 @@ VERBS = (
     verify,
     enrol,
     identify,
+    serve,
 )
 for verb in VERBS:
     app.command()(verb)
 app.add_typer(gallery, name="gallery", help="Tell and change who is enrolled.")
+app.add_typer(keys, name="keys", help="Tell and change who may ask a service for what.")
 
 
 def _tell_version(asked: bool) -> None:

@@ -17,6 +17,10 @@ class AudioError(ContravoxError):
     """A recording that cannot be read or cannot be trusted: cut short, silent, not finite."""
 
 
+class RecordingTooLongError(AudioError):
+    """A recording longer than whoever reads it takes."""
+
+
 class StorageError(ContravoxError):
     """A store that does not answer or refuses, or a folder of shards of something else."""
 
@@ -89,6 +93,10 @@ class OutlierError(GalleryError):
     def __init__(self, message: str, outliers: Sequence[object] = ()) -> None:
         super().__init__(message)
         self.outliers = tuple(outliers)
+
+
+class KeyFileError(ContravoxError):
+    """A service's file of keys that is missing or damaged, or a key that cannot be in it."""
 
 
 class MissingExtraError(ContravoxError):

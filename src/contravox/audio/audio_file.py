@@ -18,10 +18,14 @@ from numpy.typing import NDArray
 from contravox.audio.containers import holds_another, unfinished_wav
 from contravox.audio.library_notes import without_notes
 from contravox.audio.storage import Location, open_regular, read_bytes
-from contravox.errors import AudioError, AudioWarning
+from contravox.errors import AudioError, AudioWarning, RecordingTooLongError
 
 LOWEST_RATE, HIGHEST_RATE = 4_000, 768_000
 """Samples per second that a recording of speech may have: below, there is too little of a voice."""
+
+DENSEST = 2 * 48_000
+"""Samples of a second, over all channels, above which a recording that has a limit may be only
+shorter: a second of 8 channels at 768 kHz would take 25 MB of memory."""
 
 RAW_RATE = 16_000
 """Samples per second of what has no header."""
@@ -42,10 +46,16 @@ _NEVER_MPEG = re.compile(
 
 @dataclass(frozen=True)
 class AudioBytes:
-    """The bytes of an audio file that is not on this machine. name: what to call it in messages."""
+    """The bytes of an audio file that is not on this machine.
+
+    name: what to call it in messages. longest: seconds that are taken of it at most, None for as
+    many as of a file; a longer one is refused by its header, or where that is wrong, while it is
+    decoded.
+    """
 
     data: bytes
     name: str
+    longest: float | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -63,6 +73,10 @@ class AudioFile(soundfile.SoundFile):
 
     path: str
     source: bytes | int
+    most: int | None = None
+    """Frames that are decoded of it at most."""
+    heard = 0
+    """Frames that were."""
 
     def seekable(self) -> bool:
         """False, or soundfile would seek to where it is after each read.
@@ -92,10 +106,29 @@ class AudioFile(soundfile.SoundFile):
         while frames > 0:
             asked = min(size, frames)
             block = self.read(asked, dtype="float32", always_2d=True)
+            self.heard += len(block)
+            if self.most is not None and self.heard > self.most:
+                raise self._too_long(self.most)
             yield block
             if len(block) < asked:
                 return
             frames -= asked
+
+    def limit(self, seconds: float) -> None:
+        """Take no more than so many seconds, of samples that two channels at 48 kHz have in them.
+
+        Raises RecordingTooLongError where the header says that there are more.
+        """
+        self.most = int(seconds * min(self.samplerate, DENSEST / self.channels))
+        if self.length is not None and self.length > self.most:
+            raise self._too_long(self.most)
+
+    def _too_long(self, most: int) -> RecordingTooLongError:
+        return RecordingTooLongError(
+            f"{self.path}: longer than {most / self.samplerate:.3g} s, the most that is taken of "
+            f"{self.channels} channel{'s' * (self.channels > 1)} at {self.samplerate:,} samples a "
+            "second: cut it"
+        )
 
     def warn_of_another(self) -> None:
         """Warn with AudioWarning where the file holds another recording after this one."""
@@ -143,6 +176,8 @@ def open_audio(path: AudioSource) -> Iterator[AudioFile]:
                 f"{path}: cannot be read as audio ({_reason(error)}): use WAV, FLAC, OGG or MP3"
             ) from error
         _check(path, file)
+        if isinstance(path, AudioBytes) and path.longest is not None:
+            file.limit(path.longest)
         try:
             yield file
         except soundfile.LibsndfileError as error:

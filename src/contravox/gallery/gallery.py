@@ -210,8 +210,7 @@ class Gallery:
         That is what the model knows of that, or else the gallery, if it is of such scores.
         """
         rule = Rule.of(self.verifier.model.settings)
-        has_cohort = connection.execute(select(cohort.c.id).limit(1)).first() is not None
-        if rule.source is not None or has_cohort:
+        if rule.source is not None or _has_cohort(connection):
             return rule
         return rule_of(self.verifier.model.settings, self.settings)
 
@@ -438,6 +437,13 @@ class Gallery:
             note_change(connection, by or self.by, "configured")
         return len(members)
 
+    def decides(self) -> bool:
+        """Whether the gallery or its model know from which score on it is the same speaker."""
+        with self.database.reading() as connection:
+            normalised = _has_cohort(connection)
+        rule = rule_of(self.verifier.model.settings, self.settings, normalised=normalised)
+        return rule.source is not None
+
     def changes(self, since: int = 0, most: int | None = None) -> list[Change]:
         """The log: who changed what and when. It holds no name, audio or voiceprint."""
         with self.database.reading() as connection:
@@ -485,6 +491,10 @@ class Gallery:
                 heard.vector.astype(np.float32), heard.quality.seconds, rule.calibration
             )
             yield connection, compared, rule
+
+
+def _has_cohort(connection: Connection) -> bool:
+    return connection.execute(select(cohort.c.id).limit(1)).first() is not None
 
 
 def _unknown_speaker(place: str, name: str) -> UnknownSpeakerError:

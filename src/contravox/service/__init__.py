@@ -1,0 +1,1 @@
+"""Verification, enrolment and identification over HTTP, and the page that uses them."""
