@@ -24,7 +24,12 @@ def names_what_it_tests(test: Path) -> bool:
         pages = [*PAGES.glob("*.md"), *(PAGES / "docs").glob("*.md")]
         return name in {"docs", *(page.stem.lower() for page in pages)}
     name = "__init__" if name == "init" else name
-    modules = (SOURCE / place / f"{name}.py", SOURCE / place / name, TESTS / f"{name}.py")
+    modules = (
+        SOURCE / place / f"{name}.py",
+        SOURCE / place / f"{name}.js",
+        SOURCE / place / name,
+        TESTS / f"{name}.py",
+    )
     return any(path.exists() for path in modules)
 
 
