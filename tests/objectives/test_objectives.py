@@ -16,12 +16,13 @@ ATTENTIVE = {"name": "supcon", "attention": {"sigma": 0.2}}
 def build(**recipe):
     settings = TypeAdapter(dict[str, AnyObjectiveSettings]).validate_python(recipe)
     torch.manual_seed(0)
-    return Objectives(settings, Site(5, CHANNELS, classes=3))
+    return Objectives(settings, Site(5, CHANNELS, classes=3, target_size=4))
 
 
 @pytest.fixture
 def segments(vectors, segments_of):
-    return segments_of(vectors(6, 5).float().requires_grad_(), [0, 1, 2, 2, 1, 0])
+    embeddings, targets = vectors(6, 5).float().requires_grad_(), vectors(6, 4).float()
+    return segments_of(embeddings, [0, 1, 2, 2, 1, 0], targets=targets)
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def maps(vectors):
 def test_every_objective_of_a_recipe_gives_a_scalar_that_reaches_the_encoder(segments, maps):
     names = ["aam_softmax", "am_softmax", "softmax", "adacos", "supcon", "nt_xent", "n_pairs"]
     names += ["triplet", "multiscale", "uniformity", "angular_contrastive", "angular_prototypical"]
-    names += ["prototypical", "ge2e"]
+    names += ["prototypical", "ge2e", "distillation"]
     for feature in maps:
         feature.values.requires_grad_()
     objectives = build(**{f"my_{name}": {"name": name} for name in names})

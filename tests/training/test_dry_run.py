@@ -54,7 +54,7 @@ def test_every_shipped_recipe_at_the_size_of_its_encoder(name):
     run = dry_run(recipe)
     system, _ = start_module(without_files(recipe), 20 * (1 + len(recipe.data.speeds)), None)
     assert run.encoder_parameters == system.model.parameter_count
-    trained = sum(each.numel() for each in system.parameters())
+    trained = sum(each.numel() for each in system.parameters() if each.requires_grad)
     assert run.training_parameters == trained - run.encoder_parameters
     assert run.batch == recipe.sampler.batch_size
     assert run.steps == run.steps_per_epoch * recipe.training.epochs > 0

@@ -49,6 +49,8 @@ def test_overrides_make_the_groups_they_need(write):
         (["objectives.classification.sub_centre=1"], r"did you mean sub_centres\?"),
         (["objectives={}"], r"objectives: "),
         (["data=null"], r"data: "),
+        (["objectives.teacher={name: distillation}"], r"objectives\.teacher: .* set data\.targets"),
+        (["data.targets=t.npz", "data.speeds=[0.9]"], r"data\.speeds: at another speed"),
         (["clean_first=true"], "clean_first: no such key"),
         (["data.manifest=[]"], r"data\.manifest: "),
         (["data.speeds=[1.0]"], r"data\.speeds: 1 changes nothing"),

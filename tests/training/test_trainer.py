@@ -237,11 +237,14 @@ class _StopError(Exception):
     pass
 
 
-@pytest.mark.parametrize(("stop_at", "normalise"), [(3, "none"), (4, "initial_loss"), (5, "norm")])
+@pytest.mark.parametrize(
+    ("stop_at", "normalise", "average"),
+    [(3, "none", None), (4, "initial_loss", 0.5), (5, "norm", None)],
+)
 def test_resuming_gives_the_weights_of_an_uninterrupted_run(
-    make_recipe, tmp_path, stop_at, normalise
+    make_recipe, tmp_path, stop_at, normalise, average
 ):
-    recipe = make_recipe(checkpoint_steps=1, epochs=3)
+    recipe = make_recipe(checkpoint_steps=1, epochs=3, average=average)
     balance = recipe.balance.model_copy(update={"normalise": normalise})
     recipe = recipe.model_copy(update={"balance": balance})
     Trainer(recipe, tmp_path / "whole").fit()

@@ -24,6 +24,8 @@ OBJECTIVES = {
     "angular_prototypical": {"one": {"name": "angular_prototypical"}},
     "prototypical": {"one": {"name": "prototypical"}},
     "ge2e": {"one": {"name": "ge2e"}},
+    "distillation": {"one": {"name": "distillation"}},
+    "distillation of similarities": {"one": {"name": "distillation", "match": "similarities"}},
     "multiscale": {
         "one": AAM,
         "two": {"name": "multiscale", "head_size": 6, "contrast": {"name": "supcon", **ATTENTION}},
@@ -55,7 +57,7 @@ BALANCES = {
 def make_recipe(objectives, balance="fixed"):
     return Recipe.model_validate(
         {
-            "data": {"manifest": "none.tsv"},
+            "data": {"manifest": "none.tsv", "targets": "none.npz"},
             "features": {"bins": 20},
             "encoder": {
                 "name": "ecapa_tdnn",
@@ -101,6 +103,12 @@ def make_batch():
     )
 
 
+def targets_of(batch):
+    """What a teacher makes of each utterance."""
+    every = torch.randn(8, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    return every[batch.utterances]
+
+
 class DoubleFeatures(nn.Module):
     """The front-end's features in float64, so that rounding hides no mistake."""
 
@@ -115,7 +123,7 @@ class DoubleFeatures(nn.Module):
 
 def make_system(recipe, *, double=True):
     torch.manual_seed(0)
-    system = TrainingModule(recipe, classes=5)
+    system = TrainingModule(recipe, classes=5, target_size=6)
     if double:
         system.double()
         system.model.features = DoubleFeatures(system.model.features.float())
@@ -128,7 +136,7 @@ def make_system(recipe, *, double=True):
 
 def step(system, batch):
     """Losses, weights and gradients of a step."""
-    result = system(batch)
+    result = system(batch, targets_of(batch))
     result.loss.backward()
     losses = {name: loss.item() for name, loss in result.losses.items()}
     weights = {name: weight.item() for name, weight in result.weights.items()}
@@ -181,6 +189,7 @@ def test_losses_weights_and_gradients_are_those_of_one_process(name, shares):
         assert sum(means) / len(means) == pytest.approx(loss, rel=1e-8)
         if term != "one" or name not in (
             "aam_softmax",
+            "distillation",
             "attended supcon",
             *BALANCED,
             *BALANCES,
@@ -261,3 +270,34 @@ def test_maps_of_every_encoder_are_weighed_by_their_gradients(encoder):
     # An objective that does not depend on what is shared would get 0.
     assert len(weights) > 2
     assert all(weight > 0 for weight in weights.values())
+
+
+def test_averaged_weights_follow_the_trained_ones():
+    recipe = make_recipe({"one": AAM})
+    training = recipe.training.model_copy(update={"average": 0.75})
+    system = TrainingModule(recipe.model_copy(update={"training": training}), classes=5)
+    assert len(system.parameter_groups[0]["params"]) == len(
+        TrainingModule(recipe, classes=5).parameter_groups[0]["params"]
+    )
+    expected = None
+    for _ in range(3):
+        with torch.no_grad():
+            for value in (*system.model.parameters(), *system.model.buffers()):
+                if value.is_floating_point():
+                    value.add_(torch.randn_like(value))
+        now = {name: each.clone() for name, each in system.model.state_dict().items()}
+        expected = expected or now
+        expected = {name: 0.75 * expected[name] + 0.25 * each for name, each in now.items()}
+        system.average_weights()
+    averaged = system.result.state_dict()
+    assert averaged.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(averaged[name].double(), value.double(), atol=1e-5, rtol=1e-5)
+    system.model.annotate(threshold=0.5)
+    assert system.result.settings.threshold == 0.5
+
+
+def test_weights_that_are_not_averaged_are_the_result():
+    system = TrainingModule(make_recipe({"one": AAM}), classes=5)
+    system.average_weights()
+    assert system.result is system.model

@@ -1,7 +1,10 @@
+import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from contravox.data.settings import DataSettings
+from contravox.embeddings import Embeddings
 from contravox.errors import ManifestError, RecipeError, TrainingWarning
 from contravox.training.recipe import Recipe
 from contravox.training.training_set import TrainingSet
@@ -72,6 +75,27 @@ def test_each_speed_has_rows_and_speakers_of_its_own(read):
     assert corpus.classes == 9
     assert corpus.dataset.labels.tolist() == [0, 1, 0, 2, 3, 4, 3, 5, 6, 7, 6, 8]
     assert corpus.utterances([9, 1, 4]) == ["a", "b"]
+
+
+def test_targets_are_the_utterances_whatever_their_order(read, tmp_path):
+    assert read((ROWS, {})).targets_of(torch.tensor([0])) is None
+    path, vectors = tmp_path / "teacher.npz", np.arange(1, 11, dtype=np.float32).reshape(5, 2)
+    Embeddings(["d", "x", "a", "c", "b"], vectors).save(path)
+    corpus = read((ROWS, {}), targets=path)
+    assert corpus.target_size == 2
+    rows = torch.tensor([3, 0, 1])
+    assert corpus.targets_of(rows).tolist() == [[1, 2], [5, 6], [9, 10]]
+
+
+def test_utterances_without_a_target_are_told(read, tmp_path):
+    path = tmp_path / "teacher.npz"
+    Embeddings(["a", "c"], np.ones((2, 2), np.float32)).save(path)
+    with pytest.raises(
+        RecipeError, match=r"data\.targets: in .*npz 2 utterances have no .* 'b': make it with"
+    ):
+        read((ROWS, {}), targets=path)
+    with pytest.raises(RecipeError, match=r"data\.targets: .*none\.npz: no such file"):
+        read((ROWS, {}), targets=tmp_path / "none.npz")
 
 
 def test_the_dataset_cuts_as_the_recipe_says(read):

@@ -42,6 +42,11 @@ class DataSettings(Settings):
     labels: Literal["speaker", "utterance"] = Field(
         "speaker", description="utterance: train without reading a single speaker label"
     )
+    targets: Path | None = Field(
+        None,
+        description="a teacher's embedding of every utterance, for `distillation`: the .npz of "
+        "`contravox embed`",
+    )
     segment_seconds: float = Field(3.0, gt=0.1, le=600)
     placement: Placement = Field(
         "apart",

@@ -18,6 +18,12 @@ def check_labelled(embeddings: Tensor, labels: Tensor) -> None:
     check_finite("embeddings", embeddings)
 
 
+def check_vectors(name: str, vectors: Tensor) -> None:
+    """Raise ValueError unless vectors are (N, d), N > 0 and d > 0."""
+    if vectors.ndim != 2 or 0 in vectors.shape:
+        raise ValueError(f"{name}: (N, d) with N > 0 and d > 0 expected, got {shape(vectors)}")
+
+
 def check_prototypes(embeddings: Tensor, labels: Tensor, prototypes: Tensor) -> None:
     """Raise ValueError unless prototypes are (K, d) or (K, C, d), finite, and labels are rows."""
     check_labelled(embeddings, labels)

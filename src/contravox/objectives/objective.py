@@ -16,23 +16,25 @@ class Site(NamedTuple):
 
     embedding_size, map_channels: of the encoder, of whose feature maps the first is the shallowest.
     classes: number of training speakers. class_vectors: those of the recipe's first classifier, if
-    it has one; they stay the classifier's.
+    it has one; they stay the classifier's. target_size: of a teacher's embeddings, if there is one.
     """
 
     embedding_size: int
     map_channels: Sequence[int]
     classes: int
     class_vectors: Callable[[], Tensor] | None = None
+    target_size: int | None = None
 
 
 class ObjectiveSettings(Settings):
     """What every objective can be told.
 
     needs_positives: whether it learns from segments of one label alone, so that batches must hold
-    some.
+    some. needs_targets: whether it learns from a teacher.
     """
 
     needs_positives: ClassVar[bool] = True
+    needs_targets: ClassVar[bool] = False
 
     name: str
     weight: NotNegative = Field(1.0, description="what the loss is multiplied by")

@@ -11,6 +11,7 @@ from contravox.errors import RecipeError
 from contravox.objectives.adacos import AdaCosSettings
 from contravox.objectives.angular_contrastive import AngularContrastiveSettings
 from contravox.objectives.classifier import Classifier, ClassifierSettings
+from contravox.objectives.distillation import DistillationSettings
 from contravox.objectives.ge2e import Ge2eSettings
 from contravox.objectives.gradient_gate import GradientGate
 from contravox.objectives.margin_softmax import AamSoftmaxSettings, AmSoftmaxSettings
@@ -33,7 +34,8 @@ AnyObjectiveSettings = Annotated[
     | AngularContrastiveSettings
     | AngularPrototypicalSettings
     | PrototypicalSettings
-    | Ge2eSettings,
+    | Ge2eSettings
+    | DistillationSettings,
     Field(discriminator="name"),
 ]
 """Every loss that a recipe may name: the one place that a new one is added to."""

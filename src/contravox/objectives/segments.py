@@ -16,12 +16,14 @@ class Segments(NamedTuple):
     labels, views: (N,) int64, as in the batch.
     map_vectors: for each objective on feature maps, by its name, a vector (N, head_size) of every
     map it looks at.
+    targets: (N, t) float32, what a teacher makes of each segment's whole utterance.
     """
 
     embeddings: Tensor
     labels: Tensor
     views: Tensor
     map_vectors: Mapping[str, tuple[Tensor, ...]] = {}
+    targets: Tensor | None = None
 
     def gathered(self) -> "Segments":
         """The segments of all processes."""
@@ -30,6 +32,7 @@ class Segments(NamedTuple):
             gather(self.labels),
             gather(self.views),
             {name: tuple(map(gather, of_maps)) for name, of_maps in self.map_vectors.items()},
+            None if self.targets is None else gather(self.targets),
         )
 
     def by_view(self, *, least: int = 1, most: int | None = None) -> Tensor:

@@ -91,7 +91,7 @@ def dry_run(recipe: Recipe, *, progress: Callable[[int, int], None] = lambda *_:
     memory = PeakMemory(fabric.device)
     module, _ = start_module(recipe, int(sampler.labels.max()) + 1, corpus)
     encoder_parameters = module.model.parameter_count
-    parameters = sum(each.numel() for each in module.parameters())
+    parameters = sum(each.numel() for each in module.parameters() if each.requires_grad)
     _count_rows(module.model.encoder, len(batch.labels), progress)
     trained, optimiser = fabric.setup(
         module, make_optimiser(module.parameter_groups, recipe.training.optimiser)
@@ -99,7 +99,7 @@ def dry_run(recipe: Recipe, *, progress: Callable[[int, int], None] = lambda *_:
     trained.train()
     batch = batch.to(fabric.device)
     started = time.perf_counter()
-    fabric.backward(trained(batch).loss)
+    fabric.backward(trained(batch, _targets(recipe, corpus, batch)).loss)
     optimiser.step()
     if fabric.device.type == "cuda":
         torch.cuda.synchronize()
@@ -166,6 +166,15 @@ def _generated(
         utterances=rows,
         views=torch.tensor([request.view for request in requests]),
     )
+
+
+def _targets(recipe: Recipe, corpus: TrainingSet | None, batch: Batch) -> torch.Tensor | None:
+    """A teacher's embeddings of the batch; where that is not there, as ``start_module`` says."""
+    if corpus is not None:
+        return corpus.targets_of(batch.utterances)
+    if recipe.data.targets is None:
+        return None
+    return torch.randn(len(batch.labels), recipe.encoder.embedding_size).to(batch.labels.device)
 
 
 def _count_rows(encoder: nn.Module, total: int, progress: Callable[[int, int], None]) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import os.path
 from collections.abc import Iterable
+from pathlib import Path
 
 import polars as pl
 
@@ -31,15 +32,19 @@ def input_digests(
             recordings = Manifest.read(path)
             kinds = recordings.table.select(pl.col("^kind$"))
             digests[f"augmentation.{key}"] = digest_of(contents(recordings), kinds)
+    if recipe.data.targets is not None:
+        digests["data.targets"] = _file_digest(recipe.data.targets)
     training = recipe.training
     if training.initial_model is not None:
         digests["training.initial_model"] = Model.load(training.initial_model).digest
     if training.initial_objectives is not None:
-        with open(training.initial_objectives, "rb") as file:
-            digests["training.initial_objectives"] = hashlib.file_digest(
-                file, hashlib.blake2b
-            ).hexdigest()
+        digests["training.initial_objectives"] = _file_digest(training.initial_objectives)
     return digests
+
+
+def _file_digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, hashlib.blake2b).hexdigest()
 
 
 def trial_set_digest(trial_set: TrialSet) -> str:

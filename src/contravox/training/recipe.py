@@ -41,6 +41,13 @@ class TrainingSettings(Settings):
     )
     gradient_clip: Positive | None = Field(None, description="largest norm of the gradient")
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
+    average: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="keep a moving average of the weights, of which a step leaves this share, such "
+        "as 0.999: validated and saved in place of the last",
+    )
     validate_every: Count = Field(1, description="epochs")
     patience: Count | None = Field(
         None, description="stop after so many validations without a better one"
@@ -98,9 +105,25 @@ class Recipe(Settings):
                 "sampler.utterances_per_speaker: no speaker is known with data.labels=utterance: "
                 "leave it out, or set sampler.corpus_shares"
             )
+        self._check_targets()
         if self.augmentation is not None:
             self.augmentation.check_views(self.sampler.segments)
         return self
+
+    def _check_targets(self) -> None:
+        """Raise ValueError where a teacher and who learns from it do not go together."""
+        learns = [name for name, each in self.objectives.items() if each.needs_targets]
+        if learns and self.data.targets is None:
+            raise ValueError(
+                f"objectives.{learns[0]}: learns from a teacher: set data.targets to its "
+                "embeddings, as `contravox embed` writes them"
+            )
+        if self.data.targets is not None and self.data.speeds:
+            raise ValueError(
+                "data.speeds: at another speed an utterance is another voice, of which "
+                "data.targets says nothing: write that speech to files, and let the teacher embed "
+                "it too"
+            )
 
     @property
     def files(self) -> list[Path]:

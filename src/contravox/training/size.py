@@ -51,7 +51,8 @@ def _parameters(recipe: Recipe, classes: int) -> int:
     """How many numbers are trained."""
     with without_numbers():
         encoder = recipe.encoder.build(recipe.features.bins)
-        site = Site(encoder.embedding_size, encoder.map_channels, classes)
+        size = encoder.embedding_size
+        site = Site(size, encoder.map_channels, classes, target_size=size)
         objectives = Objectives(recipe.objectives, site)
     return sum(each.numel() for part in (encoder, objectives) for each in part.parameters())
 

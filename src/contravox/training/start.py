@@ -26,7 +26,9 @@ def start_module(
     """
     settings, trained_on = recipe.training, TrainedOn()
     torch.manual_seed(settings.seed)
-    module = TrainingModule(recipe, classes)
+    # Without the corpus there is no teacher to look at: its embeddings may be as long as these.
+    stand_in = recipe.encoder.embedding_size if recipe.data.targets is not None else None
+    module = TrainingModule(recipe, classes, corpus.target_size if corpus else stand_in)
     if settings.initial_model is not None:
         trained_on = _load_model(module.model, settings.initial_model, recipe)
     if settings.initial_objectives is not None and corpus is not None:

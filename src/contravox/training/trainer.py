@@ -251,7 +251,9 @@ class Trainer:
         learning_rate = self._follow_schedules()
         batch = read.mixed_on(self.fabric.device)
         try:
-            loss, losses, weights, shares = self.module(batch, measure=step % EVERY == 0)
+            loss, losses, weights, shares = self.module(
+                batch, self.training_set.targets_of(batch.utterances), measure=step % EVERY == 0
+            )
         except TrainingError as error:
             raise self._not_finite(str(error), batch) from error
         # A classifier's loss is that of a process's own segments.
@@ -273,6 +275,7 @@ class Trainer:
         if settings.precision != "16-mixed" and not finite:
             raise self._not_finite(f"the gradient's norm is {gradient_norm}", batch)
         self.optimiser.step()
+        self.module.average_weights()
         self.optimiser.zero_grad()
         self.progress.step = step + 1
         positives = positive_shares(gather(batch.labels), gather(batch.utterances))
@@ -323,7 +326,7 @@ class Trainer:
 
     def _validate(self, log: Log) -> bool:
         """Keep the model if it is the best so far; say whether to stop early."""
-        model: Model = self.module.model
+        model: Model = self.module.result
         seconds = self.trained_on.training_seconds + self.progress.seconds
         shares = mean_shares(self.folder) if leads() else {}
         model.annotate(

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from contravox.augmentation.spec_augment import SpecAugment
 from contravox.data.batch import Batch
@@ -42,10 +43,11 @@ class _Encoded(NamedTuple):
 class TrainingModule(nn.Module):
     """Everything that training changes.
 
-    classes: distinct labels of the training manifest.
+    classes: distinct labels of the training manifest. target_size: of a teacher's embeddings, if
+    there is one.
     """
 
-    def __init__(self, recipe: Recipe, classes: int) -> None:
+    def __init__(self, recipe: Recipe, classes: int, target_size: int | None = None) -> None:
         super().__init__()
         self.model = Model(
             ModelSettings(
@@ -55,9 +57,16 @@ class TrainingModule(nn.Module):
             )
         )
         encoder = self.model.encoder
-        site = Site(encoder.embedding_size, encoder.map_channels, classes)
+        size, channels = encoder.embedding_size, encoder.map_channels
+        site = Site(size, channels, classes, target_size=target_size)
         self.objectives = Objectives(recipe.objectives, site)
         self.model.annotate(comparison=self.objectives.comparison)
+        self.average = None
+        if recipe.training.average is not None:
+            average = get_ema_multi_avg_fn(recipe.training.average)
+            # Buffers too: the statistics of batch normalisation belong to the weights.
+            self.average = AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
+            self.average.requires_grad_(False)
         self.balance = Balance(recipe.balance, self.objectives.weights)
         self.spec_augment = (
             SpecAugment(recipe.spec_augment) if recipe.spec_augment is not None else None
@@ -69,11 +78,31 @@ class TrainingModule(nn.Module):
         """Everything that trains, as an optimiser takes it."""
         # Decay would draw the balance towards equal weights.
         balance = list(self.balance.parameters())
-        rest = [each for each in self.parameters() if all(each is not other for other in balance)]
+        trained = [each for each in self.parameters() if each.requires_grad]
+        rest = [each for each in trained if all(each is not other for other in balance)]
         groups: list[dict[str, Any]] = [{"params": rest}]
         if balance:
             groups.append({"params": balance, "weight_decay": 0.0})
         return groups
+
+    @property
+    def result(self) -> Model:
+        """The model to validate and keep: with its weights averaged, if they are."""
+        if self.average is None:
+            return self.model
+        averaged = self.average.module
+        assert isinstance(averaged, Model)
+        averaged.settings = self.model.settings
+        return averaged
+
+    def average_weights(self) -> None:
+        """Let the moving average follow the weights, once after each step.
+
+        Ruppert and Polyak's averaging as an exponential moving average, for instance in Tarvainen
+        and Valpola 2017 (arXiv 1703.01780).
+        """
+        if self.average is not None:
+            self.average.update_parameters(self.model)
 
     @property
     def measures_cheaply(self) -> bool:
@@ -83,10 +112,13 @@ class TrainingModule(nn.Module):
         """
         return self.balance.weighs_gradients or not self.objectives.reads_maps
 
-    def forward(self, batch: Batch, *, measure: bool = False) -> Step:
+    def forward(
+        self, batch: Batch, targets: Tensor | None = None, *, measure: bool = False
+    ) -> Step:
         """The loss of a batch; in several processes, of the batches of all of them.
 
-        measure: take the objectives' shares even where it costs a backward pass for each.
+        targets: (N, t), see ``Segments``. measure: take the objectives' shares even where it costs
+        a backward pass for each.
 
         Balancing belongs here: outside, mixed precision hands out copies of the embeddings, with
         respect to which no loss has a gradient.
@@ -110,6 +142,7 @@ class TrainingModule(nn.Module):
             batch.labels,
             batch.views,
             {name: tuple(map(torch.cat, parts)) for name, parts in by_map.items()},
+            targets,
         )
         everywhere = segments.gathered()
         if not everywhere.embeddings.isfinite().all():

@@ -7,11 +7,22 @@ from functools import cached_property
 
 import numpy as np
 import polars as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from contravox.data.dataset import SegmentDataset
 from contravox.data.sampling import Sampler
 from contravox.data.settings import DataSettings
-from contravox.errors import ManifestError, RecipeError, TrainingWarning, brief
+from contravox.embeddings import Embeddings
+from contravox.errors import (
+    ManifestError,
+    ModelError,
+    RecipeError,
+    TrainingWarning,
+    TrialsError,
+    brief,
+)
 from contravox.manifest import Manifest
 from contravox.numbering import number_names
 from contravox.training.inputs import contents, digest_of
@@ -27,12 +38,14 @@ class TrainingSet:
     each is told from others by: the speaker, or in training without labels the utterance itself.
     dataset: of those utterances with labels 0, 1, ... in the order of identities; then of all of
     them at each other speed, in rows and with labels of their own. sampler: of the dataset's rows.
+    targets: (n, t), a teacher's embedding of each utterance, if there is a teacher.
     """
 
     manifest: Manifest
     identities: pl.Series
     dataset: SegmentDataset
     sampler: Sampler
+    targets: NDArray[np.float32] | None = None
 
     @classmethod
     def read(cls, recipe: Recipe) -> "TrainingSet":
@@ -63,12 +76,23 @@ class TrainingSet:
             corpora=np.tile(corpus_names(manifest).to_numpy(), speeds),
             seed=recipe.training.seed,
         )
-        return cls(manifest, identities, dataset, sampler)
+        return cls(manifest, identities, dataset, sampler, _targets(manifest, recipe.data))
 
     @property
     def classes(self) -> int:
         """Distinct labels, those of other speeds included."""
         return int(self.dataset.labels.max()) + 1
+
+    @property
+    def target_size(self) -> int | None:
+        """Numbers in a target, or None without a teacher."""
+        return None if self.targets is None else self.targets.shape[1]
+
+    def targets_of(self, rows: Tensor) -> Tensor | None:
+        """(N, t) targets of the dataset's rows (N,), on their device; None without a teacher."""
+        if self.targets is None:
+            return None
+        return torch.from_numpy(self.targets[rows.cpu().numpy()]).to(rows.device)
 
     @cached_property
     def class_digest(self) -> str:
@@ -123,6 +147,24 @@ def _identities(manifest: Manifest, data: DataSettings) -> pl.Series:
     if manifest.identities.n_unique() < 2:
         raise RecipeError(f"{files}: holds one speaker only: training needs at least two")
     return manifest.identities
+
+
+def _targets(manifest: Manifest, data: DataSettings) -> NDArray[np.float32] | None:
+    """(n, t) of the manifest's rows. Raises RecipeError where one has none."""
+    if data.targets is None:
+        return None
+    try:
+        embeddings = Embeddings.load(data.targets)
+        rows = embeddings.rows(manifest.table["utterance"])
+    except ModelError as error:
+        raise RecipeError(f"data.targets: {error}") from error
+    except TrialsError as error:
+        files = " ".join(map(str, data.manifest))
+        raise RecipeError(
+            f"data.targets: in {data.targets} {error.args[0].partition(':')[0]}: make it with "
+            f"`contravox embed TEACHER {files}`"
+        ) from error
+    return embeddings.vectors[rows]
 
 
 def _tell_shared_speakers(manifests: Sequence[Manifest]) -> None:
