@@ -17,6 +17,7 @@ from contravox.commands.compare import compare
 from contravox.commands.convert import convert
 from contravox.commands.cpu import tune_process
 from contravox.commands.demo import demo
+from contravox.commands.doctor import doctor
 from contravox.commands.embed import embed
 from contravox.commands.enrol import enrol
 from contravox.commands.evaluate import evaluate
@@ -65,6 +66,7 @@ VERBS = (
     enrol,
     identify,
     serve,
+    doctor,
 )
 for verb in VERBS:
     app.command()(verb)
