@@ -42,7 +42,6 @@ from contravox.terminal.stopping import status_of, stopping_signals
 app = typer.Typer(
     help="Speaker verification by contrastive learning.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -72,6 +71,9 @@ for verb in VERBS:
     app.command()(verb)
 app.add_typer(gallery, name="gallery", help="Tell and change who is enrolled.")
 app.add_typer(keys, name="keys", help="Tell and change who may ask a service for what.")
+
+COMPLETION = "_CONTRAVOX_COMPLETE"
+"""By which a shell asks what a command may go on with."""
 
 
 def _tell_version(asked: bool) -> None:
@@ -108,6 +110,8 @@ def _run(arguments: Sequence[str], debug: bool) -> int:
     """Run a verb; say in one line what stopped it. Returns the exit status."""
     try:
         command = typer.main.get_command(app)
+        if COMPLETION in os.environ:
+            command.main(["--help"], "contravox", COMPLETION)
         with command.make_context("contravox", list(arguments) or ["--help"]) as context:
             command.invoke(context)
     except typer.Exit as ended:
