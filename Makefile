@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test setup check clean
+.PHONY: demo test setup check release-check clean
 
 demo: setup
 	$(BIN)/contravox demo $(ARGS)
@@ -16,6 +16,9 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+release-check: setup
+	.ci/release
 
 setup: .venv/ready
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from importlib.metadata import version
+from pathlib import Path
 from typing import NamedTuple
 
 import kaldiio
@@ -210,10 +211,25 @@ def test_variables_that_libraries_stumble_over(work, no_cache):
         assert not [line for line in done.stderr.splitlines() if "warning: " not in line]
 
 
+COMPLETE = """
+eval "$({contravox} --show-completion bash)"
+asked() {{ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _contravox_completion "{contravox}"; }}
+asked contravox ca; echo "${{COMPREPLY[@]}}"
+asked contravox train --resu; echo "${{COMPREPLY[@]}}"
+"""
+
+
+def test_a_shell_completes_verbs_and_options():
+    command = Path(sys.executable).with_name("contravox")
+    script = COMPLETE.format(contravox=command)
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("calibrate\n--resume\n", "")
+
+
 def test_help_fits_a_screen(contravox):
     done = contravox("--help")
     lines = done.stdout.splitlines()
-    assert len(lines) <= 34
+    assert len(lines) <= 36
     for verb in ("demo", "prepare", "train", "embed", "evaluate", "verify"):
         assert any(line.strip().startswith(verb) for line in lines)
 

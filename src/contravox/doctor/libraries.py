@@ -13,6 +13,7 @@ PURPOSES = {
     "hub": "models of the Hugging Face hub",
     "demo": "the demo on synthetic voices",
     "postgresql": "galleries in PostgreSQL",
+    "serve": "claims and enrolment over HTTP",
 }
 """Of the extras for users; the others are for contravox's own tests and pages."""
 
