@@ -112,7 +112,8 @@ def failing(monkeypatch, error):
         (ZeroDivisionError(), "error: ZeroDivisionError: "),
         (type("PanicException", (BaseException,), {})("of Rust"), "error: PanicException: of Rust"),
         (OSError(28, "No space left on device", "a/b"), "error: a/b: no space left on device"),
-        (ModuleNotFoundError("", name="jinja2"), "error: jinja2 is not installed: pip install"),
+        (ModuleNotFoundError("", name="numpy"), "error: numpy is not installed: pip install"),
+        (ModuleNotFoundError("", name="torch.nn"), "error: verify needs torch, which is not inst"),
     ],
 )
 def test_whatever_goes_wrong_is_one_line(contravox, monkeypatch, error, said):

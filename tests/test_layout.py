@@ -10,7 +10,6 @@ OF_NO_MODULE = {
     "test_layout.py": "of the tests themselves",
     "test_on_speech.py": "the whole way, on real speech",
     "gallery/test_cohort.py": "scores of a gallery normalised by its cohort",
-    "gallery/test_without_pytorch.py": "a gallery where PyTorch is not",
     "objectives/test_view_losses.py": "three losses that find a sample by its other views",
     "recipes/test_published_constants.py": "all recipes of papers, beside the papers",
     "recipes/test_shares.py": "all recipes of several objectives",

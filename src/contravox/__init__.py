@@ -36,7 +36,10 @@ __all__ = [*_HOMES]
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'contravox' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    from contravox.extras import optional_packages
+
+    with optional_packages(f"contravox.{name}"):
+        return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

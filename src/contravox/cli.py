@@ -36,6 +36,7 @@ from contravox.commands.train import train
 from contravox.commands.transcode import transcode
 from contravox.commands.verify import verify
 from contravox.errors import ContravoxError, ContravoxWarning
+from contravox.extras import optional_packages
 from contravox.terminal.messages import note, prepare_streams, tell
 from contravox.terminal.stopping import status_of, stopping_signals
 
@@ -108,11 +109,12 @@ def main() -> None:
 
 def _run(arguments: Sequence[str], debug: bool) -> int:
     """Run a verb; say in one line what stopped it. Returns the exit status."""
+    given = list(arguments) or ["--help"]
     try:
         command = typer.main.get_command(app)
         if COMPLETION in os.environ:
             command.main(["--help"], "contravox", COMPLETION)
-        with command.make_context("contravox", list(arguments) or ["--help"]) as context:
+        with optional_packages(given[0]), command.make_context("contravox", given) as context:
             command.invoke(context)
     except typer.Exit as ended:
         return ended.exit_code

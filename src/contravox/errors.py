@@ -115,6 +115,10 @@ class TrialsWarning(ContravoxWarning):
     """A trial list that can be scored, but whose error rates flatter."""
 
 
+class ReportWarning(ContravoxWarning):
+    """A report without something that it could have."""
+
+
 class AudioWarning(ContravoxWarning):
     """A recording that can be used but should not be trusted fully, such as a clipped one."""
 

@@ -35,17 +35,8 @@ def open_gallery(
     create: bool = False,
     settings: "GallerySettings | None" = None,
 ) -> "Gallery":
-    """Raises MissingExtraError where the packages for it are not installed."""
-    from contravox.errors import MissingExtraError
-
-    try:
-        from contravox.gallery.gallery import Gallery
-    except ModuleNotFoundError as error:
-        if error.name not in ("sqlalchemy", "alembic"):
-            raise
-        raise MissingExtraError(
-            f"{error.name} is not installed: pip install 'contravox[gallery]'"
-        ) from error
+    """Raises MissingExtraError where the packages for PostgreSQL, or for the model, are missing."""
+    from contravox.gallery.gallery import Gallery
     from contravox.inference.verifier import Verifier
 
     verifier = None if model is None else Verifier.load(model)

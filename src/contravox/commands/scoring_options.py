@@ -136,13 +136,12 @@ def print_evaluation(evaluation: "Evaluation", output: Path | None, *, as_json: 
     from contravox.report.folder import write_evaluation
     from contravox.report.table import render_table
 
-    if output is not None:
-        write_evaluation(evaluation, output)
+    page = None if output is None else write_evaluation(evaluation, output)
     if as_json:
         print_json(evaluation.metrics)
         return
     from rich.console import Console
 
     Console().print(render_table([evaluation.result]))
-    if output is not None:
-        tell(f"{output / 'report.html'}")
+    if page is not None:
+        tell(str(page))

@@ -38,20 +38,14 @@ def serve(
 
     Without --keys only this machine is answered. SIGTERM lets what runs finish.
     """
-    from contravox.errors import MissingExtraError
+    from contravox.service.keys import KeyFile
+    from contravox.service.limits import MEGABYTE, Limits
+    from contravox.service.server import serve as serve_gallery
+    from contravox.service.service import Service
 
     # Each request has a core: the model's own threads would only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     chosen = needed(model)
-    try:
-        from contravox.service.keys import KeyFile
-        from contravox.service.limits import MEGABYTE, Limits
-        from contravox.service.server import serve as serve_gallery
-        from contravox.service.service import Service
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            f"{error.name} is not installed: pip install 'contravox[serve]'"
-        ) from error
     known = None if keys is None else KeyFile(keys)
     at_work = {} if threads is None else {"at_work": threads}
     limits = Limits(longest=max_seconds, largest=max_upload * MEGABYTE, queue=queue, **at_work)

@@ -27,7 +27,8 @@ from sqlalchemy import (
 from sqlalchemy import column as sql_column
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from contravox.errors import GalleryError, MissingExtraError, brief
+from contravox.errors import GalleryError, brief
+from contravox.extras import optional_packages
 from contravox.gallery.failures import failure
 from contravox.gallery.tables import VERSION, VERSION_TABLE, metadata
 
@@ -292,13 +293,9 @@ def _log_ahead(connection: sqlite3.Connection) -> None:
 
 
 def _postgresql(url: URL) -> Engine:
-    try:
+    with optional_packages("PostgreSQL"):
         import pgvector  # noqa: F401
         import psycopg  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            f"{error.name} is not installed: pip install 'contravox[postgresql]'"
-        ) from error
     # A connection that the server has closed meanwhile is replaced before it is used.
     return create_engine(
         url,

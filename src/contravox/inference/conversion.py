@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from contravox.embedding_model import METADATA_KEY, EmbeddingModel
-from contravox.errors import MissingExtraError, ModelError
+from contravox.errors import ModelError
+from contravox.extras import optional_packages
 from contravox.features import FeatureSettings
 from contravox.files.weights import read_weights
 from contravox.inference.foreign_models.from_checkpoint import convert_checkpoint
@@ -91,11 +92,7 @@ def _of_graph(
 ) -> Converted:
     if kind != ".onnx":
         raise ModelError(f"{path}: an ONNX file, of which an ONNX file is made: name the output so")
-    try:
+    with optional_packages(f"{path}: converting it"):
         from contravox.inference.foreign_models.from_graph import convert_graph
-    except ModuleNotFoundError as error:
-        if error.name != "onnx":
-            raise
-        raise MissingExtraError("onnx is not installed: pip install 'contravox[train]'") from error
     composed = convert_graph(path, source, front_end, output_name)
     return Converted(composed.model, f"a graph that {composed.found.words}", composed.features)

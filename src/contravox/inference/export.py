@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from contravox.embedding_model import ModelDescription
-from contravox.errors import MissingExtraError
+from contravox.extras import optional_packages
 from contravox.features.matrix_filterbank import MatrixFilterbank
 from contravox.inference.onnx_file import OnnxFile
 from contravox.inference.onnx_model import (
@@ -68,27 +68,22 @@ def export_graph(module: nn.Module, output: str = EMBEDDINGS) -> bytes:
     lengths = torch.tensor([15_000, 20_000])
     waveforms = torch.zeros(2, int(lengths.max()))
     dynamic = torch.export.Dim.DYNAMIC
-    try:
-        with _quiet():
-            traced = torch.export.export(
-                module.eval(),
-                (waveforms, lengths),
-                dynamic_shapes=({0: dynamic, 1: dynamic}, {0: dynamic}),
-                # Else what holds of these sizes alone, such as being even, would be taken for true.
-                prefer_deferred_runtime_asserts_over_guards=True,
-            )
-            program = torch.onnx.export(
-                traced,
-                input_names=[WAVEFORMS, LENGTHS],
-                output_names=[output],
-                opset_version=OPSET,
-                dynamo=True,
-                verbose=False,
-            )
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            f"{error.name} is not installed: pip install 'contravox[train]'"
-        ) from error
+    with optional_packages("a graph"), _quiet():
+        traced = torch.export.export(
+            module.eval(),
+            (waveforms, lengths),
+            dynamic_shapes=({0: dynamic, 1: dynamic}, {0: dynamic}),
+            # Else what holds of these sizes alone, such as being even, would be taken for true.
+            prefer_deferred_runtime_asserts_over_guards=True,
+        )
+        program = torch.onnx.export(
+            traced,
+            input_names=[WAVEFORMS, LENGTHS],
+            output_names=[output],
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
     assert program is not None
     return _without_notes(program.model_proto)
 

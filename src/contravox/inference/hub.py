@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from contravox.errors import MissingExtraError, ModelError, brief, few
+from contravox.errors import ModelError, brief, few
+from contravox.extras import optional_packages
 
 HUB = "hf://"
 KINDS = (".onnx", ".safetensors")
@@ -49,14 +50,9 @@ def fetch_from_hub(address: str, cache: Path | None = None) -> FromHub:
 def _fetch(
     address: str, repository: str, revision: str | None, file: str | None, cache: Path | None
 ) -> Path:
-    try:
+    with optional_packages(f"{address}:"):
         import huggingface_hub
         from huggingface_hub.errors import HfHubHTTPError
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(
-            f"{address}: needs huggingface-hub, which is not installed: "
-            "pip install 'contravox[hub]'"
-        ) from error
     try:
         if file is not None:
             return Path(

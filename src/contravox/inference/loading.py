@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contravox.embedding_model import EmbeddingModel
-from contravox.errors import MissingExtraError, ModelError
+from contravox.errors import ModelError
+from contravox.extras import optional_packages
 
 if TYPE_CHECKING:
     from contravox.model import Model
@@ -45,13 +46,6 @@ def load_pytorch_model(path: Path) -> "Model":
     """Read a file of the kind .safetensors. Raises ModelError, MissingExtraError."""
     if path.suffix.lower() == ".onnx":
         raise ModelError(f"{path}: is ONNX already: give the .safetensors that it was made from")
-    try:
+    with optional_packages(f"{path}:", "export it to .onnx where PyTorch is"):
         from contravox.model import Model
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "safetensors"):
-            raise
-        raise MissingExtraError(
-            f"{path}: needs PyTorch, which is not installed: pip install 'contravox[train]', or "
-            "export it to .onnx where PyTorch is"
-        ) from error
     return Model.load(path)

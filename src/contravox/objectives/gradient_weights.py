@@ -9,7 +9,8 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor, distributed
 
-from contravox.errors import MissingExtraError, RecipeError, brief
+from contravox.errors import RecipeError, brief
+from contravox.extras import optional_packages
 
 Weighting = Callable[[Tensor], Tensor]
 """Gram matrix (K, K) to weights (K,)."""
@@ -40,12 +41,8 @@ def make_weighting(name: str, options: dict[str, Any]) -> Weighting:
     Raises RecipeError if torchjd lacks it, refuses its options or lacks a library for it, and
     MissingExtraError if torchjd itself is missing.
     """
-    try:
+    with optional_packages(f"balance.name {name}"):
         from torchjd import aggregation
-    except ImportError:
-        raise MissingExtraError(
-            f"balance.name {name} needs torchjd: pip install 'contravox[train]'"
-        ) from None
     weighting = (
         CagradWeighting if name == "cagrad" else getattr(aggregation, WEIGHTINGS[name], None)
     )

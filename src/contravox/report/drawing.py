@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from contravox.errors import MissingExtraError
+from contravox.extras import optional_packages
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,13 +83,9 @@ def drawing(width: float, height: float) -> "Iterator[tuple[Figure, Drawing]]":
 
     Raises MissingExtraError where matplotlib is not installed.
     """
-    try:
+    with optional_packages("the report"):
         import matplotlib
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError(
-            "the report needs matplotlib: pip install 'contravox[report]'"
-        ) from error
     drawn = Drawing()
     # A figure of its own, not pyplot's, so that nothing is left behind in the process.
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():

@@ -1,8 +1,10 @@
 """The folder of an evaluation: its scores, its numbers, and the page on them."""
 
+import warnings
 from contextlib import ExitStack
 from pathlib import Path
 
+from contravox.errors import MissingExtraError, ReportWarning
 from contravox.evaluation.evaluation import Evaluation
 from contravox.files.writing import atomic_path, json_text
 from contravox.report.embedding_map import EmbeddingMap, map_embeddings
@@ -15,16 +17,31 @@ FILES = (SCORES, METRICS, PAGE)
 """What ``write_evaluation`` writes to a folder."""
 
 
-def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
-    """Write ``FILES``, all of them or, where anything goes wrong, none. Raises OutputError."""
+def write_evaluation(evaluation: Evaluation, folder: Path) -> Path:
+    """Write ``FILES``, all of them or, where anything goes wrong, none.
+
+    The page alone is left out where what draws it is not installed, with a ReportWarning.
+
+    Returns the file to look at, the page or else the numbers. Raises OutputError.
+    """
     result, trial_set = evaluation.result, evaluation.trial_set
     notes = {name: str(value) for name, value in evaluation.protocol.items() if value is not None}
     title = f"{result.name} on {trial_set.name}"
     with ExitStack() as stack:
-        scores, metrics, page = (stack.enter_context(atomic_path(folder / name)) for name in FILES)
+        scores, metrics = (
+            stack.enter_context(atomic_path(folder / name)) for name in (SCORES, METRICS)
+        )
         write_scores(scores, trial_set.trials, result.scores, result.log_likelihood_ratios)
         metrics.write_text(json_text(evaluation.metrics) + "\n", encoding="utf-8")
-        write_report(page, title, [result], notes, trial_set, maps=_maps(evaluation))
+        page = folder / PAGE
+        try:
+            write_report(page, title, [result], notes, trial_set, maps=_maps(evaluation))
+        except MissingExtraError as error:
+            warnings.warn(f"{page} is left out: {error}", ReportWarning, stacklevel=2)
+            # An earlier one would tell of other numbers.
+            page.unlink(missing_ok=True)
+            return folder / METRICS
+    return page
 
 
 def _maps(evaluation: Evaluation) -> list[tuple[str, EmbeddingMap]]:

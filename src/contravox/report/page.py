@@ -6,10 +6,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, StrictUndefined
-
 from contravox.evaluation.conditions import ConditionResult
 from contravox.evaluation.result import SystemResult
+from contravox.extras import optional_packages
 from contravox.files.writing import write_text
 from contravox.report.drawing import line_style
 from contravox.report.embedding_map import EmbeddingMap
@@ -65,12 +64,15 @@ def write_report(
     it there are no players. maps: of the systems' embeddings, by name.
 
     Raises MetricError for scores from which no error rate follows, MissingExtraError without
-    matplotlib, OutputError; ValueError for no results, or one without a score for each trial.
+    matplotlib or Jinja, OutputError; ValueError for no results, or one without a score for each
+    trial.
     """
     if not results:
         raise ValueError("results must hold at least one system")
     if trial_set and any(len(result.scores) != len(trial_set.trials) for result in results):
         raise ValueError(f"a result must have a score for each of {len(trial_set.trials)} trials")
+    with optional_packages("the report"):
+        from jinja2 import Environment, StrictUndefined
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
