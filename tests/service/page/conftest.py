@@ -12,6 +12,7 @@ import uvicorn
 
 from browsing import Page, start_browser
 from contravox.gallery.gallery import Gallery
+from contravox.inference.verifier import Verifier
 from contravox.scoring.calibration import Calibration
 from contravox.service.app import make_app
 from contravox.service.keys import KeyFile
@@ -42,13 +43,18 @@ class Served:
 
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory):
-    """Start a service whose model is described by the settings given. Its gallery is empty."""
+    """Start a service of a verifier, or of voices with settings. Its gallery is empty."""
     running = []
 
-    def start(keys: Path | None = None, limits: Limits | None = None, **settings: Any) -> Served:
-        gallery = Gallery.open(
-            tmp_path_factory.mktemp("served") / "gallery.sqlite", pitch_verifier(**settings)
-        )
+    def start(
+        verifier: Verifier | None = None,
+        *,
+        keys: Path | None = None,
+        limits: Limits | None = None,
+        **settings: Any,
+    ) -> Served:
+        place = tmp_path_factory.mktemp("served") / "gallery.sqlite"
+        gallery = Gallery.open(place, verifier or pitch_verifier(**settings))
         kept = KeyFile(keys) if keys else None
         service = Service(gallery, "pitch.onnx", limits or Limits(), kept)
         server = uvicorn.Server(uvicorn.Config(make_app(service), log_level="critical"))

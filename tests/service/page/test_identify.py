@@ -7,7 +7,7 @@ ROWS = "#identify .matches tbody"
 def test_who_speaks_is_found_among_all(page, service):
     service.enrol("Ann", "Bob", "Cid")
     page.open(service.base, "identify")
-    page.says(said_by("Bob", 7, 10.0))
+    page.says(said_by("Bob", 7))
     page.record(RECORDER, 2.5)
     told = page.send("identify")
     assert told.startswith("It is Bob")

@@ -53,7 +53,7 @@ def test_a_name_may_look_like_a_path(page, service, voice_file):
 
 
 def test_of_very_many_the_first_are_listed_and_more_when_asked(page, service, voice_file):
-    voiceprint = voice_file("Ann", seconds=2.0)
+    voiceprint = voice_file("Ann", seconds=1.1)
     names = [f"speaker {number:03}" for number in range(104)]
     for name in names:
         service.gallery.enrol(name, voiceprint)

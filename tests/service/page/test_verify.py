@@ -15,7 +15,7 @@ def claims(page, service):
 
 
 def test_a_voice_is_scored_while_it_speaks_and_accepted_at_the_end(claims):
-    claims.says(said_by("Ann", 7, 10.0))
+    claims.says(said_by("Ann", 7))
     claims.begin(RECORDER)
     claims.until(lambda: claims.all("#verify .card.heard"))
     assert "of speech heard so far" in claims.text("#verify .card")
@@ -30,7 +30,7 @@ def test_a_voice_is_scored_while_it_speaks_and_accepted_at_the_end(claims):
 
 
 def test_another_voice_is_not_accepted_and_who_is_closer_is_hinted_at(claims):
-    claims.says(said_by("Bob", 7, 10.0))
+    claims.says(said_by("Bob", 7))
     claims.record(RECORDER, 2.5)
     told = claims.answer("verify")
     assert told.startswith("Not accepted as Ann")
@@ -46,7 +46,7 @@ def test_a_file_is_verified_too(claims, voice_file, name, answer):
 
 def test_who_speaks_in_vain_is_told_at_once(claims):
     claims.fill("#verify input[name=speaker]", "Zoe")
-    claims.says(said_by("Ann", 7, 10.0))
+    claims.says(said_by("Ann", 7))
     claims.begin(RECORDER)
     assert "nobody of that name is enrolled" in claims.answer("verify").lower()
     claims.until(lambda: not claims.all(f"{RECORDER}.recording"))
