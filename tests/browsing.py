@@ -115,6 +115,19 @@ class Page:
             )
         )
 
+    def drop(self, recorder: str, file: Path) -> None:
+        """Drop a file, and wait until it is taken."""
+        self.script(
+            """const dropped = new DataTransfer();
+            dropped.items.add(new File([Uint8Array.from(given[1])], given[2]));
+            const event = new DragEvent("drop", { dataTransfer: dropped, cancelable: true });
+            document.querySelector(given[0]).dispatchEvent(event);""",
+            recorder,
+            list(file.read_bytes()),
+            file.name,
+        )
+        self.until(lambda: file.name in self.texts(f"{recorder} .title bdi"))
+
     def says(self, sound: tuple[Any, int]) -> None:
         """What the microphone hears from the next recording on."""
         soundfile.write(self.voice, *sound, subtype="PCM_16")

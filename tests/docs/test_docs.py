@@ -25,6 +25,7 @@ PAGES = [
     "docs/reference.md",
     "docs/evaluation.md",
     "docs/other_models.md",
+    "docs/page.md",
 ]
 OBJECTIVES = (ROOT / "docs" / "objectives.md").read_text(encoding="utf-8")
 SETTINGS = {settings().name: settings for settings in get_args(get_args(AnyObjectiveSettings)[0])}

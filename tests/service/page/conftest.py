@@ -129,6 +129,8 @@ def voice_file(tmp_path):
 
     def write(name, seed=0, seconds=3.0):
         path = tmp_path / f"{name} {seed}.wav"
+        if path.exists():
+            return path
         soundfile.write(path, *said_by(name, seed, seconds))
         return path
 

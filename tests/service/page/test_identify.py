@@ -1,3 +1,6 @@
+import pytest
+
+from contravox.scoring.calibration import Calibration
 from voices import said_by
 
 RECORDER = "#identify .recorder"
@@ -34,3 +37,16 @@ def test_without_anybody_there_is_nobody_to_be(page, service, voice_file):
     page.until(lambda: page.all("#identify .nobody:not([hidden])"))
     page.choose(RECORDER, voice_file("Ann"))
     assert page.send("identify").startswith("Nobody is enrolled")
+
+
+def test_whoever_is_probable_too_is_a_reason_to_doubt(page, serve, voice_file):
+    served = serve(calibration=Calibration(offset=0.0, weights={"score": 2.0}))
+    served.enrol("Ann", "Bob")
+    page.open(served.base, "identify")
+    page.choose(RECORDER, voice_file("Ann"))
+    found = served.gallery.identify(voice_file("Ann"))
+    told = page.send("identify")
+    probable = sorted([found.nobody, *(each.probability for each in found.matches)])
+    assert f"The next in the list is probable too: {100 * probable[1]:.1f} %." in told
+    shown = [float(each.removesuffix(" %")) for each in page.texts(f"{ROWS} td:nth-child(2)")]
+    assert shown == [pytest.approx(100 * each, abs=0.06) for each in reversed(probable)]

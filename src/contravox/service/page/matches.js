@@ -6,31 +6,46 @@ import { card, numbers, reasons } from "./outcome.js";
 import { scoreScale } from "./scale.js";
 import { decimal, inSeconds, percent } from "./wording.js";
 
+const NEAR = 0.1; // of the first's probability, above which the next cannot be left aside
+
 /** enrolled: utterances of the closest speaker, or null. */
 export function identificationCard(answer, enrolled) {
   const [closest] = answer.matches;
-  if (!closest)
-    return card(
-      "open",
-      ["Nobody is enrolled"],
-      element("p", {}, "There is nobody to hold it against."),
-    );
-  const ratio = closest.log_likelihood_ratio;
-  const doubts = doubtsOf({
-    answer: { ...answer, margin: null },
-    seconds: [answer.speech_seconds],
-    ratio,
-    enrolled,
-  });
+  if (!closest) {
+    const nothing = element("p", {}, "There is nobody to hold it against.");
+    return card("open", ["Nobody is enrolled"], nothing);
+  }
+  const rows = rowsOf(answer);
   return card(
     answer.decided ? (answer.speaker === null ? "no" : "yes") : "open",
     headingOf(answer, closest),
     element("p", { class: "sure" }, ...sureness(answer, closest)),
     answer.nobody === null ? scoreScale(closest.score, answer.threshold) : null,
-    tableOf(answer),
-    reasons("Why not surer", doubts),
+    tableOf(rows, answer.nobody !== null),
+    reasons("Why not surer", doubts(answer, rows, enrolled)),
     numbers(factsOf(answer)),
   );
+}
+
+/** The speakers and, where its probability is known, nobody: the most probable first. */
+function rowsOf({ matches, nobody }) {
+  const rows = matches.map(({ speaker, ...rest }) => ({ name: named(speaker), ...rest }));
+  if (nobody === null) return rows;
+  rows.push({ name: element("em", {}, "nobody enrolled"), score: null, probability: nobody });
+  return rows.sort((one, other) => other.probability - one.probability);
+}
+
+function doubts(answer, [first, second], enrolled) {
+  const found = doubtsOf({
+    answer: { ...answer, margin: null },
+    seconds: [answer.speech_seconds],
+    ratio: answer.matches[0].log_likelihood_ratio,
+    enrolled,
+  });
+  if (answer.nobody !== null && second.probability > NEAR * first.probability) {
+    found.push(`The next in the list is probable too: ${percent(second.probability)}.`);
+  }
+  return found;
 }
 
 function headingOf(answer, closest) {
@@ -55,18 +70,8 @@ function sureness(answer, closest) {
   ];
 }
 
-function tableOf({ matches, nobody }) {
-  const rows = matches.map(({ speaker, score, probability }) => ({
-    name: named(speaker),
-    score,
-    probability,
-  }));
-  if (nobody !== null) {
-    const row = { name: element("em", {}, "nobody enrolled"), score: null, probability: nobody };
-    const after = rows.findIndex(({ probability }) => probability < nobody);
-    rows.splice(after < 0 ? rows.length : after, 0, row);
-  }
-  const heads = ["Speaker", ...(nobody === null ? [] : ["Probability"]), "Score"];
+function tableOf(rows, calibrated) {
+  const heads = ["Speaker", ...(calibrated ? ["Probability"] : []), "Score"];
   return element(
     "table",
     { class: "matches" },
@@ -76,7 +81,7 @@ function tableOf({ matches, nobody }) {
       {},
       element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head))),
     ),
-    element("tbody", {}, ...rows.map((row) => rowOf(row, nobody !== null))),
+    element("tbody", {}, ...rows.map((row) => rowOf(row, calibrated))),
   );
 }
 

@@ -133,8 +133,14 @@ export class Recorder {
   async #take(files) {
     this.#fault("");
     const chosen = this.#several ? [...files] : [...files].slice(0, 1);
-    for (const file of chosen) this.#keep(await Recording.ofFile(file));
-    if (chosen.length) announce(`${chosen.map((file) => file.name).join(", ")}: taken.`);
+    for (const file of chosen) {
+      try {
+        this.#keep(await Recording.ofFile(file));
+        announce(`${file.name} is taken.`);
+      } catch {
+        this.#fault(`${file.name} cannot be read: choose a file of sound.`);
+      }
+    }
   }
 
   #keep(recording) {

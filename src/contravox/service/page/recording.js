@@ -3,6 +3,7 @@
 import { wavOf } from "./wav.js";
 
 const DRAWN_RATE = 16000;
+const LARGEST = 64 * 2 ** 20; // bytes of a file that are held in memory to be drawn
 
 export class Recording {
   /** name: for people and errors. blob: the file that is sent. samples, rate: null where the
@@ -24,16 +25,13 @@ export class Recording {
     return new Recording(name, blob, samples, rate);
   }
 
+  /** Throws DOMException for what is no file, such as a folder. */
   static async ofFile(file) {
-    let samples = null;
-    try {
-      const context = new OfflineAudioContext(1, 1, DRAWN_RATE);
-      const decoded = await context.decodeAudioData(await file.arrayBuffer());
-      samples = decoded.getChannelData(0);
-    } catch {
-      // The service reads more formats than a browser does, and says what it cannot read.
-    }
-    return new Recording(file.name, file, samples, DRAWN_RATE);
+    if (file.size > LARGEST) return new Recording(file.name, file, null, DRAWN_RATE);
+    const bytes = await file.arrayBuffer();
+    // What is drawn is what is sent, even where the file is written anew meanwhile.
+    const blob = new Blob([bytes], { type: file.type });
+    return new Recording(file.name, blob, await samplesOf(bytes), DRAWN_RATE);
   }
 
   /** Or null where the browser cannot read it. */
@@ -44,5 +42,16 @@ export class Recording {
   /** It is no longer played. */
   forget() {
     URL.revokeObjectURL(this.url);
+  }
+}
+
+/** Or null: the service reads more formats than a browser does, and says what it cannot read. */
+async function samplesOf(bytes) {
+  try {
+    const context = new OfflineAudioContext(1, 1, DRAWN_RATE);
+    const decoded = await context.decodeAudioData(bytes);
+    return decoded.getChannelData(0);
+  } catch {
+    return null;
   }
 }

@@ -56,7 +56,7 @@ function drawScale({ value, threshold, low, high, ticks, told, of }) {
   const parts =
     threshold === null ? [bar("whole", 0, 100)] : parted(place(threshold), told(threshold));
   const shown = ticks.filter(
-    ({ at }) => threshold === null || Math.abs(place(at) - place(threshold)) > 20,
+    ({ at }) => threshold === null || Math.abs(place(at) - place(threshold)) > 26,
   );
   return drawn(
     "svg",
