@@ -1,15 +1,20 @@
-# Two commands do everything: `make demo` and `make test`. Both use `make setup`, which makes .venv
-# once and leaves it alone until pyproject.toml or constraints.txt changes.
+# `make demo` and `make test` are for everybody, `make reproduce` tests the papers' claims. All use
+# `make setup`, which makes .venv once and leaves it alone until pyproject.toml or constraints.txt
+# changes.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test setup check release-check clean
+.PHONY: demo test reproduce setup check release-check clean
 
 demo: setup
 	$(BIN)/contravox demo $(ARGS)
 
 test: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto $(ARGS)
+
+# SPEECH holds corpora: see benchmarks/reproduce.py. ARGS=--quick for two cores.
+reproduce: setup
+	$(BIN)/python benchmarks/reproduce.py --speech $(SPEECH) $(ARGS)
 
 check: setup
 	$(BIN)/ruff check .

@@ -2,7 +2,7 @@
 
     python benchmarks/enrolment.py MODEL.safetensors TEST.tsv [MODEL.safetensors TEST.tsv ...]
 
-TEST is a manifest of speakers whom the model never heard, such as the folds of ``folds.py`` leave
+TEST is a manifest of speakers whom the model never heard, such as folds of ``reproduce.py`` leave
 out. Half of them calibrate the scores of two single utterances, as `contravox calibrate` does; with
 the other half, speakers are enrolled by 1, 3, 5 or 8 utterances, and all other utterances of their
 corpus tested against them. Error rates and Cllr, in bits, are of calibrated scores, and means over

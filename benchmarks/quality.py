@@ -3,8 +3,8 @@
     python benchmarks/quality.py RUNS --speech SPEECH --output DIR --noise NOISE [--speakers 150]
         [--only TABLE ...]
 
-RUNS holds ``fold0/model.safetensors`` and so on, trained by ``folds.py`` on SPEECH and DIR. Of the
-speakers that a model never heard, utterances with three seconds of speech or more are compared,
+RUNS holds ``fold0/model.safetensors`` and so on, trained by ``reproduce.py`` on SPEECH and DIR. Of
+the speakers that a model never heard, utterances with three seconds of speech or more are compared,
 within a corpus. The enrolment is as it was recorded; the test is cut, mixed with noise, limited in
 band, clipped, laid into silence, or mixed with another voice as the mean of two channels is. The
 folds' trials are measured together, each with its fold's own threshold taken off the scores.
@@ -41,7 +41,8 @@ from contravox.metrics.error_rates import equal_error_rate
 from contravox.model import Model
 from contravox.terminal.progress import progress_bar
 from contravox.trials.making import make_pooled_trials
-from folds import make_folds, pooled
+from reproduction.folds import make_folds
+from reproduction.speech import pooled
 
 SECONDS = 3.0
 """Of speech that every utterance has."""

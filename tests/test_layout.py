@@ -5,6 +5,7 @@ from pathlib import Path
 TESTS = Path(__file__).parent
 SOURCE = TESTS.parent / "src" / "contravox"
 PAGES = TESTS.parent
+BENCHMARKS = TESTS.parent / "benchmarks"
 
 OF_NO_MODULE = {
     "test_layout.py": "of the tests themselves",
@@ -18,12 +19,17 @@ OF_NO_MODULE = {
 
 
 def names_what_it_tests(test: Path) -> bool:
-    """Whether there is a module, a folder or, for docs, a page of the name; or a helper beside."""
+    """Whether there is a module, a folder or, for docs, a page of the name; or a helper beside.
+
+    Tests of the reproduction of claims are of its modules among the benchmarks.
+    """
     place, name = test.parent.relative_to(TESTS), test.stem.removeprefix("test_")
     if place.parts[:1] == ("docs",):
         pages = [*PAGES.glob("*.md"), *(PAGES / "docs").glob("*.md")]
         return name in {"docs", *(page.stem.lower() for page in pages)}
     name = "__init__" if name == "init" else name
+    if place.parts[:1] == ("reproduction",):
+        return any((BENCHMARKS / each / f"{name}.py").exists() for each in (place, ""))
     modules = (
         SOURCE / place / f"{name}.py",
         SOURCE / place / f"{name}.js",

@@ -23,6 +23,7 @@ PAGES = [
     "docs/objectives.md",
     "docs/recipes.md",
     "docs/reference.md",
+    "docs/results.md",
     "docs/evaluation.md",
     "docs/other_models.md",
     "docs/page.md",

@@ -1,0 +1,82 @@
+"""Corpora of real speech, decoded once and pooled."""
+
+from pathlib import Path
+
+import polars as pl
+import soundfile
+
+from contravox.corpora.preparation import prepare_corpus
+from contravox.errors import ManifestError
+from contravox.files.tables import read_table, write_table
+from contravox.files.writing import atomic_path
+from contravox.manifest import Manifest
+from contravox.terminal.progress import progress_bar
+
+SESSIONS = "utterances.tsv"
+"""In the folder of a corpus: each recording's path in it and its session."""
+TWIN = "an4/mdcs2"
+"""May be the same person as mdcs."""
+
+
+def corpora_of(speech: Path) -> list[Path]:
+    """The folders of corpora in a folder. Raises ManifestError where there is none."""
+    corpora = [path.parent for path in sorted(speech.glob(f"*/{SESSIONS}"))]
+    if not corpora:
+        raise ManifestError(
+            f"{speech}: holds no corpus: each is a folder with one for every speaker and "
+            f"{SESSIONS} with the columns path and session"
+        )
+    return corpora
+
+
+def decoded(speech: Path, output: Path) -> Path:
+    """WAV copies of all corpora, so that no epoch decodes anew; made once.
+
+    What is WAV already is used where it lies.
+    """
+    corpora = corpora_of(speech)
+    if all(_read_sessions(corpus)["path"].str.ends_with(".wav").all() for corpus in corpora):
+        return speech
+    for corpus in corpora:
+        copy = output / corpus.name
+        if (copy / SESSIONS).exists():
+            continue
+        table = _read_sessions(corpus)
+        with progress_bar(f"decoding {corpus.name}") as report:
+            for done, path in enumerate(table["path"], start=1):
+                samples, rate = soundfile.read(corpus / path, dtype="int16")
+                with atomic_path((copy / path).with_suffix(".wav")) as temporary:
+                    soundfile.write(temporary, samples, rate, format="WAV", subtype="PCM_16")
+                report(done, len(table))
+        # Last, for it says that the copy is whole.
+        names = table.with_columns(pl.col("path").str.replace(r"\.[^./]+$", ".wav"))
+        write_table(copy / SESSIONS, names)
+    return output
+
+
+def pooled(speech: Path, output: Path) -> Manifest:
+    """The utterances of every corpus, of speakers with two or more.
+
+    speech: holds corpora, each a folder for every speaker and ``utterances.tsv`` with the columns
+    path and session. output: manifests of them are kept in it.
+    """
+    parts = []
+    for corpus in corpora_of(speech):
+        manifest = output / "corpora" / corpus.name / "manifest.tsv"
+        if not manifest.exists():
+            with progress_bar(corpus.name) as report:
+                prepare_corpus("folder", corpus, manifest.parent, progress=report)
+        known = _read_sessions(corpus).select(
+            pl.concat_str(pl.lit(f"{corpus.resolve()}/"), "path").alias("path"), "session"
+        )
+        table = Manifest.read(manifest).table.drop("session", "corpus", strict=False)
+        parts.append(
+            table.join(known, on="path", how="left").with_columns(corpus=pl.lit(corpus.name))
+        )
+    every = Manifest.joined([Manifest(part) for part in parts])
+    counts = every.table.select(pl.len().over(every.identities)).to_series()
+    return Manifest(every.table.filter((counts > 1) & (every.identities != TWIN)))
+
+
+def _read_sessions(corpus: Path) -> pl.DataFrame:
+    return read_table(corpus / SESSIONS, ManifestError, needs=("path", "session"))

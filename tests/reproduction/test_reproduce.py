@@ -1,0 +1,73 @@
+"""The command: it trains what is missing, goes on, reuses, refuses, and writes the page."""
+
+import pytest
+
+from contravox.training.trainer import Trainer
+from reproduce import main
+from reproduction.page import page
+from reproduction.results import Results
+
+QUICK = ["--speech", "speech", "--quick", "--claims", "claims.yaml", "--page", "page"]
+QUICK += ["--workers", "0"]
+
+
+@pytest.fixture
+def fitted(monkeypatch):
+    folders = []
+    fit = Trainer.fit
+
+    def noted(trainer, **keywords):
+        folders.append(str(trainer.folder))
+        return fit(trainer, **keywords)
+
+    monkeypatch.setattr(Trainer, "fit", noted)
+    return folders
+
+
+def refused(capsys, *arguments):
+    """The one line with which it ends."""
+    with pytest.raises(SystemExit) as ended:
+        main([*QUICK, *arguments])
+    assert ended.value.code == 2
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+def test_one_command_gives_the_page_and_another_goes_on(speech, fitted, tmp_path, capsys):
+    main([*QUICK, "--output", "out"])
+    place = "out/quick/sweep.yaml"
+    # All variants of a fold before the next.
+    assert fitted == [
+        f"{place}/{variant}/seed0/fold{fold}"
+        for fold in (0, 1)
+        for variant in ("contrast", "plain")
+    ]
+    results = Results.read(tmp_path / "page" / "results.json")
+    assert results.grid == "quick"
+    assert results.corpora == {"first": (6, 12), "second": (6, 12)}
+    assert results.claims[0].comparisons[0].folds == 2
+    assert (tmp_path / "page" / "results.md").read_text(encoding="utf-8") == page(results)
+
+    written = (tmp_path / "page" / "results.json").read_bytes()
+    main([*QUICK, "--output", "out"])
+    main([*QUICK, "--output", "other", "--reuse", "out/quick"])
+    assert len(fitted) == 4
+    assert (tmp_path / "page" / "results.json").read_bytes() == written
+
+    # Changed settings: nothing is trained, and nothing of the page is lost.
+    claims = tmp_path / "claims.yaml"
+    claims.write_text(claims.read_text().replace("epochs: 1", "epochs: 2"))
+    line = refused(capsys, "--output", "out")
+    assert "was trained with training.epochs=1, and is now to be with 2" in line
+    assert len(fitted) == 4
+    assert (tmp_path / "page" / "results.json").read_bytes() == written
+
+
+def test_a_mistake_is_one_line(speech, capsys):
+    line = refused(capsys, "--only", "contrst")
+    assert line == "reproduce: --only contrst: no such claim: did you mean contrast?"
+
+
+def test_finished_trains_nothing(speech, fitted, tmp_path):
+    main([*QUICK, "--output", "out", "--finished"])
+    assert fitted == []
+    assert "not run" in (tmp_path / "page" / "results.md").read_text(encoding="utf-8")
