@@ -24,7 +24,7 @@ def test_a_key_is_asked_for_until_it_is_known_and_then_kept_by_the_tab(page, key
     served, keys = keyed
     page.open(served.base, "speakers")
     assert "asks for an API key" in page.text("#key-reason")
-    page.fill(FIELD, "no such key")
+    page.fill(FIELD, "no süch key")
     page.press(f"{DIALOG} .primary")
     page.until(lambda: "does not know this key" in page.text("#key-reason"))
     page.fill(FIELD, keys["all"])

@@ -62,3 +62,10 @@ def test_of_very_many_the_first_are_listed_and_more_when_asked(page, service, vo
     page.press("#more")
     assert len(page.all(ROWS)) == 104
     assert page.all('[aria-label="Delete speaker 100"]:focus')
+
+
+def test_what_others_enrolled_meanwhile_is_seen_on_coming_back(enrolled, service, voice_file):
+    enrolled.task("verify")
+    service.gallery.enrol("Cid", voice_file("Cid"))
+    enrolled.task("speakers")
+    enrolled.until(lambda: enrolled.text("#found") == "4 enrolled.")

@@ -30,7 +30,8 @@ function answerOf(reason) {
     dialog.onclose = () => {
       const given = dialog.returnValue === "given";
       dialog.returnValue = "";
-      if (given) sessionStorage.setItem(NAME, form.elements.key.value.trim());
+      // Whatever was typed can then be sent; a key that the service made stays as it is.
+      if (given) sessionStorage.setItem(NAME, encodeURIComponent(form.elements.key.value.trim()));
       form.reset();
       resolve(given);
     };

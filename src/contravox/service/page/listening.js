@@ -4,8 +4,10 @@ import { keptKey } from "./key.js";
 import { ServiceError } from "./service.js";
 import { pcm16 } from "./wav.js";
 
+const FASTEST = 48000; // samples a second that the service listens to
+
 export class Listening {
-  #socket;
+  #socket = null;
   #waiting = [];
 
   /** The last answer, of all that was sent; rejected with a ServiceError. */
@@ -13,10 +15,14 @@ export class Listening {
 
   /** speaker: claimed. rate: of the samples to come. ``onRunning`` is given each running answer. */
   constructor(speaker, rate, onRunning) {
+    if (rate > FASTEST) {
+      const told = `The service does not listen to ${rate} samples a second.`;
+      this.ended = Promise.reject(new ServiceError("too_fast", told));
+      return;
+    }
     const place = new URL(`v1/listen?${new URLSearchParams({ speaker, rate })}`, location.href);
     place.protocol = place.protocol.replace("http", "ws");
     this.#socket = new WebSocket(place, protocols());
-    this.#socket.binaryType = "arraybuffer";
     this.ended = new Promise((resolve, reject) => this.#follow(onRunning, resolve, reject));
   }
 
@@ -31,8 +37,8 @@ export class Listening {
   }
 
   #give(message) {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(message);
-    else this.#waiting.push(message);
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(message);
+    else if (this.#socket?.readyState === WebSocket.CONNECTING) this.#waiting.push(message);
   }
 
   #follow(onRunning, resolve, reject) {
@@ -59,5 +65,5 @@ export class Listening {
 /** A browser sends no header with a WebSocket: the key goes where the kind of talk is agreed on. */
 function protocols() {
   const key = keptKey();
-  return key ? ["contravox", `contravox.key.${encodeURIComponent(key)}`] : ["contravox"];
+  return key ? ["contravox", `contravox.key.${key}`] : ["contravox"];
 }

@@ -39,11 +39,15 @@ setUpCompare(byId("compare"));
 setUpIdentify(byId("identify"), roster);
 setUpEnrol(byId("enrol"), roster);
 setUpSpeakers(byId("speakers"), roster);
-setUpTabs(document.querySelector('[role="tablist"]'), stopRecording);
+setUpTabs(document.querySelector('[role="tablist"]'), (task) => {
+  stopRecording();
+  // Others enrol and delete too.
+  if (task === "speakers") roster.read();
+});
 byId("key-button").hidden = !keptKey();
 byId("key-button").addEventListener("click", async () => {
   if (await askForKey("Another key, for what the service does not allow with the one given."))
     roster.read();
 });
 showHealth();
-roster.read();
+if (byId("speakers").hidden) roster.read();

@@ -18,19 +18,20 @@ export function setUpSpeakers(panel, roster) {
   function show() {
     const wanted = folded(search.value);
     const found = roster.speakers.filter(({ name }) => folded(name).includes(wanted));
-    body.replaceChildren(
-      ...found.slice(0, rows).map((each) => rowOf(each, () => remove(each.name))),
-    );
+    body.replaceChildren(...found.slice(0, rows).map((each) => rowOf(each, remove)));
     panel.querySelector("table").hidden = !found.length;
     more.hidden = found.length <= rows;
     panel.querySelector("#found").textContent = summaryOf(roster, found.length, search.value);
   }
 
-  async function remove(name) {
-    if (!(await confirmed(name))) return;
+  async function remove(name, button) {
+    if (button.getAttribute("aria-busy") || !(await confirmed(name))) return;
+    button.setAttribute("aria-busy", "true");
+    announce(`Deleting ${name}.`);
     try {
       await deleteSpeaker(name);
     } catch (error) {
+      button.removeAttribute("aria-busy");
       outcome.fault(error);
       return;
     }
@@ -59,7 +60,7 @@ function rowOf({ name, utterances, speech_seconds, created }, onDelete) {
     type: "button",
     class: "quiet",
     "aria-label": `Delete ${name}`,
-    click: onDelete,
+    click: ({ currentTarget }) => onDelete(name, currentTarget),
   };
   return element(
     "tr",

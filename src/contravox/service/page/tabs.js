@@ -1,5 +1,6 @@
 /** Tasks, of which one is shown: by its tab, by the arrow keys, or by its name in the address. */
 
+/** ``onChange`` is told the task that is shown, also at first. */
 export function setUpTabs(list, onChange) {
   const tabs = [...list.querySelectorAll('[role="tab"]')];
   const panelOf = (tab) => document.getElementById(tab.getAttribute("aria-controls"));
@@ -11,7 +12,7 @@ export function setUpTabs(list, onChange) {
       tab.tabIndex = selected ? 0 : -1;
       panelOf(tab).hidden = !selected;
     }
-    onChange();
+    onChange(panelOf(chosen).id);
   }
 
   function follow() {

@@ -65,6 +65,12 @@ export function runningCard(answer) {
   return card("heard", ["Listening …"], element("p", { class: "sure" }, heard), scale);
 }
 
+/** A claim that is verified later. */
+export function recordingCard() {
+  const told = "The score cannot run along now. It is verified once the recording ends.";
+  return card("heard", ["Recording …"], element("p", {}, told));
+}
+
 function verdict(told) {
   const { answer, decision, heading, held, seconds, enrolled, called } = told;
   const doubts = doubtsOf({ answer, seconds, ratio: held.ratio, enrolled, called });

@@ -5,9 +5,10 @@ import { Listening } from "./listening.js";
 import { Outcome, onSubmit } from "./outcome.js";
 import { Recorder, stopRecording } from "./recorder.js";
 import { verifyClaim } from "./service.js";
-import { claimCard, runningCard } from "./verdict.js";
+import { claimCard, recordingCard, runningCard } from "./verdict.js";
 
-const FASTEST = 48000; // samples a second that can be listened to; the rest can be sent
+// Failures of listening that say nothing against the claim: it is verified at the end instead.
+const PASSING = ["busy", "too_fast", "unreachable"];
 
 export function setUpVerify(panel, roster) {
   const form = panel.querySelector("form");
@@ -18,16 +19,19 @@ export function setUpVerify(panel, roster) {
   });
   const show = (answer) => claimCard(answer, roster.utterancesOf(answer.match.speaker));
   let listening = null;
+  let recorded = null;
 
-  function listen(rate) {
-    if (!claimed.value || rate > FASTEST) return;
-    listening = new Listening(claimed.value, rate, (answer) => outcome.show(runningCard(answer)));
-    outcome.await(lastAnswer());
-  }
-
-  async function lastAnswer() {
+  async function verdictOn(speaker, rate) {
+    const recording = new Promise((resolve) => {
+      recorded = resolve;
+    });
+    listening = new Listening(speaker, rate, (answer) => outcome.show(runningCard(answer)));
     try {
       return show(await listening.ended);
+    } catch (error) {
+      if (!PASSING.includes(error.kind)) throw error;
+      outcome.show(recordingCard());
+      return show(await verifyClaim(speaker, await recording));
     } finally {
       // Where it failed, nobody needs to go on speaking.
       await stopRecording();
@@ -38,12 +42,13 @@ export function setUpVerify(panel, roster) {
   const recorder = new Recorder(form.querySelector(".recorder"), {
     begin(rate) {
       outcome.clear();
-      listen(rate);
+      if (claimed.value) outcome.await(verdictOn(claimed.value, rate));
     },
     samples: (block) => listening?.send(block),
-    end() {
+    end(recording) {
       if (!listening) return;
       announce("Verifying.");
+      recorded(recording);
       listening.end();
     },
     change: () => listening || outcome.clear(),
