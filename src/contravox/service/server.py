@@ -1,6 +1,7 @@
 """The server that runs the application, and how it ends."""
 
-import logging
+import socket
+from contextlib import suppress
 
 import uvicorn
 
@@ -10,6 +11,7 @@ from contravox.service.listening import IDLE_SECONDS
 from contravox.service.logs import log, write_logs
 from contravox.service.origin import LOOPBACK
 from contravox.service.service import VERSION, Service
+from contravox.terminal.stopping import stopping_signals
 
 STOP_SECONDS = 30
 """In which what runs may finish once the service is asked to stop."""
@@ -46,10 +48,21 @@ def serve(service: Service, host: str, port: int) -> None:
         # Who asks is told by the connection: a header could say anything.
         proxy_headers=False,
     )
-    log("started", host=host, port=port, version=VERSION, keys=service.keys is not None)
     try:
-        uvicorn.Server(config).run()
+        # Once all is finished, the server raises the signal anew that asked it to stop.
+        with stopping_signals(), suppress(KeyboardInterrupt):
+            _Server(config).run()
     except SystemExit as error:
         raise ContravoxError(f"{host}:{port}: cannot listen there: is the port taken?") from error
-    finally:
-        log("stopped", logging.INFO)
+    log("stopped")
+
+
+class _Server(uvicorn.Server):
+    """Says where it listens once it does."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for server in self.servers:
+            for each in server.sockets:
+                host, port = each.getsockname()[:2]
+                log("started", host=host, port=port, version=VERSION)

@@ -1,0 +1,88 @@
+import io
+import json
+import logging
+
+import pytest
+
+from contravox.service.keys import KeyFile, add_key
+from contravox.service.logs import LOGGER, write_logs
+
+
+@pytest.fixture
+def lines():
+    """What is logged, as it is written."""
+    stream = io.StringIO()
+    before = {name: logging.getLogger(name).handlers[:] for name in (LOGGER.name, "uvicorn")}
+    write_logs(stream)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    for name, handlers in before.items():
+        logging.getLogger(name).handlers[:] = handlers
+        logging.getLogger(name).propagate = True
+
+
+def test_each_request_is_a_line_without_names(started, wav, lines, tmp_path):
+    key = add_key(tmp_path / "keys.json", "web", ["verify", "enrol", "administer"])
+    client = started(
+        keys=KeyFile(tmp_path / "keys.json"), headers={"Authorization": f"Bearer {key}"}
+    )
+    name = "Secret Name"
+    client.enrol(name, wav("Ann", 1))
+    client.verify(name, wav("Ann", 2))
+    client.get("/v1/speakers", params={"after": name})
+    client.delete(f"/v1/speakers/{name}")
+    client.delete(f"/v1/speakers/{name}")
+    client.get(f"/{name}")
+    with client.websocket_connect("/v1/listen", params={"speaker": name}) as socket:
+        socket.send_text("end")
+        socket.receive_json()
+    told = lines()
+    assert [(each["method"], each["route"], each["status"]) for each in told] == [
+        ("POST", "/v1/enrol", 201),
+        ("POST", "/v1/verify", 200),
+        ("GET", "/v1/speakers", 200),
+        ("DELETE", "/v1/speakers/{name:path}", 204),
+        ("DELETE", "/v1/speakers/{name:path}", 404),
+        ("GET", "other", 404),
+        ("WEBSOCKET", "/v1/listen", 101),
+    ]
+    assert {each["event"] for each in told} == {"request"}
+    assert [each["key"] for each in told] == ["web"] * 5 + [None, "web"]
+    assert told[4]["refused"] == "unknown_speaker"
+    written = json.dumps(told)
+    for secret in ("Secret", key, key[4:20]):
+        assert secret not in written
+
+
+def test_an_error_is_told_by_its_kind_and_place(client, wav, lines, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("Secret Name")
+
+    monkeypatch.setattr(client.app.state.service.gallery, "identify", fail)
+    client.identify(wav("Ann"))
+    [told] = lines()
+    assert told["level"] == "error"
+    assert told["error"].startswith("RuntimeError at test_requests.py:")
+    assert "Secret" not in json.dumps(told)
+
+
+def test_a_request_keeps_the_id_that_a_proxy_gave_it_and_no_other_text(client, lines):
+    assert (
+        client.get("/health", headers={"X-Request-ID": "a-1.B"}).headers["x-request-id"] == "a-1.B"
+    )
+    for wrong in ("a b", "x" * 65, 'a"b', "a\tb", ""):
+        given = client.get("/health", headers={"X-Request-ID": wrong}).headers["x-request-id"]
+        assert len(given) == 32
+    ids = [each["request"] for each in lines()]
+    assert len(set(ids)) == 6
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/health", "/v1/speakers", "/page/none", "/v1/speakers?most=0"]
+)
+def test_every_answer_has_the_headers_that_browsers_obey(client, path):
+    headers = client.get(path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cache-control"] == "no-store"
+    assert "default-src 'none'" in headers["content-security-policy"]
