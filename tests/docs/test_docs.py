@@ -27,6 +27,8 @@ PAGES = [
     "docs/evaluation.md",
     "docs/other_models.md",
     "docs/page.md",
+    "docs/service.md",
+    "docs/security.md",
 ]
 OBJECTIVES = (ROOT / "docs" / "objectives.md").read_text(encoding="utf-8")
 SETTINGS = {settings().name: settings for settings in get_args(get_args(AnyObjectiveSettings)[0])}

@@ -17,10 +17,11 @@ class Gate(PitchModel):
     def __init__(self):
         super().__init__(threshold=0.5)
         self.open = threading.Event()
-        self.at_work = self.most = 0
+        self.at_work = self.most = self.begun = 0
 
     def _encode(self, waveforms):
         self.at_work += 1
+        self.begun += 1
         self.most = max(self.most, self.at_work)
         assert self.open.wait(60)
         self.at_work -= 1
@@ -83,6 +84,33 @@ def test_a_place_is_given_back_whatever_happens(client, wav):
     client.verify("Zoe", wav("Ann"))
     client.post("/v1/verify", content=b"x")
     assert queue.inside == 0
+
+
+def test_who_goes_away_is_not_worked_for(started, wav):
+    model = Gate()
+    client = started(verifier=Verifier(model), at_work=1, queue=3)
+    queue = client.app.state.service.queue
+    request = client.build_request("POST", "/v1/identify", files={"recording": wav("Ann", 2)})
+    scope = {"type": "http", "method": "POST", "path": "/v1/identify", "query_string": b""}
+    scope["headers"] = [(name.lower(), value) for name, value in request.headers.raw]
+    messages = [{"type": "http.request", "body": request.read()}, {"type": "http.disconnect"}]
+    sent = []
+
+    async def receive():
+        return messages.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(client.identify, wav("Ann", 1))
+        until(lambda: model.at_work == 1)
+        client.portal.call(client.app, scope, receive, send)
+        assert queue.inside == 1
+        model.open.set()
+        assert first.result().status_code == 200
+    assert model.begun == 1
+    assert sent[0]["status"] == 499
 
 
 def test_how_long_to_wait_follows_how_many_are_inside():

@@ -1,5 +1,6 @@
 """Who may ask for what: looked at before anything of the body is read."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -38,11 +39,28 @@ def guarded(scope: Scope) -> type[APIRoute]:
                         return await handle(request)
                     upload = UploadRequest(request.scope, request.receive)
                     await upload.read(service.limits)
-                    return await handle(upload)
+                    return await while_there(request, handle(upload))
 
             return guard
 
     return Guarded
+
+
+async def while_there(request: Request, work: Coroutine[Any, Any, Response]) -> Response:
+    """Do what a client waits for, who has sent all; stop where the client goes.
+
+    What a thread has begun it ends, but what only waits for its turn gives it to others.
+    """
+    answering = asyncio.ensure_future(work)
+    going = asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait({answering, going}, return_when=asyncio.FIRST_COMPLETED)
+        if not answering.done():
+            raise RefusedError(499, "gone", "the client went away")
+        return answering.result()
+    finally:
+        going.cancel()
+        answering.cancel()
 
 
 def admit(connection: HTTPConnection, scope: Scope, key: str | None) -> None:

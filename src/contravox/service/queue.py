@@ -33,6 +33,7 @@ class Queue:
         self.places = limits.at_work + limits.queue
         self.inside = 0
         self._seconds = 0.1
+        self._turns = asyncio.Semaphore(limits.at_work)
         self._threads = ThreadPoolExecutor(limits.at_work, "contravox")
 
     @property
@@ -58,7 +59,8 @@ class Queue:
 
     async def work(self, job: Callable[[], Result]) -> Result:
         """Do it, when its turn comes."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._timed, job)
+        async with self._turns:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._timed, job)
 
     def _timed(self, job: Callable[[], Result]) -> Result:
         began = time.perf_counter()

@@ -44,6 +44,8 @@ def serve(service: Service, host: str, port: int) -> None:
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=STOP_SECONDS,
         ws_max_size=LARGEST_MESSAGE,
+        # Samples hardly get smaller, and what is small could get large.
+        ws_per_message_deflate=False,
         ws_ping_timeout=IDLE_SECONDS,
         # Who asks is told by the connection: a header could say anything.
         proxy_headers=False,
