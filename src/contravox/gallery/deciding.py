@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from contravox.embedding_model import ModelDescription
 from contravox.errors import ScoringError
@@ -42,5 +41,7 @@ def open_set_posteriors(
     if not there:
         return np.zeros(len(ratios)), 1.0
     weights = np.append(ratios + np.log(known / there), np.log1p(-known))
-    posteriors = special.softmax(weights)
+    # The largest taken out, that no exponential leaves what can be written.
+    exponentials = np.exp(weights - weights.max())
+    posteriors = exponentials / exponentials.sum()
     return posteriors[:-1], float(posteriors[-1])

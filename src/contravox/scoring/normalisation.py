@@ -11,6 +11,7 @@ from pydantic import Field
 from contravox.errors import ScoringError
 from contravox.scoring.cohort import Cohort, CohortMembers
 from contravox.scoring.cohort_statistics import (
+    SPREAD,
     Statistics,
     closest_members,
     cross_statistics,
@@ -21,9 +22,6 @@ from contravox.settings import Settings
 
 NormalisationMethod = Literal["S-norm", "AS-norm1", "AS-norm2"]
 """By all of the cohort, or by the members that score highest; see ``NormalisationSettings``."""
-
-SPREAD = 1e-6
-"""A deviation below this share of the largest score is float32 rounding."""
 
 
 class NormalisationSettings(Settings):
