@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contravox.commands.cpu import tune_process
-from contravox.errors import AudioWarning, ContravoxError
+from contravox.errors import AudioWarning, CheckpointError, ContravoxError, TrainingError
 from contravox.manifest import Manifest
 from contravox.terminal.messages import note
 from reproduction.claims import FILE, Claims, Grid
@@ -73,8 +73,17 @@ class Reproduction:
         note(f"{len({run.key for run in waiting})} runs to train")
         for _, runs in sorted(turns.items()):
             for run in runs:
-                self.finished.train(run)
+                self._train(run)
             write_page(self.results(), page)
+
+    def _train(self, run: Run) -> None:
+        """Train a run; one whose loss is not finite is named, and the others go on."""
+        try:
+            self.finished.train(run)
+        except CheckpointError:
+            raise
+        except TrainingError as error:
+            note(f"{run.title}: failed: {error}")
 
     def results(self) -> Results:
         """Measure what is finished of all claims."""
@@ -113,6 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not options.finished:
             reproduction.train(only, options.page)
         write_page(reproduction.results(), options.page)
+    except KeyboardInterrupt:
+        note("reproduce: stopped; the same command goes on from here")
+        sys.exit(130)
     except ContravoxError as error:
         note(f"reproduce: {error}")
         sys.exit(2)

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import soundfile
+from numpy.typing import NDArray
 
 from contravox.corpora.preparation import prepare_corpus
-from contravox.errors import ManifestError
+from contravox.errors import AudioError, ManifestError
 from contravox.files.tables import read_table, write_table
 from contravox.files.writing import atomic_path
 from contravox.manifest import Manifest
@@ -44,7 +46,7 @@ def decoded(speech: Path, output: Path) -> Path:
         table = _read_sessions(corpus)
         with progress_bar(f"decoding {corpus.name}") as report:
             for done, path in enumerate(table["path"], start=1):
-                samples, rate = soundfile.read(corpus / path, dtype="int16")
+                samples, rate = _read(corpus / path)
                 with atomic_path((copy / path).with_suffix(".wav")) as temporary:
                     soundfile.write(temporary, samples, rate, format="WAV", subtype="PCM_16")
                 report(done, len(table))
@@ -76,6 +78,15 @@ def pooled(speech: Path, output: Path) -> Manifest:
     every = Manifest.joined([Manifest(part) for part in parts])
     counts = every.table.select(pl.len().over(every.identities)).to_series()
     return Manifest(every.table.filter((counts > 1) & (every.identities != TWIN)))
+
+
+def _read(path: Path) -> tuple[NDArray[np.int16], int]:
+    try:
+        return soundfile.read(path, dtype="int16")
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise AudioError(
+            f"{path}: cannot be decoded ({error}): take it out of {SESSIONS}"
+        ) from error
 
 
 def _read_sessions(corpus: Path) -> pl.DataFrame:

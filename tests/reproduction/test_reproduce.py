@@ -2,6 +2,7 @@
 
 import pytest
 
+from contravox.errors import TrainingError
 from contravox.training.trainer import Trainer
 from reproduce import main
 from reproduction.page import page
@@ -65,6 +66,33 @@ def test_one_command_gives_the_page_and_another_goes_on(speech, fitted, tmp_path
 def test_a_mistake_is_one_line(speech, capsys):
     line = refused(capsys, "--only", "contrst")
     assert line == "reproduce: --only contrst: no such claim: did you mean contrast?"
+
+
+def test_one_that_fails_is_named_and_the_others_go_on(speech, tmp_path, capsys, monkeypatch):
+    fit = Trainer.fit
+
+    def not_finite(trainer, **keywords):
+        if "plain/seed0/fold0" in str(trainer.folder):
+            raise TrainingError("step 3: the loss is not finite")
+        return fit(trainer, **keywords)
+
+    monkeypatch.setattr(Trainer, "fit", not_finite)
+    main([*QUICK, "--output", "out"])
+    line = "sweep.yaml/plain/seed0/fold0: failed: step 3: the loss is not finite"
+    assert line in capsys.readouterr().err
+    [comparison] = Results.read(tmp_path / "page" / "results.json").claims[0].comparisons
+    assert comparison.folds == 1
+
+
+def test_an_interrupt_is_one_line(speech, capsys, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "fit", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main([*QUICK, "--output", "out"])
+    assert ended.value.code == 130
+    assert "the same command goes on from here" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_finished_trains_nothing(speech, fitted, tmp_path):

@@ -3,7 +3,7 @@ import polars as pl
 import pytest
 import soundfile
 
-from contravox.errors import ManifestError
+from contravox.errors import AudioError, ManifestError
 from reproduction.speech import decoded, pooled
 
 
@@ -41,3 +41,14 @@ def test_what_is_pooled_has_two_utterances_a_speaker_and_its_session(speech, tmp
 def test_a_folder_without_corpora_is_refused(tmp_path):
     with pytest.raises(ManifestError, match="holds no corpus"):
         pooled(tmp_path, tmp_path / "output")
+
+
+@pytest.mark.parametrize("damage", ["missing", "no audio"])
+def test_a_recording_that_cannot_be_decoded_is_named(speech, tmp_path, damage):
+    path = speech / "first" / "first2" / "u1.ogg"
+    path.unlink()
+    if damage == "no audio":
+        path.write_text("no audio")
+    with pytest.raises(AudioError, match=r"first2/u1\.ogg: cannot be decoded"):
+        decoded(speech, tmp_path / "wav")
+    assert not (tmp_path / "wav" / "first" / "utterances.tsv").exists()
