@@ -1,10 +1,14 @@
 """The command: it trains what is missing, goes on, reuses, refuses, and writes the page."""
 
+import shlex
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from contravox.errors import TrainingError
 from contravox.training.trainer import Trainer
-from reproduce import main
+from reproduce import main, read_options
 from reproduction.page import page
 from reproduction.results import Results
 
@@ -93,6 +97,20 @@ def test_an_interrupt_is_one_line(speech, capsys, monkeypatch):
         main([*QUICK, "--output", "out"])
     assert ended.value.code == 130
     assert "the same command goes on from here" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_make_gives_the_options_that_it_says():
+    root = Path(__file__).parents[2]
+    command = ["make", "--dry-run", "-C", str(root), "reproduce", "SPEECH=DIR", "ARGS=--quick"]
+    last = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    [line] = [each for each in last.splitlines() if "reproduce.py" in each]
+    python, script, *arguments = shlex.split(line)
+    assert (python, script) == (".venv/bin/python", "benchmarks/reproduce.py")
+    options = read_options(arguments)
+    assert (options.speech, options.quick) == (Path("DIR"), True)
+    said = "make " + " ".join(command[4:])
+    for text in ("CONTRIBUTING.md", "docs/results.md"):
+        assert said in (root / text).read_text(encoding="utf-8")
 
 
 def test_finished_trains_nothing(speech, fitted, tmp_path):
