@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test reproduce setup check release-check clean
+.PHONY: demo test reproduce setup check docs release-check clean
 
 demo: setup
 	$(BIN)/contravox demo $(ARGS)
@@ -21,6 +21,10 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# The site, in build/site.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 release-check: setup
 	.ci/release

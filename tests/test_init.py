@@ -20,18 +20,6 @@ def test_importing_the_package_or_its_command_line_does_not_import_torch():
     assert done.stdout.strip() == "False"
 
 
-@pytest.mark.parametrize(
-    "used",
-    ["contravox.inference.verifier, contravox.inference.onnx_model", "contravox.gallery.gallery"],
-)
-def test_what_answers_for_recordings_loads_no_library_of_tables_or_statistics(used):
-    code = f"import {used}, sys; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.split())
-    assert set(used.split(", ")) <= loaded
-    assert not loaded & {"torch", "scipy", "polars", "alembic", "rich"}
-
-
 def test_training_draws_and_renders_nothing():
     code = "import contravox.training.trainer, contravox.training.sweep, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

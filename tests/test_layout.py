@@ -20,13 +20,13 @@ OF_NO_MODULE = {
 
 
 def names_what_it_tests(test: Path) -> bool:
-    """Whether there is a module, a folder or, for docs, a page of the name; or a helper beside.
+    """Whether there is a module, a folder or, for docs, a page or script of the name.
 
     Tests of the reproduction of claims are of its modules among the benchmarks.
     """
     place, name = test.parent.relative_to(TESTS), test.stem.removeprefix("test_")
     if place.parts[:1] == ("docs",):
-        pages = [*PAGES.glob("*.md"), *(PAGES / "docs").glob("*.md")]
+        pages = [*PAGES.glob("*.md"), *PAGES.glob("*.yml"), *(PAGES / "docs").iterdir()]
         return name in {"docs", *(page.stem.lower() for page in pages)}
     name = "__init__" if name == "init" else name
     if place.parts[:1] == ("reproduction",):

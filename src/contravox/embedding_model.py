@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from contravox.audio.waveform import SAMPLE_RATE
 from contravox.errors import ModelError
 from contravox.scoring.calibration import Calibration
-from contravox.scoring.comparison import Comparison
+from contravox.scoring.scorer import Comparison
 from contravox.settings import NotNegative, Settings, Share, first_mistake, shown
 
 EDITION = 2

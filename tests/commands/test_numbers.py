@@ -6,9 +6,9 @@ import typer
 
 from contravox.cli import VERBS
 from contravox.commands.numbers import finite, priors
-from contravox.decision import bayes_threshold
 from contravox.errors import ScoringError
 from contravox.inference.deciding import Prior
+from contravox.metrics.decision import bayes_threshold
 
 
 def kinds(hint):

@@ -18,17 +18,9 @@ from contravox.training.recipe import Recipe
 ROOT = Path(__file__).parents[2]
 PAGES = [
     "README.md",
+    "CHANGELOG.md",
     "CONTRIBUTING.md",
-    "docs/log.md",
-    "docs/objectives.md",
-    "docs/recipes.md",
-    "docs/reference.md",
-    "docs/results.md",
-    "docs/evaluation.md",
-    "docs/other_models.md",
-    "docs/page.md",
-    "docs/service.md",
-    "docs/security.md",
+    *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))),
 ]
 OBJECTIVES = (ROOT / "docs" / "objectives.md").read_text(encoding="utf-8")
 SETTINGS = {settings().name: settings for settings in get_args(get_args(AnyObjectiveSettings)[0])}

@@ -22,7 +22,7 @@ def finite(value: Given) -> Given:
 def priors(values: Sequence[float] | None) -> Sequence[float] | None:
     """Refuse what is no prior: 0 and 1, with which nothing is left to decide, and all beyond."""
     # Imported here: a command line that is only asked for help loads no SciPy.
-    from contravox.decision import check_prior
+    from contravox.metrics.decision import check_prior
 
     for value in values or ():
         try:

@@ -17,10 +17,8 @@ from contravox.embeddings import Embeddings
 from contravox.evaluation.conditions import conditions_of
 from contravox.evaluation.result import P_TARGETS, ModelFacts, SystemResult, measure
 from contravox.scoring.calibration import Calibration
-from contravox.scoring.calibration_columns import SCORE, Quality
-from contravox.scoring.comparison import Comparison
-from contravox.scoring.scorer import Scorer, ScoringSettings
-from contravox.scoring.trial_columns import trial_columns
+from contravox.scoring.calibration_columns import SCORE, Quality, trial_columns
+from contravox.scoring.scorer import Comparison, Scorer, ScoringSettings
 from contravox.settings import Settings
 from contravox.trials.trial_set import TrialSet
 

@@ -19,9 +19,8 @@ from contravox.inference.embedding_cache import embed_once
 from contravox.inference.loading import load_model
 from contravox.manifest import Manifest
 from contravox.scoring.calibration import Calibration
-from contravox.scoring.calibration_columns import Quality, qualities
+from contravox.scoring.calibration_columns import Quality, qualities, trial_columns
 from contravox.scoring.scorer import Scorer, ScoringSettings
-from contravox.scoring.trial_columns import trial_columns
 from contravox.trained_on import (
     TrainedOn,
     refuse_shared,

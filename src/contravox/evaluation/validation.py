@@ -13,8 +13,7 @@ from contravox.embeddings import Embeddings
 from contravox.errors import AudioError, RecipeError, TrainingWarning
 from contravox.inference.embed import embed_readable
 from contravox.metrics.error_rates import equal_error_rate
-from contravox.scoring.comparison import Comparison
-from contravox.scoring.scorer import Scorer, ScoringSettings
+from contravox.scoring.scorer import Comparison, Scorer, ScoringSettings
 from contravox.trials.trial_set import TrialSet
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from contravox.embedding_model import ModelDescription
 from contravox.errors import ScoringError
@@ -41,7 +42,5 @@ def open_set_posteriors(
     if not there:
         return np.zeros(len(ratios)), 1.0
     weights = np.append(ratios + np.log(known / there), np.log1p(-known))
-    # The largest taken out, that no exponential leaves what can be written.
-    exponentials = np.exp(weights - weights.max())
-    posteriors = exponentials / exponentials.sum()
+    posteriors = special.softmax(weights)
     return posteriors[:-1], float(posteriors[-1])

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from contravox.audio.given import Audio
 from contravox.audio.waveform import Channel
-from contravox.decision import posterior
 from contravox.errors import (
     GalleryError,
     ScoringError,
@@ -46,10 +45,12 @@ from contravox.gallery.transfer import export_gallery, import_gallery
 from contravox.gallery.voices import Compared
 from contravox.inference.deciding import Prior, Rule
 from contravox.inference.voiceprint import Voiceprint
+from contravox.metrics.decision import posterior
+from contravox.scoring.cohort import cohort_vectors
+from contravox.scoring.group_means import Speakers
 
 if TYPE_CHECKING:
     from contravox.inference.verifier import Verifier
-    from contravox.scoring.group_means import Speakers
 
 
 class Gallery:
@@ -57,10 +58,9 @@ class Gallery:
 
     Several threads may use one, and several processes one database.
 
-    >>> gallery = Gallery.open("gallery.sqlite", Verifier.load("model.onnx"))  # doctest: +SKIP
-    >>> gallery.enrol("Ann", ["ann/1.wav", "ann/2.wav"])                       # doctest: +SKIP
-    >>> gallery.identify("who.wav").speaker                                    # doctest: +SKIP
-    'Ann'
+        gallery = Gallery.open("gallery.sqlite", Verifier.load("model.onnx"))
+        gallery.enrol("Ann", ["ann/1.wav", "ann/2.wav"])
+        gallery.identify("who.wav").speaker  # 'Ann'
     """
 
     def __init__(self, database: Database, verifier: "Verifier | None", by: str) -> None:
@@ -409,7 +409,7 @@ class Gallery:
         self._verifier = verifier
         return count
 
-    def set_cohort(self, embeddings: NDArray, of: "Speakers", *, by: str | None = None) -> int:
+    def set_cohort(self, embeddings: NDArray, of: Speakers, *, by: str | None = None) -> int:
         """Normalise scores from now on by AS-norm against speakers who are not enrolled.
 
         Of normalised scores the model's threshold and calibration say nothing: set the gallery's.
@@ -419,9 +419,6 @@ class Gallery:
 
         Returns how many members the cohort has: the mean of each speaker. Raises ScoringError.
         """
-        # Imported here: to identify somebody takes none of the libraries that means of groups take.
-        from contravox.scoring.cohort import cohort_vectors
-
         members: Sequence[NDArray[np.float32]] = []
         if len(embeddings):
             members = list(cohort_vectors(embeddings, of))

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contravox.errors import ScoringError
-from contravox.scoring.cohort_statistics import SPREAD, Statistics, own_statistics
+from contravox.scoring.cohort_statistics import Statistics, own_statistics
+from contravox.scoring.normalisation import SPREAD
 
 
 class Normaliser:

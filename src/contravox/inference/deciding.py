@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from contravox.decision import bayes_threshold, check_costs, check_prior
 from contravox.embedding_model import ModelDescription
 from contravox.errors import ScoringError
+from contravox.metrics.decision import bayes_threshold, check_costs, check_prior
 from contravox.scoring.calibration import Calibration
 
 

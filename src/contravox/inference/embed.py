@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 from contravox.audio.speech_activity import only_speech
 from contravox.audio.waveform import SAMPLE_RATE, check_speech, read_audio
 from contravox.embedding_model import EmbeddingModel
+from contravox.embeddings import Embeddings
 from contravox.errors import AudioError, ModelError
+from contravox.manifest import Manifest
 from contravox.threads import map_in_threads
-
-if TYPE_CHECKING:
-    from contravox.embeddings import Embeddings
-    from contravox.manifest import Manifest
 
 BATCH_SECONDS = 40.0
 """Audio embedded at a time: enough to keep the cores busy, few enough to stay in the caches."""
@@ -52,17 +50,17 @@ class Crops:
 class Embedded(NamedTuple):
     """embeddings: of the utterances that could be read; unreadable: why the others could not."""
 
-    embeddings: "Embeddings"
+    embeddings: Embeddings
     unreadable: dict[str, str]
 
 
 def embed_manifest(
     model: EmbeddingModel,
-    manifest: "Manifest",
+    manifest: Manifest,
     *,
     crops: Crops | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
-) -> "Embeddings":
+) -> Embeddings:
     """Embed every utterance of a manifest; see ``embed_readable``.
 
     Raises AudioError for the first recording that cannot be read or trusted.
@@ -75,7 +73,7 @@ def embed_manifest(
 
 def embed_readable(
     model: EmbeddingModel,
-    manifest: "Manifest",
+    manifest: Manifest,
     *,
     crops: Crops | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
@@ -92,9 +90,6 @@ def embed_readable(
 
     progress: called with the numbers done and in all.
     """
-    # Imported here: who embeds a recording alone need not wait for the libraries of tables.
-    from contravox.embeddings import Embeddings
-
     table = manifest.table.sort("duration", descending=True)
     rows = table.select("utterance", "path", "start", "duration").rows()
     vectors = np.empty((len(rows), width(model, crops)), np.float32)

@@ -9,12 +9,12 @@ import numpy as np
 from contravox.audio.given import Audio
 from contravox.audio.quality import Quality
 from contravox.audio.waveform import Channel
-from contravox.decision import posterior
 from contravox.embedding_model import EmbeddingModel
 from contravox.inference.deciding import Prior, Rule
 from contravox.inference.loading import load_model
 from contravox.inference.recording import RecordingWarning
 from contravox.inference.voiceprint import Voiceprint, take_voiceprint
+from contravox.metrics.decision import posterior
 from contravox.scoring.calibration_columns import ratios_of
 
 

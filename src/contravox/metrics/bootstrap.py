@@ -14,8 +14,8 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
-from contravox.decision import check_prior
 from contravox.errors import MetricError
+from contravox.metrics.decision import check_prior
 from contravox.metrics.det_curve import DetCurve, check_trials
 from contravox.metrics.error_rates import check_rates
 from contravox.numbering import number_names

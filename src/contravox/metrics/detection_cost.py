@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from contravox.decision import bayes_threshold, check_costs, check_prior
+from contravox.metrics.decision import bayes_threshold, check_costs, check_prior
 from contravox.metrics.det_curve import DetCurve, det_curve
 
 

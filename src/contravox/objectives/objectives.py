@@ -21,7 +21,7 @@ from contravox.objectives.prototypical import AngularPrototypicalSettings, Proto
 from contravox.objectives.segments import Segments
 from contravox.objectives.softmax import SoftmaxSettings
 from contravox.objectives.uniformity import UniformitySettings
-from contravox.scoring.comparison import Comparison
+from contravox.scoring.scorer import Comparison
 
 AnyObjectiveSettings = Annotated[
     AamSoftmaxSettings

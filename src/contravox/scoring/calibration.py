@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
+from scipy import optimize, special
 
-from contravox.decision import prior_log_odds
 from contravox.errors import ScoringError
+from contravox.metrics.decision import check_prior
 from contravox.settings import Settings
 
 RIDGE = 1e-6
@@ -51,9 +52,6 @@ class Calibration(Settings):
         Raises ScoringError for one kind of trial only, or a value that is not finite; ValueError
         for arrays that are not all (k,), no column, or a prior that is not between 0 and 1.
         """
-        # Imported here: who uses a calibration that was learned elsewhere need not wait for SciPy.
-        from scipy import optimize, special
-
         table = _stack(columns)
         targets = np.asarray(targets)
         if targets.shape != (len(table),) or targets.dtype != np.bool_:
@@ -65,7 +63,7 @@ class Calibration(Settings):
                 "calibration needs target and non-target trials, got only "
                 f"{'target' if targets.any() else 'non-target'} ones: add the missing kind"
             )
-        prior = prior_log_odds(p_target)
+        prior_log_odds = float(special.logit(check_prior(p_target)))
         centre, scale = table.mean(axis=0), table.std(axis=0)
         # A column that never changes says nothing: it is all zeros, and its weight becomes zero.
         scale[scale <= 1e-12 * np.abs(centre)] = np.inf
@@ -76,7 +74,7 @@ class Calibration(Settings):
         ridge = RIDGE * p_target * (1 - p_target) * np.append(np.ones(table.shape[1]), 0)
 
         def log_odds(parameters: NDArray) -> NDArray:
-            return table @ parameters[:-1] + parameters[-1] + prior
+            return table @ parameters[:-1] + parameters[-1] + prior_log_odds
 
         def loss(parameters: NDArray) -> float:
             errors = np.logaddexp(0, signs * log_odds(parameters))

@@ -13,9 +13,6 @@ from threadpoolctl import ThreadpoolController
 
 from contravox.scoring.inner_products import BLOCK
 
-SPREAD = 1e-6
-"""A deviation below this share of the largest score is float32 rounding."""
-
 Progress = Callable[[int], None]
 """Called with how many more rows are done."""
 

@@ -11,7 +11,6 @@ from pydantic import Field
 from contravox.errors import ScoringError
 from contravox.scoring.cohort import Cohort, CohortMembers
 from contravox.scoring.cohort_statistics import (
-    SPREAD,
     Statistics,
     closest_members,
     cross_statistics,
@@ -22,6 +21,9 @@ from contravox.settings import Settings
 
 NormalisationMethod = Literal["S-norm", "AS-norm1", "AS-norm2"]
 """By all of the cohort, or by the members that score highest; see ``NormalisationSettings``."""
+
+SPREAD = 1e-6
+"""A deviation below this share of the largest score is float32 rounding."""
 
 
 class NormalisationSettings(Settings):

@@ -12,7 +12,6 @@ from contravox.embeddings import Embeddings
 from contravox.errors import ScoringError
 from contravox.scoring import euclidean
 from contravox.scoring.cohort import Cohort, cohort_vectors
-from contravox.scoring.comparison import Comparison
 from contravox.scoring.cosine import unit_rows
 from contravox.scoring.enrolment import EnrolmentMethod, enrol, enrolment_means
 from contravox.scoring.inner_products import inner_products
@@ -22,6 +21,10 @@ from contravox.scoring.whitening import Whitening, WhiteningMethod
 from contravox.settings import Settings
 from contravox.trials.enrolments import Enrolments
 from contravox.trials.trials import Trials
+
+Comparison = Literal["cosine", "Euclidean distance"]
+"""What a model's embeddings were trained to be compared by: their cosine, or as they are by their
+distance, of which minus the square is the score."""
 
 
 class ScoringSettings(Settings):

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import special
 
 
 def posterior(log_likelihood_ratios: ArrayLike, p_target: float) -> NDArray[np.float64]:
@@ -15,9 +16,7 @@ def posterior(log_likelihood_ratios: ArrayLike, p_target: float) -> NDArray[np.f
     log_likelihood_ratios: (k,), natural logarithm. Raises ValueError where ``p_target`` is not
     between 0 and 1.
     """
-    log_odds = np.asarray(log_likelihood_ratios) + prior_log_odds(p_target)
-    # 1 / (1 + e^−x), without the exponential of anything large.
-    return np.exp(-np.logaddexp(0, -log_odds))
+    return special.expit(np.asarray(log_likelihood_ratios) + special.logit(check_prior(p_target)))
 
 
 def bayes_threshold(p_target: float, c_miss: float = 1.0, c_false_alarm: float = 1.0) -> float:
@@ -29,12 +28,7 @@ def bayes_threshold(p_target: float, c_miss: float = 1.0, c_false_alarm: float =
     Raises ValueError where ``p_target`` is not between 0 and 1 or a cost is not positive.
     """
     check_costs(c_miss, c_false_alarm)
-    return math.log(c_false_alarm) - math.log(c_miss) - prior_log_odds(p_target)
-
-
-def prior_log_odds(p_target: float) -> float:
-    """ln(P/(1−P)). Raises ValueError where ``p_target`` is not between 0 and 1."""
-    return math.log(check_prior(p_target)) - math.log1p(-p_target)
+    return math.log(c_false_alarm) - math.log(c_miss) - float(special.logit(check_prior(p_target)))
 
 
 def check_prior(p_target: float) -> float:

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from contravox.decision import bayes_threshold, posterior
+from contravox.metrics.decision import bayes_threshold, posterior
 
 
 def test_posterior_is_bayes_rule():
