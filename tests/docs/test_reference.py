@@ -38,14 +38,16 @@ def whole():
     objectives = {name: {"name": name} for name in names if "." not in name}
     objectives["supcon"]["attention"] = {}
     recipe = {
-        "data": {"manifest": "m.tsv"},
+        "data": {"manifest": "m.tsv", "targets": "teacher.npz"},
         "encoder": {"name": "ecapa_tdnn"},
         "augmentation": {},
         "spec_augment": {},
         "objectives": objectives,
         "training": {"margin_schedule": {}},
     }
-    return Recipe.model_validate(recipe)
+    made = Recipe.model_validate(recipe)
+    # An objective needs the teacher, whose default is none.
+    return made.model_copy(update={"data": made.data.model_copy(update={"targets": None})})
 
 
 @pytest.mark.parametrize(("title", "defaults"), list(sections()))
