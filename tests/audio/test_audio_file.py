@@ -5,13 +5,15 @@ import struct
 import warnings
 
 import numpy as np
+import pytest
 import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contravox.audio.audio_file import UNKNOWN, AudioBytes, open_audio
 from contravox.audio.storage import Location
 from contravox.audio.waveform import audio_info, read_audio
-from contravox.errors import AudioError
+from contravox.errors import AudioError, RecordingTooLongError
 from tones import tone
 
 FUZZ = settings(
@@ -111,3 +113,41 @@ def test_any_location(name):
     assert len(message) < 250
     assert location.length is None or 0 < location.length < 2**31
     assert Location.parse(str(location)) == location
+
+
+def silence(seconds, rate=16_000, channels=1):
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros((round(seconds * rate), channels), np.int16), rate, "PCM_16",
+                    format="FLAC")  # fmt: skip
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("rate", "channels", "most"),
+    [(16_000, 1, 2.0), (48_000, 2, 2.0), (96_000, 1, 2.0), (96_000, 2, 1.0), (48_000, 8, 0.5)],
+)
+def test_no_more_is_taken_than_may_be_by_its_header(rate, channels, most, monkeypatch):
+    """Two seconds may be, of 96,000 samples each over all channels."""
+    for seconds, taken in ((most, True), (most + 0.01, False)):
+        source = AudioBytes(silence(seconds, rate, channels), "upload", 2.0)
+        if taken:
+            with open_audio(source) as file:
+                assert sum(map(len, file.decoded(UNKNOWN))) == round(seconds * rate)
+            continue
+        with pytest.raises(RecordingTooLongError, match=f"upload: longer than {most:.3g} s"):
+            open_audio(source).__enter__()
+
+
+def test_what_the_header_does_not_tell_is_counted():
+    whole = silence(60.0)
+    # The 36 bits that count samples: 0 is "not known".
+    unknown = whole[:21] + bytes([whole[21] & 0xF0]) + bytes(4) + whole[26:]
+    with open_audio(AudioBytes(unknown, "upload")) as file:
+        known = file.length
+    with (
+        pytest.raises(RecordingTooLongError, match="longer than 2 s"),
+        open_audio(AudioBytes(unknown, "upload", 2.0)) as file,
+    ):
+        for _ in file.decoded(UNKNOWN):
+            pass
+    assert known is None or known > 2 * 16_000

@@ -59,6 +59,19 @@ def test_what_the_model_knows_of_plain_scores_does_not_decide_normalised_ones(pl
         assert gallery.verify_claim("Ann", said_by("Ann", 9)).accepted is True
 
 
+def test_what_decides_is_known_before_anybody_is_enrolled(place, verifier):
+    with Gallery.open(place, pitch_verifier()) as gallery:
+        assert not gallery.decides()
+        gallery.configure(GallerySettings(threshold=2.0))
+        assert gallery.decides()
+    with Gallery.open(place, verifier) as gallery:
+        gallery.configure(GallerySettings())
+        assert gallery.decides()
+        # Of normalised scores the model's threshold says nothing.
+        gallery.set_cohort(STRANGERS, OF)
+        assert not gallery.decides()
+
+
 def test_a_cohort_that_says_nothing_is_refused(place, verifier):
     with Gallery.open(place, verifier) as gallery:
         with pytest.raises(ScoringError, match="of 4 numbers, the model's of 8"):

@@ -3,16 +3,17 @@ import json
 import logging
 
 import pytest
+from starlette.websockets import WebSocketDisconnect
 
 from contravox.service.keys import KeyFile, add_key
-from contravox.service.logs import LOGGER, write_logs
+from contravox.service.logs import LEVELS, write_logs
 
 
 @pytest.fixture
 def lines():
     """What is logged, as it is written."""
     stream = io.StringIO()
-    before = {name: logging.getLogger(name).handlers[:] for name in (LOGGER.name, "uvicorn")}
+    before = {name: logging.getLogger(name).handlers[:] for name in LEVELS}
     write_logs(stream)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     for name, handlers in before.items():
@@ -63,6 +64,34 @@ def test_an_error_is_told_by_its_kind_and_place(client, wav, lines, monkeypatch)
     assert told["level"] == "error"
     assert told["error"].startswith("RuntimeError at test_requests.py:")
     assert "Secret" not in json.dumps(told)
+
+
+def test_a_failure_while_one_speaks_ends_it(client, lines, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("Secret Name")
+
+    monkeypatch.setattr(client.app.state.service.gallery, "verify_claim", fail)
+    with client.websocket_connect("/v1/listen", params={"speaker": "Ann"}) as socket:
+        socket.send_text("end")
+        with pytest.raises(WebSocketDisconnect) as ended:
+            socket.receive_json()
+    assert ended.value.code == 1011
+    [told] = lines()
+    assert told["error"].startswith("RuntimeError at ")
+    assert "Secret" not in json.dumps(told)
+
+
+def test_what_libraries_hold_of_an_error_is_not_written_down(lines):
+    logging.getLogger("asyncio").error("Task failed\nfuture: <Secret Name>")
+    try:
+        raise RuntimeError("Secret Name")
+    except RuntimeError:
+        logging.getLogger("uvicorn.error").exception("Exception in ASGI application\n")
+    logging.getLogger("uvicorn.error").info('"WebSocket /v1/listen?speaker=Secret" [accepted]')
+    first, second = lines()
+    assert first["event"] == "Task failed"
+    assert second["event"] == "Exception in ASGI application"
+    assert second["error"].startswith("RuntimeError at test_requests.py")
 
 
 def test_a_request_keeps_the_id_that_a_proxy_gave_it_and_no_other_text(client, lines):

@@ -75,7 +75,8 @@ def test_pages_follow_one_another(started, wav):
         found += page
     assert found == names
     assert client.names(most=4) == (names, None)
-    assert client.get("/v1/speakers?most=1001").status_code == 422
+    for wrong in ("most=1001", "most=0", "most=x", "after=%00"):
+        assert client.get(f"/v1/speakers?{wrong}").status_code == 422
 
 
 def test_who_is_not_there_cannot_be_deleted(client):

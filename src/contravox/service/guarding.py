@@ -59,8 +59,9 @@ async def while_there(request: Request, work: Coroutine[Any, Any, Response]) -> 
             raise RefusedError(499, "gone", "the client went away")
         return answering.result()
     finally:
-        going.cancel()
-        answering.cancel()
+        for each in (going, answering):
+            each.cancel()
+        await asyncio.gather(going, answering, return_exceptions=True)
 
 
 def admit(connection: HTTPConnection, scope: Scope, key: str | None) -> None:

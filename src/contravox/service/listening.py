@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Query, WebSocket
-from starlette.websockets import WebSocketState
+from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from contravox.audio.given import audio_source
 from contravox.errors import AudioError, ContravoxError
@@ -38,7 +38,7 @@ IDLE_SECONDS = 30.0
 BYTES = 2
 """Of a sample."""
 
-_GOING_ON, _BUSY, _REFUSED = 1000, 1013, 1008
+_ENDED, _BUSY, _REFUSED = 1000, 1013, 1008
 """Codes to close with."""
 
 router = APIRouter(prefix="/v1")
@@ -104,7 +104,9 @@ async def listen(
             answer = await _listen(websocket, Voice(service, speaker, rate))
         if answer is not None:
             await websocket.send_json(answer)
-            await websocket.close(_GOING_ON)
+            await websocket.close(_ENDED)
+    except WebSocketDisconnect:
+        return
     except ContravoxError as error:
         refusal = refusal_of(error)
         websocket.state.refused = refusal.kind
@@ -149,6 +151,7 @@ async def _listen(websocket: WebSocket, voice: Voice) -> dict[str, Any] | None:
     finally:
         if running is not None:
             running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
 
 async def _tell(websocket: WebSocket, voice: Voice) -> None:

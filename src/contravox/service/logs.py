@@ -14,6 +14,15 @@ from typing import Any, TextIO
 LOGGER = logging.getLogger("contravox.service")
 
 
+LEVELS = {
+    LOGGER.name: logging.INFO,
+    # It would tell the addresses of WebSockets, which hold names.
+    "uvicorn.error": logging.WARNING,
+    "asyncio": logging.WARNING,
+}
+"""From which level on what is written down, by the name of the logger."""
+
+
 def log(event: str, level: int = logging.INFO, **fields: Any) -> None:
     """Write an event down."""
     LOGGER.log(level, event, extra={"fields": fields})
@@ -32,7 +41,9 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Its fields beside when, how grave and what."""
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        told = {"at": at, "level": record.levelname.lower(), "event": record.getMessage()}
+        # Others' messages may go on with what they hold, which may be names.
+        event = record.getMessage().partition("\n")[0]
+        told = {"at": at, "level": record.levelname.lower(), "event": event}
         told |= getattr(record, "fields", {})
         if record.exc_info and record.exc_info[1] is not None:
             told["error"] = place_of(record.exc_info[1])
@@ -43,9 +54,8 @@ def write_logs(stream: TextIO | None = None) -> None:
     """Write what this process and its server log to the output from now on."""
     handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(JsonLines())
-    # Of the server only warnings: it would tell the addresses of WebSockets, which hold names.
-    for logger, level in ((LOGGER, logging.INFO), (logging.getLogger("uvicorn"), logging.WARNING)):
+    for name, level in LEVELS.items():
+        logger = logging.getLogger(name)
         logger.handlers[:] = [handler]
         logger.setLevel(level)
         logger.propagate = False
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

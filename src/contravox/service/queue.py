@@ -38,8 +38,8 @@ class Queue:
 
     @property
     def is_free(self) -> bool:
-        """Whether nobody waits."""
-        return self.inside < self.at_work
+        """Whether what is asked for now is begun at once."""
+        return not self._turns.locked()
 
     @contextmanager
     def place(self) -> Iterator[None]:

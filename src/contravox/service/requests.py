@@ -4,6 +4,7 @@ import logging
 import re
 import time
 import uuid
+from contextlib import suppress
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -72,6 +73,9 @@ class Requests:
             if scope["type"] == "http" and not status:
                 said = f"the service failed: whoever runs it finds {identity} in its log"
                 await answer(RefusedError(500, "unforeseen", said))(scope, receive, told)
+            if scope["type"] == "websocket":
+                with suppress(Exception):
+                    await told({"type": "websocket.close", "code": 1011})
         self._note(scope, identity, status, time.perf_counter() - began)
 
     def _note(self, scope: Scope, identity: str, status: int, seconds: float) -> None:

@@ -1,11 +1,12 @@
 """The server that runs the application, and how it ends."""
 
 import socket
+import warnings
 from contextlib import suppress
 
 import uvicorn
 
-from contravox.errors import ContravoxError
+from contravox.errors import ContravoxError, ContravoxWarning
 from contravox.service.app import make_app
 from contravox.service.listening import IDLE_SECONDS
 from contravox.service.logs import log, write_logs
@@ -34,6 +35,8 @@ def serve(service: Service, host: str, port: int) -> None:
             "and pass --keys, or listen at 127.0.0.1"
         )
     write_logs()
+    # What there is to say of a recording is for whoever sent it.
+    warnings.simplefilter("ignore", ContravoxWarning)
     config = uvicorn.Config(
         make_app(service),
         host=host,

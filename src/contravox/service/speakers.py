@@ -22,7 +22,10 @@ router = APIRouter(
 @router.get("/speakers")
 async def speakers(
     service: TheService,
-    after: Annotated[str, Query(description="Only names that come after this one.")] = "",
+    after: Annotated[
+        # PostgreSQL knows no text with a zero in it.
+        str, Query(pattern=r"^[^\x00]*$", description="Only names that come after this one.")
+    ] = "",
     most: Annotated[int, Query(ge=1, le=1000, description="How many to tell.")] = 100,
 ) -> Speakers:
     """Who is enrolled, by name."""
