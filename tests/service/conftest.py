@@ -1,6 +1,7 @@
 """Services over generated voices, asked in this process."""
 
 import contextlib
+import functools
 import io
 
 import pytest
@@ -14,6 +15,7 @@ from contravox.service.service import Service
 from voices import pitch_verifier, said_by
 
 
+@functools.cache
 def wav(name, seed=0, seconds=2.5):
     """What a client uploads of somebody who speaks."""
     samples, rate = said_by(name, seed, seconds)

@@ -72,6 +72,7 @@ def test_a_failure_while_one_speaks_ends_it(client, lines, monkeypatch):
 
     monkeypatch.setattr(client.app.state.service.gallery, "verify_claim", fail)
     with client.websocket_connect("/v1/listen", params={"speaker": "Ann"}) as socket:
+        socket.send_bytes(bytes(1000))
         socket.send_text("end")
         with pytest.raises(WebSocketDisconnect) as ended:
             socket.receive_json()

@@ -75,7 +75,7 @@ def test_pages_follow_one_another(started, wav):
         found += page
     assert found == names
     assert client.names(most=4) == (names, None)
-    for wrong in ("most=1001", "most=0", "most=x", "after=%00"):
+    for wrong in ("most=1001", "most=0", "most=x", "after=%00", "mots=3"):
         assert client.get(f"/v1/speakers?{wrong}").status_code == 422
 
 

@@ -12,6 +12,7 @@ from starlette.requests import HTTPConnection
 from contravox.service.keys import Scope
 from contravox.service.refusals import RefusedError
 from contravox.service.service import service_of
+from contravox.service.tasks import abandon
 from contravox.service.uploads import UploadRequest
 
 BEARER = HTTPBearer(
@@ -59,9 +60,7 @@ async def while_there(request: Request, work: Coroutine[Any, Any, Response]) -> 
             raise RefusedError(499, "gone", "the client went away")
         return answering.result()
     finally:
-        for each in (going, answering):
-            each.cancel()
-        await asyncio.gather(going, answering, return_exceptions=True)
+        await abandon(going, answering)
 
 
 def admit(connection: HTTPConnection, scope: Scope, key: str | None) -> None:

@@ -22,6 +22,7 @@ from contravox.gallery.results import Claim
 from contravox.service.guarding import admit, key_of
 from contravox.service.refusals import RefusedError, refusal_of, told_of
 from contravox.service.service import Service, TheService
+from contravox.service.tasks import abandon
 
 PROTOCOL = "contravox"
 """Subprotocol that is accepted, where a client offers any."""
@@ -150,8 +151,7 @@ async def _listen(websocket: WebSocket, voice: Voice) -> dict[str, Any] | None:
         return await voice.claim(final=True)
     finally:
         if running is not None:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            await abandon(running)
 
 
 async def _tell(websocket: WebSocket, voice: Voice) -> None:

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
 
 from contravox.service.answers import Speakers
 from contravox.service.guarding import BEARER, guarded
@@ -19,19 +20,24 @@ router = APIRouter(
 )
 
 
+class Part(BaseModel):
+    """Of all speakers, those that are asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    # PostgreSQL knows no text with a zero in it.
+    after: str = Field(
+        "", pattern=r"^[^\x00]*$", description="Only names that come after this one."
+    )
+    most: int = Field(100, ge=1, le=1000, description="How many to tell.")
+
+
 @router.get("/speakers")
-async def speakers(
-    service: TheService,
-    after: Annotated[
-        # PostgreSQL knows no text with a zero in it.
-        str, Query(pattern=r"^[^\x00]*$", description="Only names that come after this one.")
-    ] = "",
-    most: Annotated[int, Query(ge=1, le=1000, description="How many to tell.")] = 100,
-) -> Speakers:
+async def speakers(service: TheService, part: Annotated[Part, Query()]) -> Speakers:
     """Who is enrolled, by name."""
-    found = await asyncio.to_thread(service.gallery.speakers, after=after, most=most + 1)
-    told = tuple(found[:most])
-    return Speakers(told, told[-1].name if len(found) > most else None)
+    found = await asyncio.to_thread(service.gallery.speakers, after=part.after, most=part.most + 1)
+    told = tuple(found[: part.most])
+    return Speakers(told, told[-1].name if len(found) > part.most else None)
 
 
 @router.delete("/speakers/{name:path}", status_code=204)
