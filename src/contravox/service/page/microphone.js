@@ -9,11 +9,12 @@ export class Microphone {
   #context;
   #stream;
 
-  /** Listen; ``onSamples`` is given each Float32Array as it is heard. Throws MicrophoneError. */
-  static async open(onSamples) {
+  /** Listen. hooks: ``samples`` is given each Float32Array as it is heard, ``lost()`` says that
+   * there will be no more. Throws MicrophoneError. */
+  static async open(hooks) {
     const microphone = new Microphone();
     try {
-      await microphone.#open(onSamples);
+      await microphone.#open(hooks);
     } catch (error) {
       microphone.close();
       throw error instanceof MicrophoneError ? error : new MicrophoneError(reasonOf(error));
@@ -21,7 +22,7 @@ export class Microphone {
     return microphone;
   }
 
-  async #open(onSamples) {
+  async #open({ samples, lost }) {
     if (!navigator.mediaDevices) {
       throw new MicrophoneError(
         "The browser gives no microphone to this page: open it by HTTPS, or on the machine that " +
@@ -29,6 +30,7 @@ export class Microphone {
       );
     }
     this.#stream = await navigator.mediaDevices.getUserMedia({ audio: UNTOUCHED });
+    this.#stream.getTracks().forEach((track) => track.addEventListener("ended", lost));
     this.#context = new AudioContext();
     await this.#context.audioWorklet.addModule(new URL("capture.js", import.meta.url));
     const capture = new AudioWorkletNode(this.#context, "capture", {
@@ -36,7 +38,7 @@ export class Microphone {
       channelCount: 1,
       channelCountMode: "explicit",
     });
-    capture.port.onmessage = ({ data }) => onSamples(data);
+    capture.port.onmessage = ({ data }) => samples(data);
     this.#context.createMediaStreamSource(this.#stream).connect(capture);
     await this.#context.resume();
   }

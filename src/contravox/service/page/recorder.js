@@ -105,7 +105,15 @@ export class Recorder {
   async #begin() {
     this.#fault("");
     [this.#blocks, this.#heard] = [[], 0];
-    const microphone = await Microphone.open((block) => this.#hear(block));
+    const microphone = await Microphone.open({
+      samples: (block) => this.#hear(block),
+      lost: () => this.stop(),
+    });
+    // Somebody may have gone to another task while the browser asked whether it is allowed.
+    if (!this.#fieldset.checkVisibility()) {
+      microphone.close();
+      return;
+    }
     this.#microphone = microphone;
     running = this;
     this.#show(true);
