@@ -13,13 +13,11 @@ def enrolled(page, service, voice_file):
     return page
 
 
-@pytest.mark.parametrize(
-    ("search", "found"), [("nn", ["Ann"]), ("BOB", ["Bob"]), ("zoe", ["Zoé"]), ("x", [])]
-)
-def test_they_are_searched_whatever_the_case_and_accents(enrolled, search, found):
-    enrolled.fill("#search", search)
-    assert enrolled.texts("#speakers tbody th") == found
-    assert enrolled.text("#found") == f"{len(found)} of 3 enrolled."
+def test_they_are_searched_whatever_the_case_and_accents(enrolled):
+    for search, found in (("nn", ["Ann"]), ("BOB", ["Bob"]), ("zoe", ["Zoé"]), ("x", [])):
+        enrolled.fill("#search", search)
+        assert enrolled.texts("#speakers tbody th") == found
+        assert enrolled.text("#found") == f"{len(found)} of 3 enrolled."
 
 
 def test_somebody_is_deleted_when_that_is_confirmed(enrolled, service):
