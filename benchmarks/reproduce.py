@@ -27,8 +27,9 @@ from contravox.manifest import Manifest
 from contravox.terminal.messages import note
 from reproduction.claims import FILE, Claims, Grid
 from reproduction.folds import make_folds
+from reproduction.measurement import Measurement
 from reproduction.page import PAGE, write_page
-from reproduction.results import Measurement, Results
+from reproduction.results import Results
 from reproduction.runs import Finished, Place, Run, plan_runs, refuse_others
 from reproduction.speech import decoded, pooled
 

@@ -1,130 +1,40 @@
-import json
-from pathlib import Path
-
-import numpy as np
 import pytest
 
 from contravox.errors import OutputError
-from contravox.metrics.error_rates import equal_error_rate
-from contravox.metrics.paired_bootstrap import paired_bootstrap
-from contravox.trials.scores import write_scores
-from reproduction.claims import Claims
-from reproduction.results import Measurement, Results
-from reproduction.runs import Finished, Place, plan_runs
+from reproduction.results import ClaimResult, ComparisonResult, Results, VariantResult, variant_name
 
-CLAIMS = Path("claims.yaml")
-
-
-@pytest.fixture
-def claims():
-    return Claims.read(CLAIMS)
-
-
-def scored(run, finished, seed, strength):
-    """Give a run scores that tell targets apart the more, the greater the strength."""
-    trials = run.fold.trials.trials
-    noise = np.random.default_rng(seed).standard_normal(len(trials.targets))
-    scores = (strength * trials.targets + noise).astype(np.float32)
-    run.folder.mkdir(parents=True, exist_ok=True)
-    write_scores(run.folder / "scores.tsv", trials, scores)
-    step = {"step": 6, "shares": {"classification": 0.75, "contrast": 0.25}}
-    (run.folder / "log.jsonl").write_text(json.dumps(step) + "\n")
-    finished.folders[run.key] = run.folder
-    return scores
+COMPARISONS = [
+    ComparisonResult(
+        "contrast",
+        "plain",
+        "contrast against none",
+        1.0,
+        *(2, 1, 12, 100, 0.1, 0.01, 0.125, None),
+        *(-0.025, (-0.03, -0.02), -0.2, (-0.24, -0.16), 0.002, "holds"),
+    ),
+    ComparisonResult("contrast", "plain", "with half the labels", 0.5),
+]
+VARIANTS = {
+    "plain": VariantResult(1, 7.0, {}),
+    "contrast": VariantResult(2, 7.0, {"contrast": 0.4}),
+}
+CLAIM = ClaimResult(
+    *("contrast", "Contrast", "A contrast helps.", "Somebody 2020", "sweep.yaml", "speakers"),
+    *([], "", VARIANTS, COMPARISONS),
+)
 
 
-def measured(claims, folds, grid, strengths):
-    """The result of the one claim, and the scores by place."""
-    [claim] = claims.claims
-    runs = plan_runs(claim, claims.grids[grid], folds, Path("output") / grid)
-    finished = Finished([])
-    scores = {
-        place: scored(run, finished, number, strengths[place.variant])
-        for number, (place, run) in enumerate(runs.items())
-        if place.variant in strengths
-    }
-    measurement = Measurement(finished, claims.equivalence)
-    return measurement.of_claim(claim, runs), runs, scores
-
-
-def test_folds_are_pooled_and_compared_as_paired_bootstrap_does(claims, folds):
-    result, _, scores = measured(claims, folds, "quick", {"contrast": 3, "plain": 1})
-    [found] = result.comparisons
-    pooled = {
-        name: np.concatenate([scores[Place(name, 1.0, 0, fold)] for fold in (0, 1)])
-        for name in ("contrast", "plain")
-    }
-    targets = np.concatenate([fold.trials.trials.targets for fold in folds])
-    sides = [np.concatenate([np.asarray(fold.speakers[side]) for fold in folds]) for side in (0, 1)]
-    expected = paired_bootstrap(pooled["plain"], pooled["contrast"], targets, *sides)[0]
-    assert found.rate == pytest.approx(expected.second)
-    assert found.other_rate == pytest.approx(expected.first)
-    assert found.difference == pytest.approx(expected.difference)
-    assert found.interval == pytest.approx(expected.interval)
-    assert found.p_value == pytest.approx(expected.p_value)
-    assert (found.folds, found.seeds, found.speakers) == (2, 1, 12)
-    assert found.trials == len(targets)
-
-    rates = [
-        equal_error_rate(scores[Place("plain", 1.0, 0, fold)], folds[fold].trials.trials.targets)[0]
-        for fold in (0, 1)
-    ]
-    assert found.other_deviation == pytest.approx(np.std(rates, ddof=1))
-    assert result.variants["plain"].steps == 7
-    assert result.variants["plain"].shares == {"classification": 0.75, "contrast": 0.25}
-
-
-def test_seeds_are_averaged(claims, folds):
-    result, _, scores = measured(claims, folds, "full", {"contrast": 3, "plain": 1})
-    targets = np.concatenate([fold.trials.trials.targets for fold in folds])
-    rates = [
-        equal_error_rate(
-            np.concatenate([scores[Place("plain", 1.0, seed, fold)] for fold in (0, 1)]), targets
-        )[0]
-        for seed in (0, 1)
-    ]
-    assert result.comparisons[0].other_rate == pytest.approx(np.mean(rates))
-    assert result.comparisons[0].seeds == 2
-    assert result.variants["plain"].runs == 4
-
-
-def test_only_folds_that_both_have_are_compared(claims, folds):
-    [claim] = claims.claims
-    runs = plan_runs(claim, claims.grids["quick"], folds, Path("output"))
-    finished = Finished([])
-    for place, run in runs.items():
-        if (place.variant, place.fold) != ("contrast", 1):
-            scored(run, finished, 0, 1)
-    result = Measurement(finished, 0.02).of_claim(claim, runs)
-    assert result.comparisons[0].folds == 1
-    assert result.comparisons[0].trials == len(folds[0].trials.trials.targets)
-    assert (result.variants["plain"].runs, result.variants["contrast"].runs) == (2, 1)
-    assert result.comparisons[0].deviation is result.comparisons[0].other_deviation is None
-
-
-def test_what_is_not_run_has_no_number(claims, folds):
-    result, _, _ = measured(claims, folds, "quick", {"plain": 1})
-    [found] = result.comparisons
-    assert found.verdict == "not run"
-    assert found.difference is found.interval is found.rate is None
-    assert set(result.variants) == {"plain"}
-
-
-def test_a_better_variant_holds_and_a_worse_one_does_not(claims, folds):
-    verdicts = [
-        measured(claims, folds, "quick", {"contrast": contrast, "plain": plain})[0]
-        .comparisons[0]
-        .verdict
-        for contrast, plain in ((20, -20), (-20, 0.5))
-    ]
-    assert verdicts == ["holds", "does not hold here"]
-
-
-def test_a_file_holds_them_all(claims, folds, tmp_path):
-    result, _, _ = measured(claims, folds, "quick", {"contrast": 3, "plain": 1})
-    results = Results("quick", 2, 1, 1, 0.02, {"first": (6, 12)}, [result])
+def test_a_file_holds_them_all(tmp_path):
+    results = Results("quick", 2, 1, None, 0.02, {"first": (6, 12)}, [CLAIM])
     results.write(tmp_path / "results.json")
     assert Results.read(tmp_path / "results.json") == results
+
+
+def test_a_share_of_the_labels_is_in_the_name():
+    assert [variant_name("plain", share) for share in (1, 0.5)] == [
+        "plain",
+        "plain, 50% of the labels",
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"grid": "quick"}', "{" * 5000])
