@@ -12,6 +12,14 @@ from contravox.terminal.messages import tell
 def export(
     model: Annotated[Path, typer.Argument(help="model.safetensors")],
     output: Annotated[Path, Output],
+    int8: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MANIFEST",
+            help="In whole numbers of 8 bits, which are quicker; their ranges are taken from "
+            "speech of this manifest, like that which the model is for.",
+        ),
+    ] = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -21,8 +29,11 @@ def export(
     from contravox.inference.export import export_model, made_of
     from contravox.inference.loading import load_pytorch_model
     from contravox.inference.onnx_model import OnnxModel
+    from contravox.inference.quantisation import quantise, speech_for_ranges
+    from contravox.manifest import Manifest
 
     loaded = load_pytorch_model(model)
+    speech = None if int8 is None else speech_for_ranges(Manifest.read(int8))
 
     def own(path: Path) -> bool:
         try:
@@ -30,14 +41,17 @@ def export(
         except ModelError:
             return False
 
-    with claimed_file(output, ".onnx", inputs=(model,), own=own, force=force):
+    with claimed_file(output, ".onnx", inputs=(model, int8), own=own, force=force):
         exported = export_model(loaded, model)
+        if speech is not None:
+            exported = quantise(exported, speech)
         exported.save(output)
     size = output.stat().st_size
     if as_json:
-        print_json({"output": str(output), "bytes": size, "size": exported.embedding_size})
+        about = {"precision": exported.settings.precision, "size": exported.embedding_size}
+        print_json({"output": str(output), "bytes": size, **about})
     else:
         tell(
-            f"{output}: {size / 1e6:.1f} MB, waveforms at 16 kHz to embeddings of size "
-            f"{exported.embedding_size}"
+            f"{output}: {size / 1e6:.1f} MB in {exported.settings.precision}, waveforms at 16 kHz "
+            f"to embeddings of size {exported.embedding_size}"
         )
