@@ -40,6 +40,7 @@ import numpy as np
 import soundfile
 
 from contravox.audio.audio_file import AudioBytes
+from contravox.audio.speech_activity import speech_frames
 from contravox.audio.waveform import AUDIO_SUFFIXES, read_audio
 from contravox.gallery.gallery import Gallery
 from contravox.inference.verifier import Verifier
@@ -83,12 +84,14 @@ class Known:
 
 
 def recordings(folder: Path, seconds: int = 3, count: int = 64) -> list[bytes]:
-    """WAV files of so many seconds, all different."""
+    """WAV files of so many seconds, all different, and most of each speech."""
     length = seconds * 16_000
     files = sorted(path for path in folder.rglob("*") if path.suffix in AUDIO_SUFFIXES)
     waveforms = map(read_audio, files[:: max(1, len(files) // (2 * count))])
-    long = (waveform[-length:] for waveform in waveforms if len(waveform) >= length)
-    return [wav_of(waveform) for waveform in islice(long, count)]
+    long = (each for each in waveforms if len(each) >= length)
+    cut = (each[(len(each) - length) // 2 :][:length] for each in long)
+    spoken = (each for each in cut if speech_frames(each).mean() > 0.5)
+    return [wav_of(each) for each in islice(spoken, count)]
 
 
 def wav_of(waveform: np.ndarray) -> bytes:
@@ -101,7 +104,7 @@ def wav_of(waveform: np.ndarray) -> bytes:
 def enrolled(place: Path, model: Path, given: list[bytes]) -> list[Known]:
     """Enrol somebody by the first; each recording with its score."""
     with Gallery.open(place, Verifier.load(model)) as gallery:
-        gallery.enrol("Ann", given[0])
+        gallery.enrol("Ann", given[0], allow_unfit=True)
         scores = [gallery.verify_claim("Ann", each).match.score for each in given]
     if len(set(scores)) < len(given):
         raise SystemExit("recordings of the same score: an answer mixed up would not show")

@@ -96,6 +96,8 @@ def test_a_database_that_stops_and_starts_under_load_is_told_and_taken_up_again(
     try:
         place = new_database(server)
         client = started(place=place, at_work=2, queue=50)
+        # Another service of the same gallery, which sees what this one changes.
+        other = started(place=place)
         assert client.enrol("Ann", wav("Ann", 1)).status_code == 201
         ask_until, answers = threading.Event(), []
 
@@ -120,5 +122,8 @@ def test_a_database_that_stops_and_starts_under_load_is_told_and_taken_up_again(
         assert {each.status_code for each in answers} <= {200, 503}
         assert client.verify("Ann", wav("Ann", 3)).json()["accepted"] is True
         assert client.enrol("Bob", wav("Bob", 1)).status_code == 201
+        assert other.identify(wav("Bob", 2)).json()["speaker"] == "Bob"
+        assert other.delete("/v1/speakers/Bob").status_code == 204
+        assert client.identify(wav("Bob", 2)).json()["speaker"] is None
     finally:
         server.cleanup()
