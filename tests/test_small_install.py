@@ -122,8 +122,15 @@ def test_where_modules_of_extras_are_not_found(folder):
     check(folder, ended[: len(WITHOUT_EXTRAS)], ended[len(WITHOUT_EXTRAS) :])
 
 
-@pytest.mark.install
-def test_the_wheel_alone_in_a_fresh_environment(folder, tmp_path_factory):
+@pytest.mark.parametrize(
+    "versions",
+    [
+        pytest.param("pinned", marks=pytest.mark.install),
+        pytest.param("oldest", marks=pytest.mark.release),
+        pytest.param("newest", marks=pytest.mark.release),
+    ],
+)
+def test_the_wheel_alone_in_a_fresh_environment(folder, tmp_path_factory, versions):
     place = tmp_path_factory.mktemp("environment")
     python = place / "bin" / "python"
     pip = [python, "-m", "pip", "--disable-pip-version-check", "--quiet"]
@@ -151,9 +158,18 @@ def test_the_wheel_alone_in_a_fresh_environment(folder, tmp_path_factory):
         shutil.copy(ROOT / name, source)
     must(*pip, "wheel", "--no-deps", "--wheel-dir", place, source)
     [wheel] = place.glob("contravox-*.whl")
-    must(*pip, "install", "-c", ROOT / "constraints.txt", wheel)
+    if versions == "pinned":
+        must(*pip, "install", "-c", ROOT / "constraints.txt", wheel)
+    else:
+        resolution = {"oldest": "lowest-direct", "newest": "highest"}[versions]
+        uv = ("uv", "pip", "install", "--quiet", "--python", python)
+        must(*uv, "--resolution", resolution, wheel)
     check(
         folder,
         [contravox(arguments) for arguments in WITHOUT_EXTRAS],
         [contravox(arguments) for _, arguments in WITH_AN_EXTRA],
     )
+    doctor = contravox(("doctor", "--model", MODEL))
+    assert doctor.status == 0, doctor
+    assert "pip install 'contravox[train]': lacks" in doctor.output
+    assert "torch  " not in doctor.output
