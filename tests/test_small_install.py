@@ -163,7 +163,8 @@ def test_the_wheel_alone_in_a_fresh_environment(folder, tmp_path_factory, versio
     else:
         resolution = {"oldest": "lowest-direct", "newest": "highest"}[versions]
         uv = ("uv", "pip", "install", "--quiet", "--python", python)
-        must(*uv, "--resolution", resolution, wheel)
+        # Of the wheel itself, uv would not take what it asks for to be direct.
+        must(*uv, "--resolution", resolution, source)
     check(
         folder,
         [contravox(arguments) for arguments in WITHOUT_EXTRAS],
