@@ -114,7 +114,12 @@ def test_what_decides_nothing_may_change(tmp_path):
     recipe = make_recipe(one=FIRST)
     save(tmp_path, recipe, Precision())
     elsewhere = recipe.model_dump()
-    elsewhere["data"] |= {"manifest": ("moved.tsv",), "workers": 7, "speakers": 5}
+    elsewhere["data"] |= {
+        "manifest": ("moved.tsv",),
+        "targets": "moved.npz",
+        "workers": 7,
+        "speakers": 5,
+    }
     elsewhere["training"] |= {"checkpoint_steps": 3}
     read_checkpoint(tmp_path, Recipe.model_validate(elsewhere), INPUTS, 10)
 

@@ -31,7 +31,8 @@ WITHOUT_EFFECT = (
 """Keys of a recipe whose values may change between two parts of a run."""
 
 COMPARED_BY_CONTENT = (
-    *("data.manifest", "data.validation_trials", "data.validation_manifest"),
+    *("data.manifest", "data.targets"),
+    *("data.validation_trials", "data.validation_manifest"),
     *("augmentation.noises", "augmentation.rooms"),
     *("training.initial_model", "training.initial_objectives"),
 )
