@@ -1,10 +1,14 @@
-# `make demo` and `make test` are for everybody, `make reproduce` tests the papers' claims. All use
-# `make setup`, which makes .venv once and leaves it alone until pyproject.toml or constraints.txt
-# changes.
+# `make demo` and `make test` are for everybody, `make reproduce` tests the papers' claims, `make
+# default-model` makes the model that comes with contravox anew, which takes hours. All use `make setup`,
+# which makes .venv once and leaves it alone until pyproject.toml or constraints.txt changes.
 PYTHON ?= python3
 BIN := .venv/bin
+SPEECH ?= ../shared/speech
+NOISE ?= ../shared/noise
+# What `contravox convert` makes of 3D-Speaker's campplus_cn_en_common.pt.
+TEACHER ?= cam_plus_plus.onnx
 
-.PHONY: demo test reproduce setup check docs release-check clean
+.PHONY: demo test reproduce default-model setup check docs release-check clean
 
 demo: setup
 	$(BIN)/contravox demo $(ARGS)
@@ -25,6 +29,10 @@ check: setup
 # The site, in build/site.
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+default-model: setup
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/default_model.py --speech $(SPEECH) --noise $(NOISE) \
+		--teacher $(TEACHER) $(ARGS)
 
 release-check: setup
 	.ci/release

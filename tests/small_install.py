@@ -40,6 +40,7 @@ WITHOUT_EXTRAS = (
     ),
     ("calibrate", MODEL, "corpus/validation", "-o", CALIBRATED),
     ("verify", CALIBRATED, VOICES[0], VOICES[0]),
+    ("verify", VOICES[0], VOICES[0]),
     ("enrol", "Ann", *VOICES, "--model", CALIBRATED, "--allow-outliers"),
     ("identify", VOICES[0], "--model", CALIBRATED, "--threshold", "-1"),
     ("verify", "--as", "Ann", VOICES[0], "--model", CALIBRATED, "--threshold", "-1"),

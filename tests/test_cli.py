@@ -239,7 +239,8 @@ def test_embed(contravox, work):
     done = contravox(
         *("embed", "run/model.safetensors", "corpus/test/manifest.tsv", "-o", "e.npz", "--json"),
     )
-    assert json.loads(done.stdout) == {"output": "e.npz", "utterances": 10, "size": 8}
+    told = {"model": "run/model.safetensors", "utterances": 10, "size": 8}
+    assert json.loads(done.stdout) == {"output": "e.npz", **told}
     assert (work / "e.npz").exists()
 
 

@@ -39,7 +39,7 @@ class ModelDescription(Settings):
     speakers (see ``trained_on``). All but the shares include what it was trained from.
     maximum_seconds: of audio that is encoded at once; longer recordings are embedded in pieces (see
     ``EmbeddingModel.embed``). speech_only: whether who embeds a recording leaves out what is not
-    speech (see ``only_speech``).
+    speech (see ``only_speech``). licence; provenance: what it was made of, in words.
     """
 
     comparison: Comparison = "cosine"
@@ -53,6 +53,8 @@ class ModelDescription(Settings):
     trained_on: tuple[str, ...] = ()
     maximum_seconds: float = Field(60.0, ge=1.0, le=3600.0)
     speech_only: bool = False
+    licence: str | None = Field(None, max_length=1000)
+    provenance: str | None = Field(None, max_length=10_000)
 
 
 Known = TypeVar("Known", bound=ModelDescription)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from contravox.inference.default_model import DEFAULT_MODEL
 from contravox.inference.verifier import Verifier
 from voices import pitch_verifier, said_by
 
@@ -113,7 +114,7 @@ def test_settings_and_the_log_are_told_and_changed(contravox):
         (("gallery", "list"), "gallery.sqlite: there is no gallery"),
         (("verify", "--as", "Ann", "ann.wav"), "gallery.sqlite: there is no gallery"),
         (("verify", "--as", "Ann", "ann.wav", "dee.wav"), "got 2 arguments"),
-        (("verify", "m", "ann.wav"), "got 2 arguments"),
+        (("verify", "ann.wav"), "got 1 arguments"),
         (("enrol",), "Give a name"),
         (("enrol", "Ann"), "Give a name"),
         (("enrol", "Ann", "ann.wav", "--folder", "voices"), "Give a name"),
@@ -131,11 +132,19 @@ def test_what_cannot_be_done_is_one_line(contravox, arguments, reason):
     assert reason in err
 
 
-def test_which_model_is_asked_and_not_guessed(contravox, monkeypatch):
+def test_where_no_model_is_named_a_gallery_of_another_says_so(contravox, monkeypatch):
     contravox("enrol", "Ann", "voices/Ann/0.wav")
     monkeypatch.delenv("CONTRAVOX_MODEL")
+    loaded = []
+
+    def load(path):
+        loaded.append(path)
+        return pitch_verifier(threshold=0.5, digest="b" * 32)
+
+    monkeypatch.setattr(Verifier, "load", load)
     status, _, err = contravox("identify", "ann.wav")
-    assert (status, "--model" in err) == (2, True)
+    assert (status, "use that model (--model)" in err) == (2, True)
+    assert loaded == [DEFAULT_MODEL]
     assert contravox("gallery", "list")[0] == 0
 
 

@@ -33,7 +33,6 @@ def test_options_reach_the_service(run, served, tmp_path):
 
 def test_what_is_wrong_is_a_line(run, served, tmp_path):
     for arguments, said in (
-        ((), "which model"),
         (("--model", "a.onnx", "--keys", tmp_path / "none.json"), "cannot be read"),
         (("--model", "a.onnx", "--port", "99999"), "--port"),
         (("--model", "a.onnx", "--gallery", "mysql://x/y"), "not a database"),
@@ -51,3 +50,10 @@ def test_without_keys_it_listens_to_this_machine_alone(run, monkeypatch, tmp_pat
     status, _, err = run("serve", *gallery, "--host", "0.0.0.0")
     assert status == 2
     assert "keys are needed" in err
+
+
+def test_without_a_model_it_serves_the_one_of_contravox(run, served, tmp_path, monkeypatch):
+    monkeypatch.delenv("CONTRAVOX_MODEL", raising=False)
+    assert run("serve", "--gallery", tmp_path / "gallery.sqlite") == (0, "", "")
+    [(service, *_)] = served
+    assert service.model == "default"

@@ -35,6 +35,8 @@ def speakers(tone_corpus, tmp_path, monkeypatch):
             copy = tmp_path / "my_speakers" / name / f"{count}.wav"
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.symlink_to(path)
+    (tmp_path / "a.wav").symlink_to(tmp_path / "my_speakers" / "ann" / "1.wav")
+    (tmp_path / "b.wav").symlink_to(tmp_path / "my_speakers" / "bob" / "1.wav")
 
 
 def run(arguments, monkeypatch, capsys):

@@ -38,7 +38,7 @@ def commands(page):
 def pitches(tmp_path, monkeypatch):
     """Recordings of people, and a model that knows them by their pitch."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Verifier, "load", lambda path: pitch_verifier(threshold=0.5))
+    monkeypatch.setattr(Verifier, "load", lambda path=None: pitch_verifier(threshold=0.5))
     for number in (1, 2):
         soundfile.write(f"ann_{number}.wav", *said_by("Ann", number))
         for name in ("Ann", "Bob"):

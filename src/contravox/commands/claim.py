@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contravox.commands.console import print_json
-from contravox.commands.galleries import needed, open_gallery
+from contravox.commands.galleries import model_of, open_gallery
 from contravox.commands.recording_options import warn_of
 from contravox.terminal.messages import note, tell
 
@@ -24,10 +24,13 @@ def verify_claim(
     **how: Any,
 ) -> bool | None:
     """Tell whether a recording is of a speaker of a gallery; give the decision."""
-    with open_gallery(gallery, needed(model)) as opened:
+    from contravox.inference.default_model import told_of
+
+    chosen = model_of(model)
+    with open_gallery(gallery, chosen) as opened:
         claim = opened.verify_claim(name, recording, prior=prior, **how)
     if as_json:
-        print_json(asdict(claim))
+        print_json({"model": told_of(chosen), **asdict(claim)})
     else:
         tell(str(claim))
         if claim.margin is not None and claim.margin < 0:

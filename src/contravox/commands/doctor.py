@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contravox.commands.console import Json, print_json
+from contravox.commands.galleries import model_of
+from contravox.inference.default_model import told_of
 from contravox.terminal.messages import note, tell
 
 if TYPE_CHECKING:
@@ -20,7 +22,8 @@ def doctor(
     model: Annotated[
         Path | None,
         typer.Option(
-            envvar="CONTRAVOX_MODEL", help="model.onnx or model.safetensors to be tried as well."
+            envvar="CONTRAVOX_MODEL",
+            help="model.onnx or model.safetensors to be tried. Default: the one of contravox.",
         ),
     ] = None,
     as_json: Json = False,
@@ -31,7 +34,7 @@ def doctor(
     """
     from contravox.doctor.diagnosis import diagnose
 
-    diagnosis = diagnose(model)
+    diagnosis = diagnose(model_of(model))
     if as_json:
         print_json({**asdict(diagnosis), "problems": diagnosis.problems})
     else:
@@ -61,11 +64,11 @@ def _lines(diagnosis: "Diagnosis") -> Iterator[str]:
     yield "model"
     model = diagnosis.model
     if model is None:
-        yield "  none was tried: pass --model"
+        yield "  none was tried, as the libraries do not work"
     elif model.size is None:
-        yield _row(model.path, "", model.problem)
+        yield _row(told_of(model.path), "", model.problem)
     else:
-        yield _row(model.path, f"d = {model.size}, {model.speed:.0f} s of sound a second")
+        yield _row(told_of(model.path), f"d = {model.size}, {model.speed:.0f} s of sound a second")
 
 
 def _row(name: str, said: str, problem: str | None = None) -> str:

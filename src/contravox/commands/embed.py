@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contravox.commands.console import Force, Json, Output, print_json
+from contravox.commands.galleries import model_of
 from contravox.terminal.messages import tell
 
 if TYPE_CHECKING:
@@ -16,8 +17,14 @@ if TYPE_CHECKING:
 
 
 def embed(
-    model: Annotated[Path, typer.Argument(help="model.onnx or model.safetensors")],
-    manifest: Annotated[Path, typer.Argument(help="manifest.tsv")],
+    given: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[MODEL] MANIFEST",
+            help="manifest.tsv, and before it model.onnx or model.safetensors. Default: the model "
+            "of contravox.",
+        ),
+    ],
     output: Annotated[Path, Output],
     force: Force = False,
     as_json: Json = False,
@@ -26,11 +33,15 @@ def embed(
 
     .npz, .parquet, or .ark with the .scp beside it.
     """
+    from contravox.inference.default_model import told_of
     from contravox.inference.embed import embed_manifest
     from contravox.inference.loading import load_model
     from contravox.manifest import Manifest
     from contravox.terminal.progress import progress_bar
 
+    if len(given) > 2:
+        raise typer.BadParameter(f"got {len(given)} arguments, where a model and a manifest are")
+    model, manifest = model_of(given[0] if len(given) == 2 else None), given[-1]
     loaded, utterances = load_model(model), Manifest.read(manifest)
     with _claimed(output, model, manifest, loaded.digest, force) as write:
         with progress_bar("embedding", "utterances") as report:
@@ -38,7 +49,8 @@ def embed(
         write(embeddings)
     if as_json:
         size = embeddings.vectors.shape[1]
-        print_json({"output": str(output), "utterances": len(embeddings), "size": size})
+        told = {"model": told_of(model), "utterances": len(embeddings), "size": size}
+        print_json({"output": str(output), **told})
     else:
         tell(f"{output}: {len(embeddings):,} embeddings of size {embeddings.vectors.shape[1]}")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contravox.commands.console import Json, print_json
-from contravox.commands.galleries import DEFAULT, GalleryModel, Place, needed, open_gallery
+from contravox.commands.galleries import DEFAULT, GalleryModel, Place, model_of, open_gallery
 from contravox.commands.recording_options import AllowUnfit, Channel, warn_of
 from contravox.terminal.messages import note, tell
 
@@ -41,16 +41,18 @@ def enrol(
     """
     from contravox.errors import AudioError, ContravoxError, GalleryUnavailableError
     from contravox.gallery.settings import GallerySettings
+    from contravox.inference.default_model import DEFAULT_MODEL, USED, told_of
     from contravox.terminal.progress import progress_bar
 
     if (folder is None) == (name is None) or bool(files) != bool(name):
         raise AudioError("whom to enrol? Give a name and recordings, or --folder")
     wanted = {name: list(files or [])} if name is not None else _speakers_in(folder or Path())
     settings = GallerySettings(keep_audio=True) if keep_audio else None
+    chosen = model_of(model)
     failed: list[str] = []
     enrolled: list[Enrolment] = []
     with (
-        open_gallery(gallery, needed(model), create=True, settings=settings) as opened,
+        open_gallery(gallery, chosen, create=True, settings=settings) as opened,
         progress_bar("enrolling", "speakers") as report,
     ):
         for done, (speaker, recordings) in enumerate(wanted.items(), start=1):
@@ -69,8 +71,16 @@ def enrol(
                 failed.append(str(error))
             report(done, len(wanted), speaker)
     if as_json:
-        print_json({"enrolled": [asdict(each) for each in enrolled], "failed": failed})
+        print_json(
+            {
+                "model": told_of(chosen),
+                "enrolled": [asdict(each) for each in enrolled],
+                "failed": failed,
+            }
+        )
     else:
+        if chosen == DEFAULT_MODEL:
+            note(USED)
         for each in enrolled:
             _tell(each)
     for reason in failed:

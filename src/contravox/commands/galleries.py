@@ -23,7 +23,9 @@ Place = Annotated[
 GalleryModel = Annotated[
     Path | None,
     typer.Option(
-        "--model", envvar="CONTRAVOX_MODEL", help="model.onnx or model.safetensors that it is of."
+        "--model",
+        envvar="CONTRAVOX_MODEL",
+        help="model.onnx or model.safetensors that it is of. Default: the one of contravox.",
     ),
 ]
 
@@ -43,10 +45,8 @@ def open_gallery(
     return Gallery.open(place, verifier, create=create, settings=settings)
 
 
-def needed(model: Path | None) -> Path:
-    """Raises ModelError where none is named."""
-    from contravox.errors import ModelError
+def model_of(model: Path | None) -> Path:
+    """The model named, or the one that comes with contravox."""
+    from contravox.inference.default_model import DEFAULT_MODEL
 
-    if model is None:
-        raise ModelError("which model makes the voiceprints? Pass --model, or set CONTRAVOX_MODEL")
-    return model
+    return DEFAULT_MODEL if model is None else model

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from contravox.commands.console import Force, Json, Output, print_json
-from contravox.commands.galleries import DEFAULT, GalleryModel, Place, needed, open_gallery
+from contravox.commands.galleries import DEFAULT, GalleryModel, Place, model_of, open_gallery
 from contravox.commands.numbers import finite
 from contravox.terminal.messages import printable, tell
 
@@ -146,7 +146,7 @@ def re_embed(
     from contravox.inference.verifier import Verifier
     from contravox.terminal.progress import progress_bar
 
-    verifier = Verifier.load(needed(model))
+    verifier = Verifier.load(model_of(model))
     with open_gallery(gallery) as opened, progress_bar("embedding", "recordings") as report:
         count = opened.re_embed(verifier, drop=drop, progress=report)
     if as_json:
@@ -174,7 +174,7 @@ def cohort(
     from contravox.manifest import Manifest
     from contravox.terminal.progress import progress_bar
 
-    with open_gallery(gallery, needed(model)) as opened:
+    with open_gallery(gallery, model_of(model)) as opened:
         if manifest is None:
             members = opened.set_cohort(np.empty((0, 1)), [])
         else:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from contravox.commands.console import Json, print_json
-from contravox.commands.galleries import DEFAULT, GalleryModel, Place, needed, open_gallery
+from contravox.commands.galleries import DEFAULT, GalleryModel, Place, model_of, open_gallery
 from contravox.commands.numbers import finite
 from contravox.commands.recording_options import (
     DIFFERENT,
@@ -39,7 +39,10 @@ def identify(
 
     Exits with 0 for somebody enrolled, 1 for nobody, 2 for an error or where nothing decides.
     """
-    with open_gallery(gallery, needed(model)) as opened:
+    from contravox.inference.default_model import told_of
+
+    chosen = model_of(model)
+    with open_gallery(gallery, chosen) as opened:
         result = opened.identify(
             file,
             top=top,
@@ -49,7 +52,7 @@ def identify(
             allow_unfit=allow_unfit,
         )
     if as_json:
-        print_json(asdict(result))
+        print_json({"model": told_of(chosen), **asdict(result)})
     else:
         tell(str(result))
         for match in result.matches:

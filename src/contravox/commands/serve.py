@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from contravox.commands.galleries import DEFAULT, GalleryModel, Place, needed, open_gallery
+from contravox.commands.galleries import DEFAULT, GalleryModel, Place, model_of, open_gallery
 
 KeysPath = Annotated[
     Path | None,
@@ -38,6 +38,7 @@ def serve(
 
     Without --keys only this machine is answered. SIGTERM lets what runs finish.
     """
+    from contravox.inference.default_model import told_of
     from contravox.service.keys import KeyFile
     from contravox.service.limits import MEGABYTE, Limits
     from contravox.service.server import serve as serve_gallery
@@ -45,9 +46,9 @@ def serve(
 
     # Each request has a core: the model's own threads would only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    chosen = needed(model)
+    chosen = model_of(model)
     known = None if keys is None else KeyFile(keys)
     at_work = {} if threads is None else {"at_work": threads}
     limits = Limits(longest=max_seconds, largest=max_upload * MEGABYTE, queue=queue, **at_work)
     with open_gallery(gallery, chosen, create=True) as opened:
-        serve_gallery(Service(opened, chosen.name, limits, known), host, port)
+        serve_gallery(Service(opened, Path(told_of(chosen)).name, limits, known), host, port)

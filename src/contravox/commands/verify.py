@@ -1,12 +1,13 @@
 """``contravox verify``."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from contravox.commands.claim import verify_claim
 from contravox.commands.console import Json, print_json
-from contravox.commands.galleries import DEFAULT, GalleryModel, Place
+from contravox.commands.galleries import DEFAULT, GalleryModel, Place, model_of
 from contravox.commands.numbers import finite
 from contravox.commands.recording_options import (
     DIFFERENT,
@@ -23,9 +24,9 @@ def verify(
     given: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODEL FIRST SECOND",
-            help="model.onnx or model.safetensors, and two recordings, files or URLs; with --as, "
-            "one recording.",
+            metavar="[MODEL] FIRST SECOND",
+            help="Two recordings, files or URLs; with --as, one. Before them model.onnx or "
+            "model.safetensors. Default: the model of contravox.",
         ),
     ],
     claimed: Annotated[
@@ -60,16 +61,16 @@ def verify(
     stated = Prior(0.5 if prior is None else prior, miss_cost, false_alarm_cost)
     how: dict[str, Any] = {"threshold": threshold, "prior": stated if asked else None}
     how |= {"channel": channel, "allow_unfit": allow_unfit}
-    wanted = 3 if claimed is None else 1
-    if len(given) != wanted:
+    if len(given) not in ((2, 3) if claimed is None else (1,)):
         raise typer.BadParameter(
-            f"got {len(given)} arguments, where a model and two recordings are needed, "
-            "or one recording with --as"
+            f"got {len(given)} arguments, where two recordings are needed, and before them a model "
+            "if it shall be another; or one recording with --as"
         )
     if claimed is not None:
         same = verify_claim(claimed, given[0], gallery, gallery_model, as_json=as_json, **how)
     else:
-        same = _verify_pair(given[0], given[1], given[2], as_json, how)
+        model = model_of(Path(given[0]) if len(given) == 3 else None)
+        same = _verify_pair(model, given[-2], given[-1], as_json, how)
     if same is None:
         raise typer.Exit(UNDECIDED)
     if not same:
@@ -77,16 +78,19 @@ def verify(
 
 
 def _verify_pair(
-    model: str, first: str, second: str, as_json: bool, how: dict[str, Any]
+    model: Path, first: str, second: str, as_json: bool, how: dict[str, Any]
 ) -> bool | None:
     """Tell whether two recordings are of one speaker; give the decision."""
+    from contravox.inference.default_model import DEFAULT_MODEL, USED, told_of
     from contravox.inference.verifier import Verifier
 
     result = Verifier.load(model).verify(first, second, **how)
     if as_json:
-        print_json(result.to_dict())
+        print_json({"model": told_of(model), **result.to_dict()})
     else:
         tell(str(result))
+        if model == DEFAULT_MODEL:
+            note(USED)
         warn_of(result.warnings)
     if result.same_speaker is None:
         note(f"error: {model}: no decision, as it has no threshold: pass --threshold")

@@ -39,7 +39,7 @@ def other_model(name: str, kept: str, given: str) -> GalleryError:
     """What to raise for voiceprints of a model other than the one given, by fingerprints."""
     return GalleryError(
         f"{name}: its voiceprints are of the model {kept[:8]}…, not of this one, {given[:8]}…, and "
-        "cannot be compared: use that model, or bring the gallery to this one with "
+        "cannot be compared: use that model (--model), or bring the gallery to this one with "
         "`contravox gallery re-embed`"
     )
 

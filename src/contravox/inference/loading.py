@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from contravox.embedding_model import EmbeddingModel
 from contravox.errors import ModelError
 from contravox.extras import optional_packages
+from contravox.inference.default_model import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from contravox.model import Model
@@ -17,13 +18,13 @@ _CHECKPOINTS = (".pt", ".pth", ".ckpt", ".bin", ".pkl", ".model")
 """What other toolkits write."""
 
 
-def load_model(path: str | Path) -> EmbeddingModel:
-    """Read a model's file. One of the kind .onnx needs no PyTorch.
+def load_model(path: str | Path | None = None) -> EmbeddingModel:
+    """Read a model's file, without one that which comes with contravox; .onnx needs no PyTorch.
 
     Raises ModelError, naming the file and the mend; MissingExtraError for a file of the kind
     .safetensors where PyTorch is not installed.
     """
-    path = Path(path)
+    path = DEFAULT_MODEL if path is None else Path(path)
     kind = path.suffix.lower()
     if kind == ".onnx":
         from contravox.inference.onnx_model import OnnxModel

@@ -70,7 +70,7 @@ class Verification:
 class Verifier:
     """Compares recordings with one model.
 
-    >>> verifier = Verifier.load("model.onnx")             # doctest: +SKIP
+    >>> verifier = Verifier.load()                         # doctest: +SKIP
     >>> verifier.verify("a.wav", "b.wav").same_speaker     # doctest: +SKIP
     True
     """
@@ -79,8 +79,11 @@ class Verifier:
         self.model = model
 
     @classmethod
-    def load(cls, path: str | Path) -> "Verifier":
-        """Load a model file, .onnx or .safetensors. Raises ModelError, MissingExtraError."""
+    def load(cls, path: str | Path | None = None) -> "Verifier":
+        """Load a model file, .onnx or .safetensors, or the model that comes with contravox.
+
+        Raises ModelError, MissingExtraError.
+        """
         return cls(load_model(path))
 
     def embed(
