@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from contravox.encoders.linear import Linear
 from contravox.encoders.masking import masked_batch_norm, zero_padding
 from contravox.encoders.relative_attention import RelativeAttention
 
@@ -47,7 +48,7 @@ class ConvolutionModule(nn.Module):
     def __init__(self, size: int, kernel_size: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(size)
-        self.gate = nn.Sequential(nn.Linear(size, 2 * size), nn.GLU())
+        self.gate = nn.Sequential(Linear(size, 2 * size), nn.GLU())
         # Two-dimensional with a height of one: (N, frames, size) is then channels_last memory,
         # which the convolution reads without a copy.
         self.depthwise = nn.Conv2d(
@@ -55,7 +56,7 @@ class ConvolutionModule(nn.Module):
         )
         self.depthwise_norm = nn.BatchNorm2d(size)
         self.activation = nn.SiLU(inplace=True)
-        self.linear = nn.Linear(size, size)
+        self.linear = Linear(size, size)
 
     def forward(self, values: Tensor, mask: Tensor | None) -> Tensor:
         gated = self.gate(self.norm(values)).transpose(1, 2).unsqueeze(2)
@@ -80,9 +81,9 @@ def _feed_forward(size: int, hidden: int, dropout: float) -> nn.Sequential:
     """Gulati et al. 2020, section 2.3."""
     return nn.Sequential(
         nn.LayerNorm(size),
-        nn.Linear(size, hidden),
+        Linear(size, hidden),
         nn.SiLU(),
         nn.Dropout(dropout),
-        nn.Linear(hidden, size),
+        Linear(hidden, size),
         nn.Dropout(dropout),
     )

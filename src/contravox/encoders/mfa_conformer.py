@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from contravox.encoders.conformer_block import ConformerBlock, relative_positions
 from contravox.encoders.encoder import Encoder, EncoderOutput, FeatureMap
+from contravox.encoders.linear import Linear
 from contravox.encoders.masking import frame_mask, zero_padding
 from contravox.encoders.pooling import AttentiveStatisticsPooling
 from contravox.settings import Settings, Size
@@ -110,7 +111,7 @@ class ConvolutionSubsampling(nn.Module):
     def __init__(self, bins: int, channels: int, size: int) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(1, channels, kernel_size=3, stride=2, padding=1)
-        self.linear = nn.Linear(channels * ((bins + 1) // 2), size)
+        self.linear = Linear(channels * ((bins + 1) // 2), size)
 
     def forward(self, features: Tensor) -> Tensor:
         # In channels_last memory a frame's frequencies and channels lie together, so that the

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from contravox.encoders.linear import Linear
+
 
 class RelativeAttention(nn.Module):
     """Multi-head self-attention with relative positions.
@@ -14,12 +16,12 @@ class RelativeAttention(nn.Module):
     def __init__(self, size: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.heads = heads
-        self.queries_keys_values = nn.Linear(size, 3 * size)
-        self.position = nn.Linear(size, size, bias=False)
+        self.queries_keys_values = Linear(size, 3 * size)
+        self.position = Linear(size, size, bias=False)
         self.content_bias = nn.Parameter(torch.zeros(heads, 1, size // heads))
         self.position_bias = nn.Parameter(torch.zeros(heads, 1, size // heads))
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(size, size)
+        self.output = Linear(size, size)
 
     def forward(self, values: Tensor, positions: Tensor, mask: Tensor | None) -> Tensor:
         """(N, frames, size) to the same shape.
