@@ -122,10 +122,11 @@ def test_your_model(speakers, run):
         must(run, (verb, *arguments), accepted={0, 1} if verb == "verify" else {0})
 
 
-def test_the_first_page(run):
-    pip, doctor, demo = commands("index.md")
-    assert pip == ["pip", "install", ".[demo]"]
+def test_the_first_page(pitches, run):
+    pip, doctor, verify, demo = commands("index.md")
+    assert pip == ["pip", "install", "."]
     must(run, doctor[1:])
+    must(run, verify[1:], accepted={1})
     must(run, (*demo[1:], "--help"))
     [completion] = re.findall(r"`(eval .*?)`", (DOCS / "index.md").read_text(encoding="utf-8"))
     assert completion == 'eval "$(contravox --show-completion bash)"'
