@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from contravox.commands.galleries import DEFAULT, GalleryModel, Place, model_of, open_gallery
+from contravox.commands.numbers import finite
 
 KeysPath = Annotated[
     Path | None,
@@ -21,7 +22,10 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 is any that is free.")] = 8080,
     keys: KeysPath = None,
     max_seconds: Annotated[
-        float, typer.Option(min=1, max=3600, help="Of a recording; longer ones are refused.")
+        float,
+        typer.Option(
+            min=1, max=3600, callback=finite, help="Of a recording; longer ones are refused."
+        ),
     ] = 120.0,
     max_upload: Annotated[
         int, typer.Option(min=1, max=1024, help="Megabytes (MiB) of a request.")
