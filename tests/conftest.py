@@ -110,3 +110,19 @@ def run(monkeypatch, capsys):
         return ended.value.code or 0, captured.out, captured.err
 
     return command
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The folders of the trainings that are begun."""
+    from contravox.training.trainer import Trainer
+
+    folders = []
+    fit = Trainer.fit
+
+    def noted(trainer, **keywords):
+        folders.append(str(trainer.folder))
+        return fit(trainer, **keywords)
+
+    monkeypatch.setattr(Trainer, "fit", noted)
+    return folders

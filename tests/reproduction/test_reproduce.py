@@ -16,19 +16,6 @@ QUICK = ["--speech", "speech", "--quick", "--claims", "claims.yaml", "--page", "
 QUICK += ["--workers", "0"]
 
 
-@pytest.fixture
-def fitted(monkeypatch):
-    folders = []
-    fit = Trainer.fit
-
-    def noted(trainer, **keywords):
-        folders.append(str(trainer.folder))
-        return fit(trainer, **keywords)
-
-    monkeypatch.setattr(Trainer, "fit", noted)
-    return folders
-
-
 def refused(capsys, *arguments):
     """The one line with which it ends."""
     with pytest.raises(SystemExit) as ended:
@@ -37,11 +24,11 @@ def refused(capsys, *arguments):
     return capsys.readouterr().err.splitlines()[-1]
 
 
-def test_one_command_gives_the_page_and_another_goes_on(speech, fitted, tmp_path, capsys):
+def test_one_command_gives_the_page_and_another_goes_on(speech, trained, tmp_path, capsys):
     main([*QUICK, "--output", "out"])
     place = "out/quick/sweep.yaml"
     # All variants of a fold before the next.
-    assert fitted == [
+    assert trained == [
         f"{place}/{variant}/seed0/fold{fold}"
         for fold in (0, 1)
         for variant in ("contrast", "plain")
@@ -55,7 +42,7 @@ def test_one_command_gives_the_page_and_another_goes_on(speech, fitted, tmp_path
     written = (tmp_path / "page" / "results.json").read_bytes()
     main([*QUICK, "--output", "out"])
     main([*QUICK, "--output", "other", "--reuse", "out/quick"])
-    assert len(fitted) == 4
+    assert len(trained) == 4
     assert (tmp_path / "page" / "results.json").read_bytes() == written
 
     # Changed settings: nothing is trained, and nothing of the page is lost.
@@ -63,7 +50,7 @@ def test_one_command_gives_the_page_and_another_goes_on(speech, fitted, tmp_path
     claims.write_text(claims.read_text().replace("epochs: 1", "epochs: 2"))
     line = refused(capsys, "--output", "out")
     assert "was trained with training.epochs=1, and is now to be with 2" in line
-    assert len(fitted) == 4
+    assert len(trained) == 4
     assert (tmp_path / "page" / "results.json").read_bytes() == written
 
 
@@ -113,7 +100,7 @@ def test_make_gives_the_options_that_it_says():
         assert said in " ".join((root / place).read_text(encoding="utf-8").split())
 
 
-def test_finished_trains_nothing(speech, fitted, tmp_path):
+def test_finished_trains_nothing(speech, trained, tmp_path):
     main([*QUICK, "--output", "out", "--finished"])
-    assert fitted == []
+    assert trained == []
     assert "not run" in (tmp_path / "page" / "results.md").read_text(encoding="utf-8")

@@ -12,7 +12,6 @@ from contravox.model import Model
 from contravox.training.shipped import shipped_sweeps
 from contravox.training.sweep import Sweep, plan_runs, run_sweep
 from contravox.training.sweep_results import read_results
-from contravox.training.trainer import Trainer
 
 RECIPE = """
 data: {manifest: corpus/train/manifest.tsv, segment_seconds: 0.4, workers: 0}
@@ -40,20 +39,6 @@ def work(corpus, tmp_path, monkeypatch):
     (tmp_path / "corpus").symlink_to(corpus)
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     (tmp_path / "sweep.yaml").write_text(SWEEP)
-
-
-@pytest.fixture
-def trained(monkeypatch):
-    """The folders of the trainings that are begun."""
-    folders = []
-    fit = Trainer.fit
-
-    def noted(trainer, **keywords):
-        folders.append(str(trainer.folder))
-        return fit(trainer, **keywords)
-
-    monkeypatch.setattr(Trainer, "fit", noted)
-    return folders
 
 
 OUT = Path("out")
