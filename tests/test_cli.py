@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -209,7 +210,9 @@ def test_variables_that_libraries_stumble_over(work, no_cache):
             [*COMMAND, *arguments], cwd=work, capture_output=True, text=True, env=environment
         )
         assert done.returncode == 0, done.stderr
-        assert not [line for line in done.stderr.splitlines() if "warning: " not in line]
+        # On a busy machine it is told how far the work is.
+        told = re.compile(r"(\w+: \d+/\d+, )|.*warning: ")
+        assert not [line for line in done.stderr.splitlines() if not told.match(line)]
 
 
 COMPLETE = """

@@ -116,6 +116,8 @@ export class Recorder {
     }
     this.#microphone = microphone;
     running = this;
+    // Not the last recording's, until the first samples come.
+    this.#part(".clock").textContent = inSeconds(0);
     this.#show(true);
     announce("Recording.");
     this.#hooks.begin?.(microphone.rate);
