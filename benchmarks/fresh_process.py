@@ -11,16 +11,18 @@ from pathlib import Path
 
 @dataclass
 class Stopwatch:
-    """seconds: of each part of the work, by name, in order."""
+    """seconds: of each part of the work, by name, in order; processor_seconds: of all threads."""
 
     seconds: dict[str, float] = field(default_factory=dict)
+    processor_seconds: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
+    used: float = field(default_factory=time.process_time)
 
     def part(self, name: str) -> None:
         """End the part called so; the next one begins."""
-        now = time.perf_counter()
-        self.seconds[name] = now - self.started
-        self.started = now
+        now, used = time.perf_counter(), time.process_time()
+        self.seconds[name], self.processor_seconds[name] = now - self.started, used - self.used
+        self.started, self.used = now, used
 
 
 Work = Callable[[Path, Stopwatch], None]
@@ -38,6 +40,7 @@ class Run:
     seconds: dict[str, float]
     processor_seconds: float
     peak_bytes: int
+    processor_seconds_of_parts: dict[str, float]
 
     @property
     def total(self) -> float:
@@ -69,4 +72,4 @@ def _serve(connection: Connection, work: Work, folder: Path) -> None:
     processor_seconds = time.process_time() - started
     lines = Path("/proc/self/status").read_text().splitlines()
     peak = next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-    connection.send(Run(watch.seconds, processor_seconds, peak))
+    connection.send(Run(watch.seconds, processor_seconds, peak, watch.processor_seconds))
