@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from contravox.encoders import linear
-from contravox.encoders.linear import Linear
+from contravox.encoders.linear import ONEDNN, Linear
 
 pytestmark = pytest.mark.skipif(
-    not torch.backends.mkldnn.is_available(), reason="PyTorch has no oneDNN here"
+    not ONEDNN, reason="PyTorch has no oneDNN here"
 )
 
 

@@ -112,11 +112,14 @@ def test_a_gallery_of_the_first_version_is_brought_to_this_with_all_that_it_hold
             assert version.scalar() == VERSION
 
 
-def test_every_version_leads_to_the_next(place):
+def test_every_version_leads_to_the_next(place, verifier):
     url = database_url(place)
     database = Database(url)
     for version in ("0001", "0002"):
         with database.writing() as connection:
             migrate(connection, version)
     database.close()
-    Gallery.open(place).close()
+    with Gallery.open(place, verifier) as gallery:
+        gallery.enrol("Ann", said_by("Ann"))
+        gallery.set_cohort(STRANGERS, OF)
+        assert gallery.identify(said_by("Ann", 9)).matches[0].speaker == "Ann"

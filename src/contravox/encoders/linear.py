@@ -7,6 +7,9 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+# PyTorch's own, which another version of it need not have.
+ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
 
 class Linear(nn.Linear):
     """``nn.Linear``, in half its time on processors that MKL does not know.
@@ -26,13 +29,13 @@ class Linear(nn.Linear):
 
 def _suits_onednn(values: Tensor, weight: Tensor) -> bool:
     return (
-        not torch.compiler.is_compiling()
+        ONEDNN
+        and not torch.compiler.is_compiling()
         and values.device.type == "cpu"
         and values.ndim > 1
         and values.numel() > 0
         and values.dtype == weight.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")
-        and torch.backends.mkldnn.is_available()
     )
 
 
