@@ -7,9 +7,7 @@ import torch
 from contravox.encoders import linear
 from contravox.encoders.linear import ONEDNN, Linear
 
-pytestmark = pytest.mark.skipif(
-    not ONEDNN, reason="PyTorch has no oneDNN here"
-)
+pytestmark = pytest.mark.skipif(not ONEDNN, reason="PyTorch has no oneDNN here")
 
 
 @pytest.fixture
