@@ -1,12 +1,12 @@
 """What the runs of claims came to, in a file that the page is written from."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pydantic import ConfigDict, TypeAdapter
 
-from contravox.errors import OutputError
+from contravox.errors import OutputError, brief
 from contravox.files.writing import json_text, write_text
 from reproduction.verdict import Verdict
 
@@ -68,6 +68,33 @@ class ClaimResult:
     variants: dict[str, VariantResult]
     comparisons: list[ComparisonResult]
 
+    def kept(self, earlier: "ClaimResult") -> "ClaimResult":
+        """The same, of each comparison and variant whichever counts more runs; else this one's."""
+        if (self.sweep, self.parting, self.overrides) != (
+            earlier.sweep,
+            earlier.parting,
+            earlier.overrides,
+        ):
+            return self
+        before = {(each.better, each.than, each.labelled): each for each in earlier.comparisons}
+        comparisons = []
+        for each in self.comparisons:
+            old = before.get((each.better, each.than, each.labelled), each)
+            more = old.folds * old.seeds > each.folds * each.seeds
+            comparisons.append(replace(old, says=each.says) if more else each)
+        compared = {
+            variant_name(variant, each.labelled)
+            for each in comparisons
+            for variant in (each.better, each.than)
+        }
+        variants = self.variants | {
+            name: old
+            for name, old in earlier.variants.items()
+            if name in compared
+            and (name not in self.variants or old.runs > self.variants[name].runs)
+        }
+        return replace(self, comparisons=comparisons, variants=variants)
+
 
 @dataclass(frozen=True)
 class Results:
@@ -82,6 +109,21 @@ class Results:
     equivalence: float
     corpora: dict[str, tuple[int, int]]
     claims: list[ClaimResult]
+
+    def kept(self, earlier: "Results") -> "Results":
+        """The same, with what earlier results tell of runs that are not at hand any more.
+
+        Raises OutputError where those are of another grid or of other speech.
+        """
+        for name in ("grid", "folds", "seeds", "epochs", "equivalence", "corpora"):
+            if getattr(self, name) != getattr(earlier, name):
+                raise OutputError(
+                    f"--keep: {name} was {brief(str(getattr(earlier, name)))} and is now "
+                    f"{brief(str(getattr(self, name)))}: leave out --keep, or choose another --page"
+                )
+        before = {claim.name: claim for claim in earlier.claims}
+        claims = [claim.kept(before.get(claim.name, claim)) for claim in self.claims]
+        return replace(self, claims=claims)
 
     def write(self, path: Path) -> None:
         """Write JSON. Raises OutputError."""

@@ -1,6 +1,7 @@
 """The command: it trains what is missing, goes on, reuses, refuses, and writes the page."""
 
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -52,6 +53,30 @@ def test_one_command_gives_the_page_and_another_goes_on(speech, trained, tmp_pat
     assert "was trained with training.epochs=1, and is now to be with 2" in line
     assert len(trained) == 4
     assert (tmp_path / "page" / "results.json").read_bytes() == written
+
+
+def test_what_the_page_has_is_kept_where_its_runs_are_gone(speech, trained, tmp_path, capsys):
+    main([*QUICK, "--output", "out"])
+    whole = (tmp_path / "page" / "results.json").read_bytes()
+    main([*QUICK, "--output", "elsewhere", "--keep"])
+    assert len(trained) == 4
+    assert (tmp_path / "page" / "results.json").read_bytes() == whole
+
+    # Of speech that is not the same nothing is kept, and the page is left as it was.
+    shutil.rmtree(tmp_path / "speech" / "first")
+    line = refused(capsys, "--output", "third", "--keep")
+    assert line.startswith("reproduce: --keep: corpora was {'first': (6, 12), 'second': (6, 12)}")
+    assert (tmp_path / "page" / "results.json").read_bytes() == whole
+
+
+def test_headlines_are_the_first_comparison_of_each_claim(speech, trained, tmp_path):
+    claims = tmp_path / "claims.yaml"
+    more = ", says: contrast against none}, {better: from_first, than: plain, says: later}]"
+    claims.write_text(claims.read_text().replace(", says: contrast against none}]", more))
+    main([*QUICK, "--output", "out", "--headlines"])
+    assert {Path(folder).parts[3] for folder in trained} == {"contrast", "plain"}
+    verdicts = Results.read(tmp_path / "page" / "results.json").claims[0].comparisons
+    assert [each.verdict == "not run" for each in verdicts] == [False, True]
 
 
 def test_a_mistake_is_one_line(speech, capsys):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from contravox.errors import OutputError
@@ -43,3 +45,26 @@ def test_another_file_is_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(OutputError, match=r"results\.json: holds no results of claims"):
         Results.read(path)
+
+
+def test_of_each_comparison_the_results_of_more_runs_are_kept():
+    half = replace(COMPARISONS[1], folds=1, seeds=1, verdict="holds")
+    fewer = replace(COMPARISONS[0], folds=1, verdict="too close to call")
+    now = _results(replace(CLAIM, comparisons=[fewer, half], variants={"plain": VARIANTS["plain"]}))
+    kept = now.kept(_results(CLAIM))
+    assert kept == _results(replace(CLAIM, comparisons=[COMPARISONS[0], half]))
+    # Another sweep, or other settings for all, is another claim.
+    other = replace(CLAIM, comparisons=[fewer, half], overrides=["sampler.speakers=16"])
+    assert _results(other).kept(_results(CLAIM)) == _results(other)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"grid": "full"}, {"folds": 3}, {"epochs": 2}, {"corpora": {"first": (6, 13)}}]
+)
+def test_results_of_another_grid_or_of_other_speech_are_not_kept(changes):
+    with pytest.raises(OutputError, match=f"--keep: {next(iter(changes))} was .*leave out --keep"):
+        _results(CLAIM).kept(replace(_results(CLAIM), **changes))
+
+
+def _results(claim):
+    return Results("quick", 2, 1, None, 0.02, {"first": (6, 12)}, [claim])
