@@ -40,7 +40,9 @@ class TrainingSettings(Settings):
         False, description="batch statistics over all processes; needs GPUs"
     )
     gradient_clip: Positive | None = Field(None, description="largest norm of the gradient")
-    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
+    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = Field(
+        "32-true", description="mixed: quicker where GPU or processor has instructions for it"
+    )
     average: float | None = Field(
         None,
         gt=0,

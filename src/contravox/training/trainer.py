@@ -19,6 +19,7 @@ from contravox.model import Model
 from contravox.objectives import positive_shares
 from contravox.objectives.segments import gather
 from contravox.trained_on import TrainedOn, write_recordings
+from contravox.training.bfloat16 import warn_of_imitated_bfloat16
 from contravox.training.checkpoint import NAME as CHECKPOINT
 from contravox.training.checkpoint import Progress, read_checkpoint, restore, save_checkpoint
 from contravox.training.initial_run import begin_from
@@ -96,6 +97,7 @@ class Trainer:
             )
             batches = self.training_set.sampler.batches(0)
             if leads():
+                warn_of_imitated_bfloat16(settings.precision, self.fabric.device)
                 check_supervision(recipe, batches, self.training_set.sampler.labels)
             self.steps_per_epoch = len(batches)
             self.total_steps = self.steps_per_epoch * settings.epochs
