@@ -20,6 +20,7 @@ LOSSES = {
         x, LABELS, SUB_CENTRES.to(x.dtype), scale=100, hard_negatives=2
     ),
     "softmax": lambda x: f.softmax_loss(x, LABELS, 100 * PROTOTYPES.to(x.dtype), BIAS),
+    "sphereface2": lambda x: f.sphereface2_loss(x, LABELS, PROTOTYPES.to(x.dtype), bias=-2),
     "adacos": lambda x: f.adacos_loss(x, LABELS, PROTOTYPES.to(x.dtype), scale=100),
     "supcon": lambda x: f.supcon_loss(x, LABELS, temperature=0.01, margin=0.2),
     "supcon weight": lambda x: f.supcon_loss(
@@ -96,7 +97,8 @@ def test_autocast_changes_nothing(loss, dtype, vectors):
 
 @pytest.mark.parametrize("kind", [torch.int8, torch.uint8, torch.int16, torch.int32])
 @pytest.mark.parametrize(
-    "loss", [f.aam_softmax_loss, f.am_softmax_loss, f.adacos_loss, f.class_attention]
+    "loss",
+    [f.aam_softmax_loss, f.am_softmax_loss, f.adacos_loss, f.sphereface2_loss, f.class_attention],
 )
 def test_classes_are_any_integers(loss, kind, vectors):
     settings = {"scale": 5.0} if loss is f.adacos_loss else {}

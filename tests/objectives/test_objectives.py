@@ -33,7 +33,7 @@ def maps(vectors):
 def test_every_objective_of_a_recipe_gives_a_scalar_that_reaches_the_encoder(segments, maps):
     names = ["aam_softmax", "am_softmax", "softmax", "adacos", "supcon", "nt_xent", "n_pairs"]
     names += ["triplet", "multiscale", "uniformity", "angular_contrastive", "angular_prototypical"]
-    names += ["prototypical", "ge2e", "distillation"]
+    names += ["prototypical", "ge2e", "distillation", "sphereface2"]
     for feature in maps:
         feature.values.requires_grad_()
     objectives = build(**{f"my_{name}": {"name": name} for name in names})
@@ -96,6 +96,7 @@ def test_margin_share_moves_every_margin_there_is(segments, maps):
                 "hard_negative_margin": share * 0.08,
             },
             cosine={"name": "am_softmax", "margin": share * 0.2},
+            binary={"name": "sphereface2", "margin": share * 0.2},
             contrast={"name": "supcon", "margin": share * 0.1},
             pairs={"name": "nt_xent", "margin": share * 0.3},
             plain={"name": "softmax"},
@@ -113,7 +114,7 @@ def test_margin_share_moves_every_margin_there_is(segments, maps):
         after = losses_of(objectives)
         torch.testing.assert_close(after, losses_of(with_margins(share)))
         moved = {name for name in before if before[name] != after[name]}
-        assert moved == {"angular", "cosine", "contrast", "pairs", "scales"}
+        assert moved == {"angular", "cosine", "binary", "contrast", "pairs", "scales"}
 
 
 def test_only_what_is_trained_by_distance_alone_is_compared_by_it():
@@ -123,7 +124,7 @@ def test_only_what_is_trained_by_distance_alone_is_compared_by_it():
     assert build(one={"name": "softmax"}).comparison == "cosine"
 
 
-@pytest.mark.parametrize("name", ["softmax", "adacos"])
+@pytest.mark.parametrize("name", ["softmax", "adacos", "sphereface2"])
 def test_attention_looks_at_any_classifier(name, segments):
     objectives = build(contrast=ATTENTIVE, classifier={"name": name})
     prototypes = objectives.by_name["classifier"].prototypes
@@ -158,7 +159,7 @@ def test_only_losses_of_single_segments_are_of_this_process_alone(segments):
         labels=segments.labels.repeat(2),
         views=torch.cat([segments.views, segments.views + 2]),
     )
-    single = ["aam_softmax", "am_softmax", "softmax"]
+    single = ["aam_softmax", "am_softmax", "softmax", "sphereface2"]
     names = [*single, "adacos", "supcon", "nt_xent", "triplet", "uniformity", "ge2e"]
     objectives = build(**{f"my_{name}": {"name": name} for name in names}).eval()
     here, all_of_them = objectives(segments), objectives(everywhere)

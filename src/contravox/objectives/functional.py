@@ -14,6 +14,7 @@ from contravox.objectives.n_pairs import n_pairs_loss
 from contravox.objectives.nt_xent import nt_xent_loss
 from contravox.objectives.prototypical import angular_prototypical_loss, prototypical_loss
 from contravox.objectives.softmax import softmax_loss
+from contravox.objectives.sphereface2 import sphereface2_loss
 from contravox.objectives.supcon import supcon_loss
 from contravox.objectives.triplet import triplet_loss
 from contravox.objectives.uniformity import uniformity_loss
@@ -34,6 +35,7 @@ __all__ = [
     "prototypical_loss",
     "similarity_distillation_loss",
     "softmax_loss",
+    "sphereface2_loss",
     "supcon_loss",
     "triplet_loss",
     "uniformity_loss",

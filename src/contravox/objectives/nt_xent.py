@@ -35,7 +35,7 @@ def nt_xent_loss(
     batch has no positive pair.
 
     margin: taken from the cosine of positive pairs, ℓ_ip = (cos(θ_ip) − margin)/temperature:
-    Lepage and Dehak 2023 (arXiv 2306.03664).
+    Lepage and Dehak 2023 and 2024 (arXiv 2306.03664, 2404.14913).
     tile: anchors compared with all segments at a time, chosen by N unless given; the loss is the
     same, the memory O(N·d + tile·N).
 

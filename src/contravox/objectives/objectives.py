@@ -20,6 +20,7 @@ from contravox.objectives.objective import Gate, Objective, ObjectiveSettings, S
 from contravox.objectives.prototypical import AngularPrototypicalSettings, PrototypicalSettings
 from contravox.objectives.segments import Segments
 from contravox.objectives.softmax import SoftmaxSettings
+from contravox.objectives.sphereface2 import SphereFace2Settings
 from contravox.objectives.uniformity import UniformitySettings
 from contravox.scoring.scorer import Comparison
 
@@ -28,6 +29,7 @@ AnyObjectiveSettings = Annotated[
     | AmSoftmaxSettings
     | SoftmaxSettings
     | AdaCosSettings
+    | SphereFace2Settings
     | ContrastSettings
     | MultiscaleSettings
     | UniformitySettings
