@@ -13,6 +13,7 @@ from lightning_fabric.plugins import MixedPrecision
 from pydantic import Field
 from safetensors.torch import load_file
 
+from contravox.data.sampling import Sampler
 from contravox.errors import (
     AudioError,
     CheckpointError,
@@ -268,6 +269,43 @@ def test_resuming_gives_the_weights_of_an_uninterrupted_run(
     assert kept[0] == kept[1]
     logs = [timeless_log(tmp_path / name) for name in ("whole", "cut")]
     assert logs[0] == logs[1]
+
+
+def test_speakers_who_sound_alike_meet_and_a_resumed_epoch_keeps_its_batches(
+    make_recipe, tmp_path, monkeypatch
+):
+    recipe = make_recipe(epochs=3)
+    sampler = recipe.sampler.model_copy(update={"similar_share": 0.5})
+    recipe = recipe.model_copy(update={"sampler": sampler})
+    given = []
+    draw = Sampler.batches
+
+    def batches(self, epoch, vectors=None):
+        given.append((epoch, vectors))
+        return draw(self, epoch, vectors)
+
+    monkeypatch.setattr(Sampler, "batches", batches)
+    whole = Trainer(recipe, tmp_path / "whole")
+    whole.fit()
+    # Once to count them; then in every epoch, from the second on by what the classifier has.
+    assert [(epoch, vectors is None) for epoch, vectors in given] == [
+        *((0, True), (0, True)),
+        *((1, False), (2, False)),
+    ]
+    assert given[2][1].shape == (whole.training_set.classes, 8)
+    assert not np.array_equal(given[2][1], given[3][1])
+
+    def press(done, total, text):
+        if done == 8 and "validation" not in text:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(recipe, tmp_path / "cut", progress=press).fit()
+    resumed = len(given)
+    Trainer(recipe, tmp_path / "cut").fit(resume=True)
+    for after, before in zip(given[resumed + 1 :], given[2:4], strict=True):
+        np.testing.assert_array_equal(after[1], before[1])
+    assert timeless_log(tmp_path / "cut") == timeless_log(tmp_path / "whole")
 
 
 def test_resuming_in_float16_goes_on_with_the_scale_of_the_loss(make_recipe, tmp_path, monkeypatch):

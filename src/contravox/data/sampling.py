@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from contravox.data.epoch_shares import CorpusShares, ShareSettings, UtteranceCap
+from contravox.data.similar_speakers import dealt_by_similarity
 from contravox.errors import RecipeError
 from contravox.settings import Count
 
@@ -54,6 +55,13 @@ class SpeakersUtterancesSettings(ShareSettings):
     speakers: int = Field(32, ge=2, le=1_000_000, description="speakers in a batch")
     utterances: int = Field(2, ge=1, le=10_000, description="utterances of each speaker")
     segments: int = Field(1, ge=1, le=1000, description="segments from each utterance")
+    similar_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="of the speakers in a batch, how many are those most like its first one, hard "
+        "negatives, by the vectors that a classifier has when the epoch begins; not in the first",
+    )
 
     @property
     def batch_size(self) -> int:
@@ -105,8 +113,18 @@ class Sampler:
                 f"{held}: set sampler.{key}={held} or less, or train on more"
             )
 
-    def batches(self, epoch: int) -> list[list[SegmentRequest]]:
+    @property
+    def compares_speakers(self) -> bool:
+        """Whether ``batches`` takes the speakers' vectors."""
+        settings = self.settings
+        return isinstance(settings, SpeakersUtterancesSettings) and settings.similar_share > 0
+
+    def batches(
+        self, epoch: int, vectors: NDArray[np.float32] | None = None
+    ) -> list[list[SegmentRequest]]:
         """The whole batches of an epoch, as many in each; the rest waits for another epoch.
+
+        vectors: (labels, d), by which speakers are alike; without them none are put together.
 
         The rows of a batch are in random order. Parted into chunks or among processes, whose batch
         normalisation sees its own rows alone, it would otherwise give a speaker's segments the same
@@ -117,7 +135,13 @@ class Sampler:
         groups = self._groups(epoch, generator)
         rows: Iterable[NDArray[np.int64]]
         if isinstance(self.settings, SpeakersUtterancesSettings):
-            rows = _dealt(groups, self.labels[groups[:, 0]], self.settings.speakers, generator)
+            keys, size = self.labels[groups[:, 0]], self.settings.speakers
+            # Beside the first, which is like itself.
+            similar = min(round(self.settings.similar_share * size), size - 1)
+            if vectors is None or not similar:
+                rows = _dealt(groups, keys, size, generator)
+            else:
+                rows = dealt_by_similarity(groups, keys, size, similar, vectors, generator)
         elif self.shares is not None:
             rows = _dealt(groups, groups[:, 0], self.settings.utterances, generator)
         else:

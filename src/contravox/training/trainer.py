@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from lightning_fabric.plugins import Precision
+from torch import Tensor
 
 from contravox.data.batch import Batch
 from contravox.data.dataset import Unreadable
@@ -132,6 +133,7 @@ class Trainer:
             # Every process its own dropout and masks.
             torch.manual_seed(settings.seed + self.fabric.global_rank)
         self.progress = Progress()
+        self.speaker_vectors: Tensor | None = None
 
     def fit(self, *, resume: bool = False) -> Model:
         """Train to the end and return the best model.
@@ -153,6 +155,7 @@ class Trainer:
                 self.progress = restore(
                     self.folder, state, self.module, self.optimiser, self.precision
                 )
+                self.speaker_vectors = state.speaker_vectors
                 if self.progress.best_rate is not None or self.progress.finished:
                     self._check_model()
             elif self.recipe.training.initial_run is not None:
@@ -242,8 +245,14 @@ class Trainer:
 
     def _batches(self, epoch: int) -> Iterator[Batch | PendingBatch]:
         """The epoch's batches from the next step on."""
-        batches = self.training_set.sampler.batches(self.progress.epochs_before + epoch)
-        batches = batches[self.progress.step - epoch * self.steps_per_epoch :]
+        sampler, number = self.training_set.sampler, self.progress.epochs_before + epoch
+        done = self.progress.step - epoch * self.steps_per_epoch
+        # An epoch that was cut off goes on with the batches that it began with.
+        if sampler.compares_speakers and number and not done:
+            vectors = self.module.objectives.class_vectors
+            self.speaker_vectors = None if vectors is None else vectors.float().cpu().clone()
+        vectors = self.speaker_vectors
+        batches = sampler.batches(number, None if vectors is None else vectors.numpy())[done:]
         workers = self.recipe.data.workers
         return read_batches(self.training_set.dataset, batches, self.left_out, workers, self.fabric)
 
@@ -383,4 +392,5 @@ class Trainer:
                     self.optimiser,
                     self.precision,
                     states,
+                    self.speaker_vectors,
                 )
