@@ -11,6 +11,7 @@ import soundfile
 
 from contravox.cli import main
 from contravox.corpora.preparation import prepare_corpus
+from profiles import PROFILES
 from tones import spoken
 
 HOLD = """
@@ -26,12 +27,15 @@ with locked(Path(sys.argv[1])):
 
 # The same examples every time: what is found by chance is found by a longer run, and made a test.
 # A busy machine is no failure.
-hypothesis.settings.register_profile(
-    "contravox",
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(hypothesis.HealthCheck),
-)
+for profile, count in PROFILES.items():
+    hypothesis.settings.register_profile(
+        profile,
+        max_examples=count,
+        deadline=None,
+        derandomize=profile == "contravox",
+        database=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
 hypothesis.settings.load_profile("contravox")
 
 

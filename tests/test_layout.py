@@ -10,6 +10,8 @@ BENCHMARKS = TESTS.parent / "benchmarks"
 OF_NO_MODULE = {
     "test_layout.py": "of the tests themselves",
     "test_on_speech.py": "the whole way, on real speech",
+    "metrics/test_properties.py": "all measures, whatever the scores",
+    "objectives/test_properties.py": "all losses, whatever the batch",
     "gallery/test_cohort.py": "scores of a gallery normalised by its cohort",
     "service/test_description.py": "the service against its own description",
     "objectives/test_view_losses.py": "three losses that find a sample by its other views",

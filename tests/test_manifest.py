@@ -10,6 +10,7 @@ from contravox.errors import ManifestError
 from contravox.manifest import COLUMNS, Manifest
 from hostile import mutations, value_or_line
 from manifests import manifest, pooled
+from profiles import examples
 
 
 def test_written_and_read_again(tmp_path):
@@ -106,6 +107,43 @@ def test_any_names_come_back_as_they_were(tmp_path_factory, names):
     rows = [(name, name, name, f"/{name}", 0.5, 1.5, 16_000) for name in sorted(names)]
     Manifest(pl.DataFrame(rows, schema=COLUMNS, orient="row").sort("utterance")).write(path)
     assert sorted(Manifest.read(path).table.rows()) == sorted(rows)
+
+
+@st.composite
+def manifests(draw):
+    """Any names, times to the tenth of a millisecond, and what a corpus knows besides."""
+    known = names.filter(lambda name: re.search(r"\S", name))
+    named = draw(st.lists(known, min_size=1, max_size=8, unique=True))
+    seconds = st.integers(1, 10**9).map(lambda number: number / 10_000)
+    rows = [
+        (
+            name,
+            draw(st.none() | known),
+            draw(st.none() | known),
+            f"/{draw(names)}",
+            draw(st.just(0.0) | seconds),
+            draw(seconds),
+            draw(st.integers(1, 10**7)),
+            draw(st.none() | known),
+            draw(st.none() | names),
+        )
+        for name in named
+    ]
+    schema = {**COLUMNS, "corpus": pl.String, "what it knows": pl.String}
+    return Manifest(pl.DataFrame(rows, schema=schema, orient="row").sort("utterance"))
+
+
+@examples(20)
+@given(whole=manifests())
+def test_every_column_comes_back_and_everybody_is_who_they_were(tmp_path_factory, whole):
+    path = tmp_path_factory.getbasetemp() / "whole.tsv"
+    whole.write(path)
+    again = Manifest.read(path)
+    assert again.table.equals(whole.table)
+    assert again.identities.equals(whole.identities)
+    # Whatever the order of the rows in a file.
+    Manifest(whole.table.reverse()).write(path)
+    assert Manifest.read(path).table.equals(whole.table)
 
 
 VALID = (

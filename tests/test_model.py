@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from safetensors.torch import save_file
@@ -18,6 +17,7 @@ from contravox.encoders.ecapa_tdnn import EcapaTdnnSettings
 from contravox.errors import ModelError
 from contravox.features import FeatureSettings
 from contravox.model import Model, ModelSettings
+from profiles import examples
 from small_models import ENCODERS, small_model
 from tones import tone
 
@@ -276,7 +276,7 @@ PLACES = [
 ]
 
 
-@hypothesis_settings(max_examples=150)
+@examples(150)
 @given(st.sampled_from(PLACES), JSON)
 def test_whatever_a_header_holds_it_is_a_model_or_one_line(tmp_path, place, value):
     path = write(tmp_path / "m.safetensors", header_with(*place, value=value))
@@ -285,7 +285,7 @@ def test_whatever_a_header_holds_it_is_a_model_or_one_line(tmp_path, place, valu
         assert np.isfinite(loaded.embed([tone(0.2, 200)])).all()
 
 
-@hypothesis_settings(max_examples=100)
+@examples(100)
 @given(st.data())
 def test_whatever_bytes_a_file_holds_it_is_a_model_or_one_line(tmp_path, data):
     path = write(tmp_path / "m.safetensors", header_with("format", value=1))

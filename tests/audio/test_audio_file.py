@@ -7,19 +7,15 @@ import warnings
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from contravox.audio.audio_file import UNKNOWN, AudioBytes, open_audio
 from contravox.audio.storage import Location
 from contravox.audio.waveform import audio_info, read_audio
 from contravox.errors import AudioError, RecordingTooLongError
+from profiles import examples
 from tones import tone
-
-FUZZ = settings(
-    max_examples=300,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 
 
 def coded(form, coding=None):
@@ -82,7 +78,7 @@ def check_all(path, start, duration):
         assert len(message) < 250
 
 
-@FUZZ
+@examples(300)
 @given(
     data=mutated() | st.binary(max_size=3000),
     ending=st.sampled_from(ENDINGS),
@@ -98,7 +94,7 @@ def test_any_bytes(tmp_path, capfd, data, ending, start, duration):
     assert capfd.readouterr().err == ""
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(
     name=st.text()
     | st.from_regex(r"\A[a-z:/.]{0,9}\.tar#bytes=[0-9]{0,30}-[0-9]{0,30}\Z")

@@ -2,6 +2,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from contravox.data.sampling import (
     RandomUtterancesSettings,
@@ -9,6 +11,7 @@ from contravox.data.sampling import (
     SpeakersUtterancesSettings,
 )
 from contravox.errors import RecipeError
+from profiles import examples
 
 LABELS = np.repeat(np.arange(10), [5, 1, 4, 6, 6, 6, 8, 3, 2, 7])
 
@@ -99,3 +102,81 @@ def test_the_same_seed_and_epoch_give_the_same_batches(settings):
 def test_a_manifest_too_small_for_a_batch(settings, reason):
     with pytest.raises(RecipeError, match=reason):
         Sampler(settings, LABELS)
+
+
+@st.composite
+def samplers(draw):
+    """How to make a sampler again and again: of any labels, with and without caps and shares."""
+    labels = np.array(draw(st.lists(st.integers(0, 7), min_size=2, max_size=60)))
+    corpora = np.array(["A", "B"])[labels % 2]
+    kind = draw(st.sampled_from([RandomUtterancesSettings, SpeakersUtterancesSettings]))
+    sizes = {"speakers": draw(st.integers(2, 8))} if kind is SpeakersUtterancesSettings else {}
+    settings = kind(
+        **sizes,
+        utterances=draw(st.integers(1, 6)),
+        segments=draw(st.integers(1, 3)),
+        utterances_per_speaker=draw(st.none() | st.integers(1, 5)),
+        corpus_shares=draw(st.sampled_from([{}, {"A": 0.7, "B": 0.3}, {"A": 0.1}])),
+    )
+    seed = draw(st.integers(0, 2**32))
+
+    def make():
+        return Sampler(settings, labels, corpora=corpora, seed=seed)
+
+    try:
+        make()
+    except RecipeError:
+        assume(False)
+    return make
+
+
+@examples(40)
+@given(samplers(), st.integers(0, 5))
+def test_every_batch_is_as_the_settings_say(make, epoch):
+    sampler = make()
+    settings, labels, batches = sampler.settings, sampler.labels, sampler.batches(epoch)
+    if settings.name == "random_utterances" and not settings.corpus_shares:
+        drawn = Counter(each.utterance for batch in batches for each in batch)
+        assert set(drawn.values()) <= {settings.segments}
+        most = settings.utterances_per_speaker or len(labels)
+        there = sum(min(most, int(count)) for count in np.bincount(labels))
+        assert len(drawn) == there - there % settings.utterances
+    for batch in batches:
+        assert len(batch) == settings.batch_size
+        rows, views = Counter(), {}
+        for request in batch:
+            rows[request.utterance] += 1
+            views.setdefault(int(labels[request.utterance]), []).append(request.view)
+        # The segments of a label are told apart by their views.
+        assert all(sorted(each) == list(range(len(each))) for each in views.values())
+        # Those of an utterance by their number, each time that it is drawn.
+        for row, count in rows.items():
+            own = Counter(each.segment for each in batch if each.utterance == row)
+            assert own == dict.fromkeys(range(settings.segments), count // settings.segments)
+        if settings.name == "random_utterances":
+            assert set(rows.values()) == {settings.segments}
+            continue
+        assert [len(each) for each in views.values()] == [
+            settings.utterances * settings.segments
+        ] * settings.speakers
+        for label in views:
+            # Where a speaker has too few utterances, all are drawn before one is again.
+            own = {row for row in rows if labels[row] == label}
+            there = min(settings.utterances, np.sum(labels == label))
+            if settings.utterances_per_speaker is not None:
+                there = min(there, settings.utterances_per_speaker)
+            assert len(own) == there
+
+
+@examples(40)
+@given(samplers(), st.lists(st.integers(0, 9), min_size=1, max_size=4), st.data())
+def test_an_epoch_resumed_anywhere_goes_on_as_it_would_have(make, before, data):
+    """Its batches follow from the seed and the epoch alone, whatever was drawn before."""
+    whole = make().batches(before[-1])
+    other = make()
+    for epoch in before[:-1]:
+        other.batches(epoch)
+    np.random.seed(data.draw(st.integers(0, 99)))
+    done = data.draw(st.integers(0, len(whole)))
+    assert other.batches(before[-1])[done:] == whole[done:]
+    assert {len(make().batches(epoch)) for epoch in range(4)} == {len(whole)}

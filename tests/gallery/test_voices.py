@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from contravox.gallery.voices import NOBODY, Voices
 from contravox.scoring.calibration import Calibration
+from profiles import examples
 
 D = 5
 METHODS = ("mean", "mean of scores", "best")
@@ -52,7 +53,7 @@ def found(voices, test, calibration=None, seconds=1.0):
 
 
 @pytest.mark.parametrize("scoring", METHODS)
-@settings(max_examples=30)
+@examples(30)
 @given(
     steps=st.lists(st.tuples(st.integers(1, 6), st.integers(0, 4)), min_size=1, max_size=20),
     seed=st.integers(0, 9),

@@ -4,7 +4,6 @@ import numpy as np
 import onnx
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
@@ -12,6 +11,7 @@ from contravox.errors import ModelError
 from contravox.inference import onnx_file
 from contravox.inference.onnx_file import OnnxFile
 from hostile import mutations, value_or_line
+from profiles import examples
 
 
 def graph(nodes=None, tensors=()):
@@ -164,7 +164,7 @@ def place(tmp_path_factory):
 
 
 @given(data=st.one_of(st.binary(max_size=200), mutations(model().SerializeToString())))
-@hypothesis_settings(deadline=None, max_examples=300)
+@examples(300)
 def test_any_bytes_are_a_file_or_one_line(data, place):
     file = value_or_line(OnnxFile.read, place, data)
     if file is not None:

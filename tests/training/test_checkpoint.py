@@ -3,7 +3,7 @@ import pickle
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lightning_fabric.plugins import MixedPrecision, Precision
 from torch import nn
@@ -13,6 +13,7 @@ from contravox.errors import CheckpointError
 from contravox.training.checkpoint import Progress, read_checkpoint, restore, save_checkpoint
 from contravox.training.processes import random_states
 from contravox.training.recipe import Recipe
+from profiles import examples
 
 FIRST = {"name": "aam_softmax"}
 SECOND = {"name": "supcon"}
@@ -209,7 +210,7 @@ def test_a_file_that_is_no_checkpoint(content, tmp_path):
         read_checkpoint(tmp_path, make_recipe(one=FIRST), INPUTS, 10)
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(st.data())
 def test_whatever_bytes_a_file_holds_it_is_a_checkpoint_or_one_line(tmp_path, data):
     recipe = make_recipe(one=FIRST)

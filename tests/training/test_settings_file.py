@@ -1,11 +1,12 @@
 import contextlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from contravox.errors import RecipeError
 from contravox.training.recipe import Recipe
+from profiles import examples
 
 RECIPE = b"""\
 data: {manifest: m.tsv}
@@ -117,7 +118,7 @@ def test_an_override_that_cannot_be_is_one_short_line(override, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(
     st.integers(0, len(RECIPE)),
     st.integers(0, 30),

@@ -39,7 +39,7 @@ def angular_contrastive_loss(
     # Labelled by its view, a segment's negatives are all segments of the other view.
     samples = len(embeddings)
     views = torch.arange(2, device=embeddings.device).repeat_interleave(samples)
-    vectors = torch.cat([first, second]) * torch.as_tensor(w).sqrt()
+    vectors = torch.cat([first, second]) * torch.as_tensor(w, dtype=first.dtype).sqrt()
     # In tiles of one view, so that no similarity within a view is computed.
     tile = min(tile_of(vectors, tile), samples)
     log_sums = negative_log_sums(vectors, views, tile=tile) + b

@@ -4,12 +4,13 @@ import zipfile
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from safetensors.torch import save_file
 
 from contravox.errors import ModelError
 from contravox.inference.foreign_models.checkpoint import read_checkpoint
 from hostile import mutations, value_or_line
+from profiles import examples
 
 WEIGHTS = {"a.weight": torch.arange(4.0).view(2, 2), "a.steps": torch.tensor(3)}
 
@@ -105,7 +106,7 @@ def saved(folder, **how) -> bytes:
     return (folder / "whole.pt").read_bytes()
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60)
 @given(data=mutations(pickle.dumps([1, 2])))
 def test_any_bytes_are_weights_or_one_line(data, tmp_path) -> None:
     for zipped in (True, False):
