@@ -135,6 +135,7 @@ def test_arrays_that_are_no_embeddings_are_one_line(tmp_path, vectors, reason):
         (["a", " ", "c"], "utterance 1 has a blank name"),
         ([b"a", b"\xff", b"c"], "utterances are not UTF-8"),
         (["a", "\udc80", "c"], "utterances are not UTF-8"),
+        (np.array([97, 0x110000, 98], "<u4").view("<U1"), "utterances are not UTF-8"),
         ([1, 2, 3], "an array of int64 .*: give .* names as text"),
         ([["a", "b", "c"]], r"of the shape \(1, 3\)"),
         ("a", r"of the shape \(\)"),

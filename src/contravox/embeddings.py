@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from contravox.errors import ModelError, TrialsError, brief
+from contravox.errors import ModelError, TrialsError, brief, quoted
 from contravox.files.writing import atomic_path
 
 ARRAYS = ("utterances", "embeddings")
@@ -56,7 +56,8 @@ class Embeddings:
             if utterances.dtype.kind == "S":
                 utterances = np.char.decode(utterances, "utf-8")
             names = pl.Series(utterances.tolist(), dtype=pl.String)
-        except (UnicodeError, ValueError) as error:
+        # SystemError is what Python makes of numbers that are no character.
+        except (UnicodeError, ValueError, SystemError) as error:
             raise ModelError(f"{place}: utterances are not UTF-8: give names as text") from error
         blank = names.str.strip_chars() == ""
         if blank.any():
@@ -64,7 +65,7 @@ class Embeddings:
         twice = names.filter(names.is_duplicated())
         if len(twice):
             raise ModelError(
-                f"{place}: utterance {brief(twice[0])!r} is there twice: give each utterance once"
+                f"{place}: utterance {quoted(twice[0])} is there twice: give each utterance once"
             )
         with np.errstate(over="ignore"):
             vectors = np.ascontiguousarray(vectors, np.float32)
@@ -120,7 +121,7 @@ class Embeddings:
         if len(missing):
             raise TrialsError(
                 f"{len(missing)} utterances have no embedding, such as "
-                f"{brief(wanted['utterance'][int(missing[0])])!r}: embed the manifest that the "
+                f"{quoted(wanted['utterance'][int(missing[0])])}: embed the manifest that the "
                 "trials name"
             )
         return rows.cast(pl.Int64).to_numpy()
@@ -179,7 +180,7 @@ def _refuse_row(
     names: Sequence[str] | pl.Series, usable: NDArray[np.bool_], fault: str, place: str | Path
 ) -> None:
     raise ModelError(
-        f"{place}: the embedding of {brief(names[int(np.argmin(usable))])!r} {fault}: "
+        f"{place}: the embedding of {quoted(names[int(np.argmin(usable))])} {fault}: "
         "look at the recording and the model, and embed it again"
     )
 

@@ -133,6 +133,11 @@ def brief(text: str, most: int = 80) -> str:
     return line if len(text) <= most else f"{line[: most - 1]}…"
 
 
+def quoted(name: object, most: int = 80) -> str:
+    """A name of anybody's in quotation marks, on one line, its escapes counted, for a message."""
+    return brief(repr(name), most)
+
+
 def near_miss(wanted: str, known: Iterable[str], otherwise: str = "") -> str:
     """Which known name may have been meant, for a message; ``otherwise`` where none is near."""
     near = get_close_matches(wanted, known, n=1)

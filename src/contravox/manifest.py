@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from contravox.audio.storage import URL
-from contravox.errors import ManifestError, brief
+from contravox.errors import ManifestError, brief, quoted
 from contravox.files.tables import read_table, write_table
 
 MANIFEST = "manifest.tsv"
@@ -94,9 +94,10 @@ class Manifest:
         )
         twice = parsed["utterance"].is_duplicated().arg_true()
         if len(twice):
+            name = quoted(parsed["utterance"][int(twice[1])])
             raise ManifestError(
-                f"{path}: row {twice[1] + 2}: utterance {parsed['utterance'][int(twice[1])]!r} "
-                "is there twice: give each a name of its own"
+                f"{path}: row {twice[1] + 2}: utterance {name} is there twice: give each a name of "
+                "its own"
             )
         return cls(parsed.select(*COLUMNS, pl.exclude(*COLUMNS)).sort("utterance"))
 
@@ -114,8 +115,9 @@ class Manifest:
             table = table.with_columns(utterance=pl.coalesce(within, "utterance"))
         twice = table["utterance"].is_duplicated().arg_true()
         if len(twice):
+            name = quoted(table["utterance"][int(twice[0])])
             raise ManifestError(
-                f"utterance {table['utterance'][int(twice[0])]!r} is in two of the manifests: "
+                f"utterance {name} is in two of the manifests: "
                 "give it in one of them only, or prepare the corpora with names of their own"
             )
         return cls(table.sort("utterance"))
@@ -137,14 +139,14 @@ class Manifest:
             found = utterances.str.extract(speakers, 1)
         except pl.exceptions.PolarsError as error:
             raise ManifestError(
-                f"{brief(repr(speakers))} is not a pattern with a group ({brief(str(error))}): "
+                f"{quoted(speakers)} is not a pattern with a group ({brief(str(error))}): "
                 "write the part that is the speaker in brackets, such as '^([^/]+)/'"
             ) from error
         without = found.is_null().arg_true()
         if len(without):
             raise ManifestError(
-                f"the pattern {brief(repr(speakers))} finds no speaker in {len(without):,} of "
-                f"{len(utterances):,} names, such as {brief(repr(utterances[int(without[0])]))}: "
+                f"the pattern {quoted(speakers)} finds no speaker in {len(without):,} of "
+                f"{len(utterances):,} names, such as {quoted(utterances[int(without[0])])}: "
                 "write the part that is the speaker in brackets, such as '^([^/]+)/'"
             )
         return cls(table.with_columns(found.alias("speaker")))
@@ -159,7 +161,7 @@ class Manifest:
         if len(absent):
             raise ManifestError(
                 f"{len(absent):,} of {len(named):,} utterances are not in the manifest, such as "
-                f"{absent['utterance'][0]!r}: give the manifest that they are of"
+                f"{quoted(absent['utterance'][0])}: give the manifest that they are of"
             )
         known = self.table.select("utterance", self.identities.alias("speaker"))
         return named.join(known, on="utterance", how="left", maintain_order="left")["speaker"]
@@ -227,7 +229,7 @@ def parse_columns(
     def refuse(rows: pl.Series, name: str, reason: str) -> None:
         if rows.any():
             row = int(rows.arg_true()[0])
-            value = brief(repr(table[name][row]))
+            value = quoted(table[name][row])
             raise ManifestError(f"{path}: row {row + first_row}: {name} is {value}, {reason}")
 
     for name, dtype in COLUMNS.items():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from contravox.audio.digests import of_whole_files
-from contravox.errors import ModelError, OverlapError, OverlapWarning
+from contravox.errors import ModelError, OverlapError, OverlapWarning, quoted
 from contravox.files.tables import read_lines
 from contravox.files.writing import write_text
 from contravox.manifest import Manifest
@@ -81,7 +81,7 @@ class TrainedOn:
         if both:
             raise OverlapError(
                 f"{name}: {len(both):,} of its {len(voices):,} speakers were trained on, such as "
-                f"{both[0]!r}, {flatters} {override}"
+                f"{quoted(both[0])}, {flatters} {override}"
             )
         tested, trained = recording_digests(test), self.recordings
         told = of_whole_files(trained)
@@ -102,7 +102,7 @@ class TrainedOn:
         if len(same):
             raise OverlapError(
                 f"{name}: {len(same):,} of its {len(test):,} recordings were trained on, such as "
-                f"{same['utterance'].min()!r}, {flatters} {override}"
+                f"{quoted(same['utterance'].min())}, {flatters} {override}"
             )
 
 
@@ -160,8 +160,8 @@ def refuse_shared(
     if len(same):
         raise OverlapError(
             f"{name}: {len(same):,} of its {len(test):,} recordings are in both, such as "
-            f"{same['utterance'].min()!r}, so its error rates would flatter: use another list, or "
-            f"{override}"
+            f"{quoted(same['utterance'].min())}, so its error rates would flatter: use another "
+            f"list, or {override}"
         )
     if not learned.speakers and learned.recordings.is_empty():
         _tell_unknown(name)

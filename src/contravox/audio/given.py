@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from contravox.audio.audio_file import AudioBytes, AudioSource
 from contravox.audio.storage import LARGEST
-from contravox.errors import AudioError, brief
+from contravox.errors import AudioError, brief, quoted
 
 Audio = AudioSource | bytes | bytearray | memoryview | BinaryIO | tuple[NDArray, int]
 """A path or URL; the bytes of an audio file; a file opened for reading bytes; or samples, of the
@@ -74,7 +74,7 @@ def _wav(samples: NDArray, rate: int, name: str) -> bytes:
             "[-1, 1], or int16"
         )
     if isinstance(rate, bool) or not isinstance(rate, int | np.integer) or not 0 < rate < 2**31:
-        raise AudioError(f"{name}: rate {brief(repr(rate), 40)}: give samples a second")
+        raise AudioError(f"{name}: rate {quoted(rate, 40)}: give samples a second")
     if not samples.size:
         raise AudioError(f"{name}: holds no samples: record it again")
     if samples.nbytes > LARGEST:

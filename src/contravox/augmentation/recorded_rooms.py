@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from contravox.audio.waveform import read_audio
 from contravox.augmentation.first_readable import first_readable
 from contravox.augmentation.recorded_noises import RECORDED, Recording
-from contravox.errors import AudioError, RecipeError
+from contravox.errors import AudioError, RecipeError, quoted
 from contravox.manifest import Manifest
 
 REMAINDER = 1e-6
@@ -32,7 +32,7 @@ class RecordedRooms:
             noises = table.filter(pl.col("kind").is_in(list(RECORDED.values())))
             if len(noises):
                 raise RecipeError(
-                    f"augmentation.rooms: {path} holds {noises['utterance'][0]!r} of kind "
+                    f"augmentation.rooms: {path} holds {quoted(noises['utterance'][0])} of kind "
                     f"{noises['kind'][0]}, no room: use a manifest of `contravox prepare responses`"
                 )
         # Plain lists: polars must not be used in a forked worker process.

@@ -10,7 +10,7 @@ import polars as pl
 
 from contravox.audio.waveform import AUDIO_SUFFIXES
 from contravox.corpora.corpus import Corpus
-from contravox.errors import ManifestError, brief
+from contravox.errors import ManifestError, quoted
 
 BLOCK = 10_000
 """Paths that are held as Python strings at a time: in a column they take a fifth of the memory."""
@@ -82,7 +82,7 @@ def find_recordings(name: str, corpora: Mapping[str, Corpus], folder: Path) -> p
             mend = f"both of {one}: give each part of a recording a name of its own"
         raise ManifestError(
             f"{twice['utterance'].n_unique():,} utterances are there twice, such as "
-            f"{brief(twice['utterance'][0])!r}, {mend}"
+            f"{quoted(twice['utterance'][0])}, {mend}"
         )
     if "corpus" in recordings.columns:
         return recordings

@@ -7,7 +7,7 @@ import polars as pl
 
 from contravox.corpora.corpus import Corpus
 from contravox.corpora.lists import read_list, with_sex
-from contravox.errors import ManifestError
+from contravox.errors import ManifestError, quoted
 from contravox.manifest import located
 
 NAME, GAP, NUMBER = "[^ \t]+", "[ \t]+", "[0-9]+[.]?[0-9]*"
@@ -68,7 +68,7 @@ def _refuse_null(table: pl.DataFrame, column: str, path: Path) -> None:
     if len(bare):
         raise ManifestError(
             f"{path}: {len(bare):,} of {len(table):,} utterances have no {column}, such as "
-            f"{bare['utterance'][0]!r}: add them"
+            f"{quoted(bare['utterance'][0])}: add them"
         )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from contravox.errors import ManifestError, brief
+from contravox.errors import ManifestError, quoted
 from contravox.files.tables import read_lines
 
 
@@ -30,14 +30,14 @@ def read_list(path: Path, pattern: str, expected: str, *, once: str | None = Non
     bad = lines.filter(~pl.col("text").str.contains(pattern))
     if len(bad):
         line, text = bad.row(0)
-        raise ManifestError(f"{path}: line {line}: {brief(text)!r} is not `{expected}`")
+        raise ManifestError(f"{path}: line {line}: {quoted(text)} is not `{expected}`")
     rows = lines.select("line", groups=pl.col("text").str.extract_groups(pattern)).unnest("groups")
     if once is not None:
         rows = rows.unique(pl.selectors.exclude("line"), keep="first", maintain_order=True)
         twice = rows.filter(~pl.col(once).is_first_distinct())
         if len(twice):
             raise ManifestError(
-                f"{path}: line {twice['line'][0]}: {once} {brief(twice[once][0])!r} is there "
+                f"{path}: line {twice['line'][0]}: {once} {quoted(twice[once][0])} is there "
                 "already, with something else: keep one of the lines"
             )
     return rows.drop("line")

@@ -7,7 +7,7 @@ import polars as pl
 
 from contravox.corpora.corpus import Corpus, OfficialList
 from contravox.corpora.lists import find_list
-from contravox.errors import TrialsError
+from contravox.errors import TrialsError, quoted
 from contravox.manifest import Manifest
 from contravox.trials.enrolments import Enrolments
 from contravox.trials.protocol import Protocol
@@ -84,7 +84,7 @@ def _present(
         names = pl.concat([missing["utterance"], missing_tests["utterance"]]).unique()
         raise TrialsError(
             f"{listed.protocol}: {dropped:,} of {len(trials):,} trials need {len(names):,} "
-            f"utterances that are not here or were skipped, such as {names.min()!r}: unpack the "
-            "whole corpus, or leave those trials out with --drop-missing"
+            f"utterances that are not here or were skipped, such as {quoted(names.min())}: unpack "
+            "the whole corpus, or leave those trials out with --drop-missing"
         )
     return Trials(there), dropped

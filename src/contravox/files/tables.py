@@ -18,7 +18,7 @@ from pathlib import Path
 
 import polars as pl
 
-from contravox.errors import ContravoxError, OutputError, brief, few
+from contravox.errors import ContravoxError, OutputError, brief, few, quoted
 from contravox.files.writing import atomic_path
 
 MOST_COLUMNS = 1_000
@@ -131,7 +131,7 @@ def refuse_unwritable(path: Path, table: pl.DataFrame, error: type[ContravoxErro
             broken = table[name].str.contains(f"(?s){UNWRITABLE}").arg_true()
             if len(broken):
                 raise error(
-                    f"{path}: {name} {brief(repr(table[name][int(broken[0])]))} holds a carriage "
+                    f"{path}: {name} {quoted(table[name][int(broken[0])])} holds a carriage "
                     "return, a NUL byte, or both a tab and a line break: rename it"
                 )
 
@@ -149,7 +149,7 @@ def _check_names(
             )
     twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
     if twice is not None:
-        raise error(f"{path}: has the column {brief(repr(twice))} twice: rename or remove one")
+        raise error(f"{path}: has the column {quoted(twice)} twice: rename or remove one")
 
 
 def _read_quoted(

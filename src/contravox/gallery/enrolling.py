@@ -12,7 +12,7 @@ from contravox.audio.flac import flac_bytes, sixteen_bits
 from contravox.audio.given import Audio, audio_source
 from contravox.audio.waveform import Channel, read_audio
 from contravox.embedding_model import EmbeddingModel
-from contravox.errors import AudioError, OutlierError, brief
+from contravox.errors import AudioError, OutlierError, quoted
 from contravox.gallery.changes import note_change, now
 from contravox.gallery.outliers import find_outliers
 from contravox.gallery.results import Enrolment, Outlier
@@ -96,7 +96,7 @@ def add_utterances(
     speech = sum(each.voiceprint.quality.speech_seconds for each in new)
     if speaker is None and speech < LEAST_SPEECH and not allow_unfit:
         raise AudioError(
-            f"only {speech:.1f} s of speech to enrol {brief(name, 40)!r} by, less than "
+            f"only {speech:.1f} s of speech to enrol {quoted(name, 40)} by, less than "
             f"{LEAST_SPEECH:g} s: record more"
         )
     outliers = find_outliers(
@@ -145,7 +145,7 @@ def _unknown(taken: Sequence[Taken], kept: Sequence[NDArray[np.float32]]) -> lis
 def _doubted(name: str, outliers: Sequence[Outlier]) -> OutlierError:
     told = ", ".join(map(str, outliers[:3])) + (" and others" if len(outliers) > 3 else "")
     return OutlierError(
-        f"nothing was enrolled for {brief(name, 40)!r}: {told} does not sound like the others: "
+        f"nothing was enrolled for {quoted(name, 40)}: {told} does not sound like the others: "
         "leave it out, or pass --allow-outliers",
         outliers,
     )

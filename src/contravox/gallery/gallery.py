@@ -13,12 +13,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from contravox.audio.given import Audio
 from contravox.audio.waveform import Channel
-from contravox.errors import (
-    GalleryError,
-    ScoringError,
-    UnknownSpeakerError,
-    brief,
-)
+from contravox.errors import GalleryError, ScoringError, UnknownSpeakerError, quoted
 from contravox.gallery.changes import changes_since, last_change, note_change, now
 from contravox.gallery.database import Database
 from contravox.gallery.deciding import EVEN, open_set_posteriors, rule_of
@@ -498,7 +493,7 @@ def _has_cohort(connection: Connection) -> bool:
 
 def _unknown_speaker(place: str, name: str) -> UnknownSpeakerError:
     return UnknownSpeakerError(
-        f"{place}: {brief(name, 40)!r} is not enrolled: see `contravox gallery list`"
+        f"{place}: {quoted(name, 40)} is not enrolled: see `contravox gallery list`"
     )
 
 

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from contravox.errors import SpeakerNameError, brief
+from contravox.errors import SpeakerNameError, brief, quoted
 
 LONGEST = 500
 """Bytes of a name in UTF-8."""
@@ -38,12 +38,12 @@ def speaker_name(name: str) -> str:
         raise SpeakerNameError("a speaker's name is empty: give one")
     if name != name.strip():
         raise SpeakerNameError(
-            f"the name {brief(name, 40)!r} begins or ends with blanks: leave them out"
+            f"the name {quoted(name, 40)} begins or ends with blanks: leave them out"
         )
     return name
 
 
 def _too_long(name: str) -> SpeakerNameError:
     return SpeakerNameError(
-        f"the name {brief(name, 40)!r} is longer than {LONGEST} bytes: choose a shorter one"
+        f"the name {quoted(name, 40)} is longer than {LONGEST} bytes: choose a shorter one"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from contravox.embeddings import Embeddings
-from contravox.errors import ModelError, OutputError, brief
+from contravox.errors import ModelError, OutputError, quoted
 from contravox.files.writing import atomic_path
 
 
@@ -44,7 +44,7 @@ def _write_kaldi(path: Path, embeddings: Embeddings) -> None:
     for name in embeddings.utterances:
         if name.split() != [name]:
             raise ModelError(
-                f"{path}: utterance {brief(repr(name))} is blank or holds a blank, which ends a "
+                f"{path}: utterance {quoted(name)} is blank or holds a blank, which ends a "
                 "name in Kaldi's files: write .npz or .parquet, or name it otherwise"
             )
     archive, places = other_files(path)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from contravox.errors import TrialsError, brief
+from contravox.errors import TrialsError, quoted
 from contravox.files.tables import read_table, write_table
 
 ENROLMENTS = "enrolments.tsv"
@@ -38,7 +38,7 @@ class Enrolments:
                 raise TrialsError(f"{path}: row {blank[0] + 2}: has no {name}: fill it in")
         again = table.select(~pl.struct(COLUMNS).is_first_distinct()).to_series().arg_true()
         if len(again):
-            enrolment, utterance = map(brief, map(repr, table.row(int(again[0]))))
+            enrolment, utterance = map(quoted, table.row(int(again[0])))
             raise TrialsError(
                 f"{path}: row {again[0] + 2}: utterance {utterance} is behind enrolment "
                 f"{enrolment} already, and would weigh double: remove one of the rows"

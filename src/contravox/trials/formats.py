@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from contravox.errors import TrialsError, brief
+from contravox.errors import TrialsError, brief, quoted
 from contravox.files.tables import lines_of, read_table, read_text
 
 TARGET_WORDS = {"1": True, "0": False}
@@ -90,7 +90,7 @@ def _no_trial(path: Path, line: dict[str, Any], names: Sequence[str]) -> TrialsE
     text = line.get("text") or " ".join(line[field] for field in FIELDS)
     target, other = (" ".join(names).replace("target", digit) for digit in "10")
     return TrialsError(
-        f"{path}: line {line['line']}: {brief(text)!r} is not a trial: write `{target}` or "
+        f"{path}: line {line['line']}: {quoted(text)} is not a trial: write `{target}` or "
         f"`{other}`, with spaces between, or with tabs in every line"
     )
 
@@ -106,7 +106,7 @@ def _with_header(path: Path) -> pl.DataFrame:
         row = int(bad[0])
         text = brief(" ".join(str(field or "") for field in table.row(row)))
         raise TrialsError(
-            f"{path}: row {row + 2}: {text!r} is not a trial: write `enrolment test 1` or "
+            f"{path}: row {row + 2}: {quoted(text)} is not a trial: write `enrolment test 1` or "
             "`enrolment test 0`, with tabs between"
         )
     return trials

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from contravox.errors import TrialsError, brief, few
+from contravox.errors import TrialsError, brief, few, quoted
 from contravox.files.tables import lines_of, read_table, read_text
 from contravox.trials.formats import TARGET_WORDS
 
@@ -39,7 +39,7 @@ def parse_fields(text: str) -> tuple[str, ...]:
     if once and {"enrolment", "test", "score"} <= set(named) <= set(FIELDS):
         return fields
     raise TrialsError(
-        f"{brief(text)!r} are no fields of a score file: name enrolment, test and score, and "
+        f"{quoted(text)} are no fields of a score file: name enrolment, test and score, and "
         "target where there is one, each once and in their order; _ for what else a line has"
     )
 
@@ -81,10 +81,12 @@ def read_scores(
     text = brief(" ".join(lines["fields"][0]))
     if ways:
         several = few([repr(" ".join(order)) for order in listed or ways])
-        raise TrialsError(f"{path}: lines such as {text!r} may be {several}: say which by --fields")
+        raise TrialsError(
+            f"{path}: lines such as {quoted(text)} may be {several}: say which by --fields"
+        )
     raise TrialsError(
-        f"{path}: lines such as {text!r} are no scores in an order that is known: say what their "
-        "fields are by --fields, such as 'enrolment test score'"
+        f"{path}: lines such as {quoted(text)} are no scores in an order that is known: say what "
+        "their fields are by --fields, such as 'enrolment test score'"
     )
 
 
@@ -146,7 +148,7 @@ def _parsed(path: Path, lines: pl.DataFrame, fields: Sequence[str]) -> pl.DataFr
         row = int(bad[0])
         text = brief(" ".join(lines["fields"][row]))
         raise TrialsError(
-            f"{path}: line {lines['line'][row]}: {text!r} is not `{' '.join(fields)}`: write a "
-            "finite number as the score, or say what the fields are by --fields"
+            f"{path}: line {lines['line'][row]}: {quoted(text)} is not `{' '.join(fields)}`: write "
+            "a finite number as the score, or say what the fields are by --fields"
         )
     return columns.drop("line")

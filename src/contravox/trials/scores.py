@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from contravox.errors import TrialsError, brief
+from contravox.errors import TrialsError, brief, quoted
 from contravox.files.tables import read_table, write_table
 from contravox.trials.formats import TARGET_WORDS
 from contravox.trials.trials import Trials
@@ -106,7 +106,7 @@ def _refuse_contradictions(
         here, there = ("target", "non-target") if target else ("non-target", "target")
         raise TrialsError(
             f"{path}: contradicts {name} in {len(otherwise):,} trials, such as "
-            f"{brief(repr(enrolment))} and {brief(repr(test))}, a {here} trial here and a {there} "
+            f"{quoted(enrolment)} and {quoted(test)}, a {here} trial here and a {there} "
             "trial there: score the list as it is now"
         )
 

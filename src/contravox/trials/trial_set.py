@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 from numpy.typing import NDArray
 
-from contravox.errors import ManifestError, TrialsError, TrialsWarning, brief, few
+from contravox.errors import ManifestError, TrialsError, TrialsWarning, few, quoted
 from contravox.manifest import MANIFEST, Manifest
 from contravox.trials.enrolments import ENROLMENTS, Enrolments
 from contravox.trials.formats import TargetPlace
@@ -57,7 +57,7 @@ class TrialSet:
             if len(unknown):
                 raise TrialsError(
                     f"{protocol.name}: no utterance is known of enrolment "
-                    f"{unknown['enrolment'][0]!r}: add it to {ENROLMENTS}"
+                    f"{quoted(unknown['enrolment'][0])}: add it to {ENROLMENTS}"
                 )
             needed = pl.concat([enrolments.utterances, trials.table["test"]])
         named = needed.unique().alias("utterance").to_frame()
@@ -65,8 +65,8 @@ class TrialSet:
         if len(unknown):
             raise TrialsError(
                 f"{protocol.name}: {len(unknown)} of {len(named)} utterances are not in the "
-                f"manifest, such as {unknown['utterance'].min()!r}: prepare the corpus that the "
-                "list is for"
+                f"manifest, such as {quoted(unknown['utterance'].min())}: prepare the corpus that "
+                "the list is for"
             )
         used = Manifest(manifest.table.join(named, on="utterance", how="semi"))
         made = cls(trials, used, protocol, enrolments)
@@ -264,7 +264,7 @@ class TrialSet:
         missing = speakers.is_null().arg_true()
         if len(missing):
             raise ManifestError(
-                f"{side} {self.trials.table[side][int(missing[0])]!r} has no speaker in the "
+                f"{side} {quoted(self.trials.table[side][int(missing[0])])} has no speaker in the "
                 "manifest: intervals are over speakers, so fill the speaker column in"
             )
         return speakers.to_numpy()
@@ -282,7 +282,7 @@ class TrialSet:
             if len(several):
                 enrolment, speakers = several.row(0)
                 raise TrialsError(
-                    f"{self.name}: enrolment {brief(repr(enrolment))} is of several speakers, "
+                    f"{self.name}: enrolment {quoted(enrolment)} is of several speakers, "
                     f"{few(sorted(speakers))}: enrol each by recordings of one, in {ENROLMENTS}"
                 )
         one, other = self._enrolled["speaker"], self._tested["speaker"]
@@ -294,8 +294,8 @@ class TrialSet:
             who = few([one[int(wrong[0])], other[int(wrong[0])]])
             raise TrialsError(
                 f"{self.name}: {len(wrong):,} of {len(self.trials):,} trials contradict the "
-                f"manifest, such as {brief(repr(trial['enrolment']))} and "
-                f"{brief(repr(trial['test']))}, a {kind} trial of speakers {who}: correct the "
+                f"manifest, such as {quoted(trial['enrolment'])} and "
+                f"{quoted(trial['test'])}, a {kind} trial of speakers {who}: correct the "
                 "list, or the manifest's columns speaker and corpus"
             )
         if one.null_count() or other.null_count():
@@ -314,7 +314,7 @@ class TrialSet:
             row = self.trials.table.row(int(wrong.arg_true()[0]), named=True)
             raise TrialsError(
                 f"{self.name}: {wrong.sum():,} of {len(targets):,} trials cannot be true together, "
-                f"such as {brief(repr(row['enrolment']))} and {brief(repr(row['test']))}, which "
+                f"such as {quoted(row['enrolment'])} and {quoted(row['test'])}, which "
                 "would be of one person and of two: correct the list"
             )
 
