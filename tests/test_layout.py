@@ -14,6 +14,7 @@ OF_NO_MODULE = {
     "objectives/test_properties.py": "all losses, whatever the batch",
     "gallery/test_cohort.py": "scores of a gallery normalised by its cohort",
     "service/test_description.py": "the service against its own description",
+    "fuzz/test_readers.py": "every reader of files, on damaged ones",
     "objectives/test_view_losses.py": "three losses that find a sample by its other views",
     "service/page/test_real_speech.py": "the tasks of the page, on real speech",
     "recipes/test_published_constants.py": "all recipes of papers, beside the papers",

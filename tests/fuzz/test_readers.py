@@ -1,0 +1,49 @@
+"""Whatever a file holds, its reader gives a value or one line, in little time and memory.
+
+``FUZZ_SECONDS=3600 FUZZ_SEED=7 pytest -m fuzz -k audio`` searches for an hour in places of its own.
+What fails is kept in the folder that FUZZ_FOLDER names.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fuzz.readers import READERS
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("reader", READERS)
+def test_damaged_files_are_read_or_refused(reader, tmp_path):
+    end = time.monotonic() + float(os.environ.get("FUZZ_SECONDS", "1"))
+    seed = int(os.environ.get("FUZZ_SEED", "0"))
+    folder = Path(os.environ.get("FUZZ_FOLDER", tmp_path)) / reader.replace(" ", "-")
+    folder.mkdir(parents=True, exist_ok=True)
+    count = 0
+    while count == 0 or time.monotonic() < end:
+        left = max(1.0, end - time.monotonic())
+        command = [sys.executable, "-m", "fuzz.child", reader, str(left), str(seed), str(folder)]
+        ended = subprocess.run(
+            command,
+            cwd=TESTS,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            check=False,
+        )
+        count += int((folder / "count").read_text())
+        if ended.returncode:
+            # A signal, or a file that takes too long.
+            [path] = (folder / "now").iterdir()
+            shutil.copy(path, folder / f"failed-{seed}-{path.name}")
+            said = f"ended with {ended.returncode}\n".encode() + ended.stderr[-4000:]
+            (folder / f"failed-{seed}.txt").write_bytes(said)
+        seed += 1_000_000
+    print(f"{reader}: {count:,} files")
+    failures = [path.read_text(errors="replace")[-1500:] for path in folder.glob("failed-*.txt")]
+    assert not failures, f"{len(failures)} in {folder}, such as\n{failures[0]}"
