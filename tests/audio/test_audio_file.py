@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -10,10 +12,12 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contravox.audio import audio_file
 from contravox.audio.audio_file import UNKNOWN, AudioBytes, open_audio
 from contravox.audio.storage import Location
 from contravox.audio.waveform import audio_info, read_audio
 from contravox.errors import AudioError, RecordingTooLongError
+from fuzz.damage import with_ogg_checksums
 from profiles import examples
 from tones import tone
 
@@ -65,6 +69,7 @@ def check_all(path, start, duration):
         lambda: read_audio(path),
         lambda: read_audio(path, start=start, duration=duration),
         lambda: read_audio(f"file://{path}", channel="first"),
+        lambda: read_audio(AudioBytes(path.read_bytes(), str(path), longest=60.0)),
     ]
     for call in calls:
         values, message = [0.0], ""
@@ -92,6 +97,25 @@ def test_any_bytes(tmp_path, capfd, data, ending, start, duration):
         warnings.simplefilter("ignore")
         check_all(path, start, duration)
     assert capfd.readouterr().err == ""
+
+
+def test_ogg_of_which_nothing_can_be_decoded_does_not_end_the_process(tmp_path):
+    """libvorbis 1.3.7 ends it where one seeks there before anything was decoded."""
+    whole = bytearray(coded("OGG"))
+    # A bit of the codebooks, of which the second page tells.
+    whole[whole.index(b"OggS", 4) + 653] ^= 64
+    path = tmp_path / "a.ogg"
+    path.write_bytes(with_ogg_checksums(bytes(whole)))
+    script = "import sys; from contravox.audio.waveform import read_audio as read\n"
+    script += "try: read(sys.argv[1], start=0.1)\nexcept Exception as error: print(error)"
+    ended = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True)
+    assert ended.returncode == 0
+    assert "cut short, 0 of 3200 samples are there" in ended.stdout
+
+
+def test_bytes_stay_where_they_are_where_a_place_is_asked_for_that_there_is_not():
+    file = audio_file._Bytes(b"ab")
+    assert [file.seek(-5), file.seek(1), file.seek(-5), file.seek(2**70)] == [0, 1, 1, 1]
 
 
 @examples(300)

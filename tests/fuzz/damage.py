@@ -246,9 +246,14 @@ def within_sqlite(draw: random.Random, whole: bytes, others: Sequence[bytes]) ->
 
 def within_ogg(draw: random.Random, whole: bytes, others: Sequence[bytes]) -> bytes:
     """A damaged file of Ogg whose pages have the checksums that they should."""
-    data = bytearray(damaged(draw, whole, others))
-    starts = [match.start() for match in re.finditer(b"OggS", data)]
-    for start in starts:
+    return with_ogg_checksums(damaged(draw, whole, others))
+
+
+def with_ogg_checksums(whole: bytes) -> bytes:
+    """A file of Ogg with the checksums that the bytes of its pages call for."""
+    data = bytearray(whole)
+    for match in re.finditer(b"OggS", whole):
+        start = match.start()
         if start + 27 > len(data):
             break
         segments = data[start + 27 : start + 27 + data[start + 26]]

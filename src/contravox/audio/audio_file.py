@@ -95,7 +95,10 @@ class AudioFile(soundfile.SoundFile):
         if not frame:
             return
         if super().seekable():
-            self.seek(frame)
+            # In an Ogg file of which nothing can be decoded, libvorbis ends the process when it
+            # seeks before it has tried.
+            if self.format != "OGG" or len(self.read(1)):
+                self.seek(frame)
         else:
             for _ in self.decoded(frame):
                 pass
@@ -144,6 +147,19 @@ class AudioFile(soundfile.SoundFile):
                 AudioWarning,
                 stacklevel=2,
             )
+
+
+class _Bytes(io.BytesIO):
+    """Bytes in which libsndfile may ask for places that there are not.
+
+    It is told where it is then; an error of Python's would be printed on its way through C.
+    """
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        try:
+            return super().seek(place, whence)
+        except (ValueError, OverflowError):
+            return self.tell()
 
 
 @contextmanager
@@ -202,14 +218,14 @@ def _open(path: AudioSource, location: Location, source: bytes | int) -> AudioFi
         mended = unfinished_wav(whole)
         if mended is not None:
             file.close()
-            file, source = AudioFile(io.BytesIO(mended)), mended
+            file, source = AudioFile(_Bytes(mended)), mended
     file.path, file.source = str(path), source
     return file
 
 
 def _sound_file(location: Location, source: bytes | int, how: dict[str, Any]) -> AudioFile:
     if isinstance(source, bytes):
-        return AudioFile(io.BytesIO(source), **how)
+        return AudioFile(_Bytes(source), **how)
     # By its name, because libsndfile knows some formats by their ending; of bytes, because a name
     # need not be UTF-8.
     return AudioFile(os.fsencode(location.path), **how)

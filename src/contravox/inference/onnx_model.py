@@ -121,6 +121,7 @@ RuntimeErrors = (
     onnxruntime.capi.onnxruntime_pybind11_state.InvalidProtobuf,
     onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented,
     onnxruntime.capi.onnxruntime_pybind11_state.RuntimeException,
+    UnicodeDecodeError,  # What it says quotes a name that is no text.
 )
 
 
@@ -132,7 +133,10 @@ def open_session(graph: bytes, name: str | Path) -> onnxruntime.InferenceSession
     if threads.isdecimal():
         options.intra_op_num_threads = int(threads)
     try:
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        # It would otherwise print that it tries the same once more.
+        return onnxruntime.InferenceSession(
+            graph, options, providers=["CPUExecutionProvider"], enable_fallback=0
+        )
     except RuntimeErrors as error:
         raise ModelError(
             f"{name}: ONNX Runtime {onnxruntime.__version__} cannot run it "
