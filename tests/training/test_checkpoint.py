@@ -47,7 +47,8 @@ def save(folder, recipe, precision):
     module(torch.ones(2)).backward()
     optimiser.step()
     progress = Progress(step=3, best_rate=0.2)
-    save_checkpoint(folder, recipe, INPUTS, progress, module, optimiser, precision, random_states())
+    states = random_states()
+    save_checkpoint(folder, recipe, INPUTS, progress, module, optimiser, precision, states, {})
     return module
 
 

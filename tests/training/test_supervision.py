@@ -102,15 +102,6 @@ def test_contrasts_without_a_negative_are_refused(objective):
         check(range(6), sampler, {"contrast": {"name": objective}}, labels="utterance")
 
 
-def test_speakers_are_alike_by_a_classifier():
-    sampler = {"name": SPEAKERS, "speakers": 2, "similar_share": 0.5}
-    labels, contrast = [0, 0, 1, 1], {"contrast": {"name": "supcon"}}
-    with pytest.raises(RecipeError, match=r"sampler\.similar_share: no objective is a classifier"):
-        check(labels, sampler, contrast)
-    check(labels, sampler, contrast | CLASSIFY)
-    check(labels, sampler | {"similar_share": 0}, contrast)
-
-
 def test_seldom_positives_are_said():
     labels = np.arange(2000) % 1000
     sampler = {"name": RANDOM, "utterances": 50}

@@ -287,7 +287,7 @@ def test_speakers_who_sound_alike_meet_and_a_resumed_epoch_keeps_its_batches(
     monkeypatch.setattr(Sampler, "batches", batches)
     whole = Trainer(recipe, tmp_path / "whole")
     whole.fit()
-    # Once to count them; then in every epoch, from the second on by what the classifier has.
+    # Once to count them; then in every epoch, from the second on by embeddings of the one before.
     assert [(epoch, vectors is None) for epoch, vectors in given] == [
         *((0, True), (0, True)),
         *((1, False), (2, False)),

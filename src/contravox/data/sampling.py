@@ -60,7 +60,7 @@ class SpeakersUtterancesSettings(ShareSettings):
         ge=0,
         le=1,
         description="of the speakers in a batch, how many are those most like its first one, hard "
-        "negatives, by the vectors that a classifier has when the epoch begins; not in the first",
+        "negatives, by their embeddings in the epoch before",
     )
 
     @property

@@ -92,15 +92,6 @@ class Objectives(nn.Module):
         return any(objective.reads_maps for _, objective in self.items())
 
     @property
-    def class_vectors(self) -> Tensor | None:
-        """(classes, d) of the first classifier, means of sub-centres; None where there is none."""
-        for _, objective in self.items():
-            if isinstance(objective, Classifier):
-                vectors = objective.class_vectors().detach()
-                return vectors if vectors.ndim == 2 else vectors.mean(dim=1)
-        return None
-
-    @property
     def comparison(self) -> Comparison:
         """What embeddings so trained are for: their distance where no loss sees an angle."""
         by_angle = any(objective.by_angle for _, objective in self.items())

@@ -74,7 +74,7 @@ class State(BaseModel):
     optimiser: dict[str, Any]
     precision: dict[str, Annotated[int | float, Field(ge=0)]]
     random_states: list[dict[str, Tensor]] = Field(min_length=1)
-    speaker_vectors: Tensor | None = None
+    speakers: dict[str, Tensor] = {}
 
 
 def save_checkpoint(
@@ -86,12 +86,12 @@ def save_checkpoint(
     optimiser: Optimizer,
     precision: Precision,
     states: Sequence[RandomState],
-    speaker_vectors: Tensor | None = None,
+    speakers: Mapping[str, Tensor],
 ) -> None:
     """Write ``checkpoint.pt``, whole or not at all.
 
-    inputs: see ``input_digests``. states: of every process's random numbers. speaker_vectors: that
-    the epoch's batches were made by, if they were.
+    inputs: see ``input_digests``. states: of every process's random numbers. speakers: of
+    ``SpeakerCentroids``, where batches are made by them.
 
     Raises OutputError.
     """
@@ -104,7 +104,7 @@ def save_checkpoint(
         "optimiser": optimiser.state_dict(),
         "precision": precision.state_dict(),
         "random_states": list(states),
-        "speaker_vectors": speaker_vectors,
+        "speakers": dict(speakers),
     }
     data = BytesIO()
     torch.save(state, data)

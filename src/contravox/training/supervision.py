@@ -61,7 +61,6 @@ def check_supervision(
     steps = len(batches) * recipe.training.epochs
     for reason in (*_idle_schedules(recipe, steps), *_idle_classifiers(recipe)):
         warnings.warn(reason, TrainingWarning, stacklevel=2)
-    _check_similar_share(recipe)
     contrasts = [
         f"objectives.{name}"
         for name, each in recipe.objectives.items()
@@ -96,16 +95,6 @@ def check_supervision(
             "sampler.utterances to 2 or more, or train on speakers with several utterances",
             TrainingWarning,
             stacklevel=2,
-        )
-
-
-def _check_similar_share(recipe: Recipe) -> None:
-    """Raise RecipeError where nothing tells which speakers are alike."""
-    classifiers = [isinstance(each, ClassifierSettings) for each in recipe.objectives.values()]
-    if getattr(recipe.sampler, "similar_share", 0) and not any(classifiers):
-        raise RecipeError(
-            "sampler.similar_share: no objective is a classifier, whose vectors tell which "
-            "speakers are alike: add one, such as {name: aam_softmax}, or set it to 0"
         )
 
 

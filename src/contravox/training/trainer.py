@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 from lightning_fabric.plugins import Precision
-from torch import Tensor
 
 from contravox.data.batch import Batch
 from contravox.data.dataset import Unreadable
@@ -44,6 +43,7 @@ from contravox.training.recipe import Recipe
 from contravox.training.shares import EVERY, ShareWatch, mean_shares
 from contravox.training.shipped import RECIPE
 from contravox.training.size import check_size
+from contravox.training.speaker_centroids import SpeakerCentroids
 from contravox.training.start import start_module
 from contravox.training.step_clock import StepClock
 from contravox.training.supervision import check_supervision
@@ -133,7 +133,10 @@ class Trainer:
             # Every process its own dropout and masks.
             torch.manual_seed(settings.seed + self.fabric.global_rank)
         self.progress = Progress()
-        self.speaker_vectors: Tensor | None = None
+        self.centroids = None
+        if self.training_set.sampler.compares_speakers:
+            size = recipe.encoder.embedding_size
+            self.centroids = SpeakerCentroids(self.training_set.classes, size)
 
     def fit(self, *, resume: bool = False) -> Model:
         """Train to the end and return the best model.
@@ -155,7 +158,8 @@ class Trainer:
                 self.progress = restore(
                     self.folder, state, self.module, self.optimiser, self.precision
                 )
-                self.speaker_vectors = state.speaker_vectors
+                if self.centroids is not None:
+                    self.centroids.restore(state.speakers, self.folder / CHECKPOINT)
                 if self.progress.best_rate is not None or self.progress.finished:
                     self._check_model()
             elif self.recipe.training.initial_run is not None:
@@ -245,14 +249,16 @@ class Trainer:
 
     def _batches(self, epoch: int) -> Iterator[Batch | PendingBatch]:
         """The epoch's batches from the next step on."""
-        sampler, number = self.training_set.sampler, self.progress.epochs_before + epoch
         done = self.progress.step - epoch * self.steps_per_epoch
-        # An epoch that was cut off goes on with the batches that it began with.
-        if sampler.compares_speakers and number and not done:
-            vectors = self.module.objectives.class_vectors
-            self.speaker_vectors = None if vectors is None else vectors.float().cpu().clone()
-        vectors = self.speaker_vectors
-        batches = sampler.batches(number, None if vectors is None else vectors.numpy())[done:]
+        vectors = None
+        if self.centroids is not None:
+            # An epoch that was cut off goes on with the batches that it began with.
+            if not done:
+                self.centroids.begin_epoch()
+            vectors = self.centroids.vectors
+        batches = self.training_set.sampler.batches(
+            self.progress.epochs_before + epoch, None if vectors is None else vectors.numpy()
+        )[done:]
         workers = self.recipe.data.workers
         return read_batches(self.training_set.dataset, batches, self.left_out, workers, self.fabric)
 
@@ -262,7 +268,7 @@ class Trainer:
         learning_rate = self._follow_schedules()
         batch = read.mixed_on(self.fabric.device)
         try:
-            loss, losses, weights, shares = self.module(
+            loss, losses, weights, shares, *seen = self.module(
                 batch, self.training_set.targets_of(batch.utterances), measure=step % EVERY == 0
             )
         except TrainingError as error:
@@ -273,6 +279,8 @@ class Trainer:
         for name, value in values.items():
             if not math.isfinite(value):
                 raise self._not_finite(f"objectives.{name} is {value}", batch)
+        if self.centroids is not None:
+            self.centroids.add(*seen)
         self.fabric.backward(loss)
         norm = self.fabric.clip_gradients(
             self.module,
@@ -392,5 +400,5 @@ class Trainer:
                     self.optimiser,
                     self.precision,
                     states,
-                    self.speaker_vectors,
+                    {} if self.centroids is None else self.centroids.state(),
                 )
