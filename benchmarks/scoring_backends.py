@@ -28,7 +28,7 @@ from contravox.scoring.cohort import Cohort
 from contravox.scoring.cosine import unit_rows
 from contravox.scoring.enrolment import enrol
 from contravox.scoring.inner_products import inner_products
-from contravox.scoring.normalisation import NormalisationSettings, normalise_scores
+from contravox.scoring.normalisation import NormalisationSettings, ScoreNormaliser
 from contravox.terminal.progress import progress_bar
 from contravox.trials.enrolments import Enrolments
 from contravox.trials.scores import write_scores
@@ -167,7 +167,7 @@ def contravox_normalised(
     units = unit_rows(embeddings.vectors)
     scores = inner_products(units, units, pairs)
     watch.part("scores")
-    normalised = normalise_scores(scores, units, units, pairs, cohort, settings)
+    normalised = ScoreNormaliser(units, units, cohort, settings).normalise(scores, pairs)
     watch.part("normalisation")
     write_scores(folder / "scores.tsv", trials, normalised.scores)
     watch.part("writing")

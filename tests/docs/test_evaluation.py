@@ -35,6 +35,7 @@ def test_commands_are_understood():
         "calibrate",
         "verify",
         "measure",
+        "score",
     }
     for name, verb, *arguments in commands:
         assert name == "contravox"

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contravox.errors import ManifestError, OutputError
-from contravox.files.tables import read_lines, read_table, write_table
+from contravox.files.tables import (
+    count_lines,
+    read_lines,
+    read_table,
+    read_table_blocks,
+    read_text,
+    read_text_blocks,
+    write_table,
+    write_table_blocks,
+)
 from hostile import BEARABLE, value_or_line
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0")).filter(
@@ -179,3 +188,58 @@ def test_a_name_that_no_table_can_hold_is_not_written(tmp_path, name):
 def test_lines_of_a_list(path):
     written(path, "\ufeffone 1\r\n\n  two\u2028 2\n")
     assert read_lines(path, ManifestError).rows() == [(1, "one 1"), (3, "two\u2028 2")]
+
+
+@given(rows=tables, size=st.integers(1, 40))
+def test_a_table_in_blocks_is_the_table(path, rows, size):
+    columns = [*map(str, range(len(rows[0]))), "end"]
+    table = pl.DataFrame([(*row, "x") for row in rows], schema=columns, orient="row")
+    table = table.cast(pl.String)
+    whole = path.with_name("whole.tsv")
+    write_table(whole, table)
+    write_table_blocks(path, (table[row : row + 1] for row in range(len(table))))
+    assert path.read_bytes() == whole.read_bytes()
+    assert count_lines(path) == path.read_bytes().count(b"\n")
+    blocks = list(read_table_blocks(path, ManifestError, size=size))
+    assert pl.concat(blocks).equals(read_table(path, ManifestError))
+
+
+TEXTS = ["", "a", "é", "\t", "b\tc", '"', '"d\te"', "\r", "\0", "\udcff"]
+LINES = st.lists(st.sampled_from(TEXTS), max_size=9)
+
+
+@given(lines=LINES, end=st.sampled_from(["", "\n", "\n\n\n"]), size=st.integers(1, 12))
+def test_a_text_in_blocks_is_the_text(path, lines, end, size):
+    """And is refused by the same words."""
+    written(path, ("\n".join(lines) + end).encode("utf-8", "surrogateescape"))
+
+    def outcome(read):
+        try:
+            return read()
+        except ManifestError as error:
+            return str(error)
+
+    def joined():
+        blocks = list(read_text_blocks(path, ManifestError, size))
+        assert all(block.endswith(b"\n") for block in blocks)
+        assert len(max(blocks, key=len)) <= size + 20
+        return b"".join(blocks)
+
+    found, whole = outcome(joined), outcome(lambda: read_text(path, ManifestError))
+    faults = {"\r", "\0", "\udcff"} & set(lines)
+    # Of several faults that in the first block is told.
+    assert found == whole or (len(faults) > 1 and isinstance(found, str) and isinstance(whole, str))
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ("1\t2\n" * 9 + "3\n", "row 11: has 1 fields"),
+        ("1\t2\n" * 5 + '3\t"4"\n' * 4 + "5\t6\t7\n", "row 11: has 3 fields"),
+        ("1\t2\n" * 9 + '3\t"4\n', "row 11: a quotation mark"),
+    ],
+)
+def test_mistakes_in_a_later_block_name_the_row(path, rows, reason):
+    written(path, f"a\tb\n{rows}")
+    with pytest.raises(ManifestError, match=reason):
+        list(read_table_blocks(path, ManifestError, size=8))

@@ -9,7 +9,7 @@ from contravox.gallery.migrations import migrate
 from contravox.gallery.settings import GallerySettings
 from contravox.gallery.tables import VERSION, VERSION_TABLE
 from contravox.scoring.cohort import Cohort, cohort_vectors
-from contravox.scoring.normalisation import NormalisationSettings, normalise_scores
+from contravox.scoring.normalisation import NormalisationSettings, ScoreNormaliser
 from voices import pitch_verifier, said_by
 
 STRANGERS = np.random.default_rng(3).standard_normal((60, 8)).astype(np.float32)
@@ -35,14 +35,14 @@ def test_scores_are_normalised_as_those_of_trial_lists_are(place, verifier, scor
         units = unit(np.stack([gallery.voiceprint(each).vector for each in spoken]))
     enrolled = unit(units.mean(axis=0, keepdims=True)) if scoring == "mean" else units
     heard = unit(test.vector)[None]
-    normalised = normalise_scores(
-        (enrolled @ heard[0]).astype(np.float32),
+    normaliser = ScoreNormaliser(
         enrolled.astype(np.float32),
         heard.astype(np.float32),
-        [(row, 0) for row in range(len(enrolled))],
         Cohort.of(cohort_vectors(STRANGERS, OF)),
         NormalisationSettings(top=10),
-    ).scores
+    )
+    pairs = [(row, 0) for row in range(len(enrolled))]
+    normalised = normaliser.normalise((enrolled @ heard[0]).astype(np.float32), pairs).scores
     expected = normalised.max() if scoring == "best" else normalised.mean()
     assert claim.match.score == pytest.approx(expected, rel=1e-4)
     assert (claim.accepted, claim.decided_by) == (True, "the gallery's threshold")

@@ -4,11 +4,17 @@ import pytest
 from contravox.errors import ScoringError
 from contravox.scoring import cohort_statistics
 from contravox.scoring.cohort import Cohort
+from contravox.scoring.cohort_statistics import closest_members, own_statistics
 from contravox.scoring.cosine import unit_rows
 from contravox.scoring.inner_products import inner_products
-from contravox.scoring.normalisation import NormalisationSettings, normalise_scores
+from contravox.scoring.normalisation import NormalisationSettings, ScoreNormaliser
 
 TOP = 4
+
+
+def normalise_scores(scores, enrolment, test, pairs, cohort, settings, **options):
+    """Of all trials at once."""
+    return ScoreNormaliser(enrolment, test, cohort, settings, **options).normalise(scores, pairs)
 
 
 def slow_normalised(scores, enrolment, test, pairs, as_tests, as_enrolments, method):
@@ -45,9 +51,12 @@ def made(seed=0, enrolments=9, tests=14, trials=70, members=11):
 
 
 @pytest.mark.parametrize("method", ["S-norm", "AS-norm1", "AS-norm2"])
-@pytest.mark.parametrize("block", [1, 60, 2**20])
-def test_scores_are_those_of_the_loop(monkeypatch, method, block):
+@pytest.mark.parametrize(
+    ("block", "members"), [(1, 1), (1, 2**13), (60, 3), (60, 5), (60, 10), (2**20, 2**13)]
+)
+def test_scores_are_those_of_the_loop(monkeypatch, method, block, members):
     monkeypatch.setattr(cohort_statistics, "BLOCK", block)
+    monkeypatch.setattr(cohort_statistics, "MEMBERS", members)
     enrolment, test, pairs, as_tests, as_enrolments = made()
     scores = inner_products(enrolment, test, pairs)
     settings = NormalisationSettings(method=method, top=TOP)
@@ -59,6 +68,49 @@ def test_scores_are_those_of_the_loop(monkeypatch, method, block):
     np.testing.assert_allclose(found.enrolment_means, slow[1], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(found.test_means, slow[2], rtol=1e-5, atol=1e-6)
     assert found.scores.dtype == np.float32
+
+
+@pytest.mark.parametrize("method", ["S-norm", "AS-norm1", "AS-norm2"])
+@pytest.mark.parametrize("alike", [True, False])
+def test_trials_may_come_in_blocks_and_each_row_meets_the_cohort_once(method, alike):
+    enrolment, test, pairs, as_tests, as_enrolments = made(enrolments=14)
+    cohort = Cohort(as_tests, as_enrolments)
+    if alike:
+        test, cohort = enrolment, Cohort.of(as_tests)
+    scores = inner_products(enrolment, test, pairs)
+    settings = NormalisationSettings(method=method, top=TOP)
+    slow = slow_normalised(
+        scores, enrolment, test, pairs, cohort.as_tests, cohort.as_enrolments, method
+    )
+    rows = []
+    normaliser = ScoreNormaliser(
+        enrolment, test, cohort, settings, progress=lambda done, total: rows.append((done, total))
+    )
+    for block in (slice(0, 20), slice(20, 21), slice(21, 70)):
+        found = normaliser.normalise(scores[block], pairs[block])
+        np.testing.assert_allclose(found.scores, slow[0][block], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(found.enrolment_means, slow[1][block], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(found.test_means, slow[2][block], rtol=1e-5, atol=1e-6)
+    if method != "AS-norm2":
+        named = len(np.unique(pairs)) if alike else sum(len(set(side)) for side in pairs.T.tolist())
+        assert sum(done for done, total in rows if done == total) == named
+
+
+def test_a_large_cohort_is_met_in_parts_without_losing_digits():
+    """Means far from 0: the naive sum of squares would lose the deviation in float32."""
+    generator = np.random.default_rng(6)
+    members = np.stack([np.ones(20_000), 1e-3 * generator.normal(size=20_000)], axis=1)
+    members = members.astype(np.float32)
+    rows, vectors = np.arange(2), np.array([[1, 1], [1, 2]], np.float32)
+    scores = vectors.astype(np.float64) @ members.T
+    for top in (20_000, 19_000, 50):
+        found = own_statistics(vectors, rows, members, top, lambda _: None)
+        highest = np.sort(scores, axis=1)[:, -top:]
+        np.testing.assert_allclose(found.means, highest.mean(axis=1), rtol=1e-6)
+        np.testing.assert_allclose(found.deviations, highest.std(axis=1), rtol=2e-3)
+        chosen = closest_members(vectors, rows, members, top, lambda _: None)
+        picked = np.take_along_axis(scores, chosen.astype(int), axis=1)
+        np.testing.assert_allclose(np.sort(picked, axis=1), highest, atol=2e-7)
 
 
 @pytest.mark.parametrize("method", ["S-norm", "AS-norm1", "AS-norm2"])

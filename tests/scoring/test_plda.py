@@ -5,7 +5,7 @@ from scipy.stats import multivariate_normal
 from contravox.errors import ScoringError
 from contravox.scoring.cosine import unit_rows
 from contravox.scoring.inner_products import inner_products
-from contravox.scoring.normalisation import NormalisationSettings, normalise_scores
+from contravox.scoring.normalisation import NormalisationSettings, ScoreNormaliser
 from contravox.scoring.plda import PLDA
 
 
@@ -149,9 +149,8 @@ def test_scores_can_be_normalised():
     pairs = np.stack([np.arange(10), np.arange(10)[::-1]], axis=1)
     scores = inner_products(enrolment, test, pairs)
     cohort = plda.cohort(vectors[20:])
-    found = normalise_scores(
-        scores, enrolment, test, pairs, cohort, NormalisationSettings(method="S-norm")
-    )
+    normaliser = ScoreNormaliser(enrolment, test, cohort, NormalisationSettings(method="S-norm"))
+    found = normaliser.normalise(scores, pairs)
     for score, normalised, (i, j) in zip(scores, found.scores, pairs, strict=True):
         a = [
             log_density(plda, np.stack([vectors[i], v]))

@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contravox.errors import TrialsError
+from contravox.files.tables import read_table_blocks, read_text_blocks
+from contravox.trials import formats
 from contravox.trials.trials import Trials
 from hostile import value_or_line
 
@@ -206,3 +208,53 @@ def test_a_list_is_read_back_or_refused_in_whatever_style(tmp_path_factory, rows
     assert Trials.read(path, style).table.rows() == rows
     with suppress(TrialsError):
         assert Trials.read(path).table.rows() == rows
+
+
+def blocks_of(size, monkeypatch):
+    """Lists are read by blocks of so many bytes."""
+    monkeypatch.setattr(
+        formats, "read_text_blocks", lambda path, error: read_text_blocks(path, error, size)
+    )
+    monkeypatch.setattr(
+        formats, "read_table_blocks", lambda path, error: read_table_blocks(path, error, size=size)
+    )
+
+
+@pytest.mark.parametrize("size", [1, 7, 30])
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a b 1\n\na c 0\na b c 1\n", "line 4: 'a b c 1' .* write `enrolment test 1`"),
+        ("a b 1\na\tc d 0\n", "line [12]: "),
+        ("a\tb c\t1\na\tb\t0\nd e 1\n", "line 3: 'd e 1' .* with tabs in every line"),
+        ("0 0 1\n0 1 0\n0 0 1\n", "--target-column first or last"),
+        ("test target enrolment\na 1 b\na 2 b\n", "line 3: .* write `test 1 enrolment`"),
+        ('enrolment\ttest\ttarget\na\tb\t1\n"a"\tb\t2\n', "row 3: 'a b 2' is not a trial"),
+        ("\n \n\n", "holds no trial"),
+    ],
+)
+def test_mistakes_are_told_wherever_blocks_end(tmp_path, monkeypatch, size, text, reason):
+    blocks_of(size, monkeypatch)
+    path = tmp_path / "trials"
+    path.write_text(text)
+    with pytest.raises(TrialsError, match=reason):
+        Trials.read(path)
+
+
+@pytest.mark.parametrize("size", [1, 9, 25])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0 0 1\n0 1 0\n1 1 1\n2 1 0\n",
+        "1 0 0\n0 0 1\n1 1 1\n0 1 2\n",
+        "enrolment test target\n0 0 1\n0 1 0\n",
+        "a\tb c\t1\n a\tb \t0\n",
+        'enrolment\ttest\ttarget\na\tb\t1\n"a\nc"\t"b\td"\t0\ne\tf\t1\n',
+    ],
+)
+def test_lists_in_blocks_are_the_lists(tmp_path, monkeypatch, size, text):
+    path = tmp_path / "trials"
+    path.write_text(text)
+    whole = Trials.read(path).table
+    blocks_of(size, monkeypatch)
+    assert Trials.read(path).table.equals(whole)

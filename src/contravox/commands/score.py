@@ -1,7 +1,7 @@
 """``contravox score``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +14,14 @@ from contravox.commands.scoring_options import (
     ScoringOptions,
     TargetColumn,
     print_evaluation,
+    print_scores,
 )
+
+if TYPE_CHECKING:
+    from contravox.evaluation.evaluation import TrainingEmbeddings
+    from contravox.trials.formats import TargetPlace
+    from contravox.trials.long_list import LongList
+    from contravox.trials.trial_set import TrialSet
 
 OVERRIDE = "pass --allow-overlap"
 
@@ -39,24 +46,34 @@ def score(
     allow_overlap: AllowOverlap = False,
     force: Force = False,
     target_column: TargetColumn = None,
+    scores_only: Annotated[
+        bool,
+        typer.Option(
+            "--scores-only",
+            help="Write scores.tsv block by block and measure nothing: for lists of any length.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Score and measure embeddings made elsewhere, or by `embed`."""
     from contravox.embeddings import Embeddings
-    from contravox.evaluation.evaluation import (
-        TrainingEmbeddings,
-        TrialEmbeddings,
-        evaluate_embeddings,
-    )
+    from contravox.evaluation.evaluation import TrialEmbeddings, evaluate_embeddings
+    from contravox.evaluation.scores_only import score_long_list
     from contravox.files.outputs import claimed_folder
-    from contravox.manifest import Manifest
     from contravox.report.folder import FILES
     from contravox.terminal.progress import progress_bar
-    from contravox.trained_on import refuse_shared
+    from contravox.trials.long_list import LongList
     from contravox.trials.trial_set import TrialSet, list_file
 
     if (training is None) != (training_manifest is None):
         raise typer.BadParameter("--training and --training-manifest go together")
+    settings = scoring.settings()
+    if scores_only and (scoring.p_target or scoring.condition):
+        raise typer.BadParameter(
+            "--scores-only measures nothing: leave --p-target, --condition out"
+        )
+    if scores_only and output is None:
+        raise typer.BadParameter("--scores-only needs a folder to write to: --output")
     with claimed_folder(
         output,
         "score",
@@ -69,32 +86,79 @@ def score(
         force=force,
     ):
         given = Embeddings.joined([Embeddings.load(path) for path in embeddings])
-        learned = None
-        if training is not None and training_manifest is not None:
-            vectors = Embeddings.load(training)
-            speakers = Manifest.read(training_manifest).speakers_of(vectors.utterances)
-            learned = TrainingEmbeddings(vectors, speakers, str(training))
-        test = TrialSet.read_known(trials, manifest, target=target_column)
-        if training_manifest is not None and not allow_overlap:
-            cohort = Manifest.read(training_manifest)
-            refuse_shared(test.manifest, cohort, f"{test.name} and --training", OVERRIDE)
-        calibration = None
+        learned = _training(training, training_manifest)
+        test = _read(trials, manifest, target_column, scores_only=scores_only)
+        learning = None
         if calibrate_on is not None:
             learning = TrialSet.read_known(calibrate_on, target=target_column)
-            if not allow_overlap:
-                both = f"{test.name} and --calibrate-on"
-                refuse_shared(test.manifest, learning.manifest, both, OVERRIDE, by_name=True)
-            calibration = TrialEmbeddings(learning, given)
-        evaluation = evaluate_embeddings(
-            " + ".join(path.stem for path in embeddings),
-            TrialEmbeddings(test, given),
-            scoring.settings(),
-            training=learned,
-            calibration=calibration,
-            described={
-                "embeddings": ", ".join(map(str, embeddings)),
-                "calibration": f"learned on {calibrate_on}" if calibrate_on else "none",
-            },
-            stage=progress_bar,
-        )
-        print_evaluation(evaluation, output, as_json=as_json)
+        if not allow_overlap:
+            _refuse_overlap(test, training_manifest, learning)
+        described = {
+            "embeddings": ", ".join(map(str, embeddings)),
+            "calibration": f"learned on {calibrate_on}" if calibrate_on else "none",
+        }
+        calibration = None if learning is None else TrialEmbeddings(learning, given)
+        if output is not None and isinstance(test, LongList):
+            scored = score_long_list(
+                test,
+                given,
+                settings.scoring,
+                training=learned,
+                calibration=calibration,
+                described=described,
+                stage=progress_bar,
+            )
+            print_scores(scored, output, as_json=as_json)
+        elif isinstance(test, TrialSet):
+            evaluation = evaluate_embeddings(
+                " + ".join(path.stem for path in embeddings),
+                TrialEmbeddings(test, given),
+                settings,
+                training=learned,
+                calibration=calibration,
+                described=described,
+                stage=progress_bar,
+            )
+            print_evaluation(evaluation, output, as_json=as_json)
+
+
+def _read(
+    trials: Path, manifest: Path | None, target: "TargetPlace | None", *, scores_only: bool
+) -> "TrialSet | LongList":
+    """The list, held in memory only where it will be measured."""
+    from contravox.terminal.progress import progress_bar
+    from contravox.trials.long_list import LongList
+    from contravox.trials.trial_set import TrialSet
+
+    if not scores_only:
+        return TrialSet.read_known(trials, manifest, target=target)
+    with progress_bar("reading the list") as report:
+        return LongList.read(trials, manifest, target=target, progress=report)
+
+
+def _training(path: Path | None, manifest: Path | None) -> "TrainingEmbeddings | None":
+    """The embeddings that scoring learns from, where there are any."""
+    from contravox.embeddings import Embeddings
+    from contravox.evaluation.evaluation import TrainingEmbeddings
+    from contravox.manifest import Manifest
+
+    if path is None or manifest is None:
+        return None
+    vectors = Embeddings.load(path)
+    speakers = Manifest.read(manifest).speakers_of(vectors.utterances)
+    return TrainingEmbeddings(vectors, speakers, str(path))
+
+
+def _refuse_overlap(
+    test: "TrialSet | LongList", training_manifest: Path | None, learning: "TrialSet | None"
+) -> None:
+    """Raises OverlapError where the test shares speakers or recordings with what is learned on."""
+    from contravox.manifest import Manifest
+    from contravox.trained_on import refuse_shared
+
+    if training_manifest is not None:
+        cohort = Manifest.read(training_manifest)
+        refuse_shared(test.manifest, cohort, f"{test.name} and --training", OVERRIDE)
+    if learning is not None:
+        both = f"{test.name} and --calibrate-on"
+        refuse_shared(test.manifest, learning.manifest, both, OVERRIDE, by_name=True)

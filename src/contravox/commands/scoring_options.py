@@ -14,6 +14,7 @@ from contravox.terminal.messages import tell
 
 if TYPE_CHECKING:
     from contravox.evaluation.evaluation import Evaluation, EvaluationSettings
+    from contravox.evaluation.scores_only import ScoredList
     from contravox.scoring.enrolment import EnrolmentMethod
     from contravox.scoring.normalisation import NormalisationMethod
     from contravox.scoring.whitening import WhiteningMethod
@@ -145,3 +146,14 @@ def print_evaluation(evaluation: "Evaluation", output: Path | None, *, as_json: 
     Console().print(render_table([evaluation.result]))
     if page is not None:
         tell(str(page))
+
+
+def print_scores(scored: "ScoredList", output: Path, *, as_json: bool) -> None:
+    """Score a list as its scores are written; print where they are, or their protocol."""
+    from contravox.report.folder import write_scored_list
+
+    path = write_scored_list(scored, output)
+    if as_json:
+        print_json({"protocol": scored.protocol})
+    else:
+        tell(str(path))

@@ -4,7 +4,7 @@ What made the embeddings does not matter; ``model_evaluation`` makes them with a
 measures whatever scores.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
@@ -20,6 +20,8 @@ from contravox.scoring.calibration import Calibration
 from contravox.scoring.calibration_columns import SCORE, Quality, trial_columns
 from contravox.scoring.scorer import Comparison, Scorer, ScoringSettings
 from contravox.settings import Settings
+from contravox.trials.enrolments import Enrolments
+from contravox.trials.protocol import Protocol
 from contravox.trials.trial_set import TrialSet
 
 Stage = Callable[[str], AbstractContextManager[Callable[..., None]]]
@@ -106,27 +108,15 @@ def evaluate_embeddings(
 
     Raises ScoringError, TrialsError, MetricError.
     """
-    learns_from = () if training is None else (training.embeddings, training.speakers)
-    with stage("learning from the training embeddings"):
-        scorer = Scorer(
-            settings.scoring,
-            *learns_from,
-            crops_averaged=crops_averaged,
-            comparison=comparison,
-        )
-
-    def columns(trials: TrialEmbeddings) -> dict[str, NDArray]:
-        of = trials.trial_set
-        with stage("scoring") as report:
-            scored = scorer.score(trials.embeddings, of.trials, of.enrolments, progress=report)
-        return trial_columns(scored, trials.embeddings, of, settings.quality)
-
-    tested = columns(test)
-    learned: Calibration | None
-    if isinstance(calibration, TrialEmbeddings):
-        learned = Calibration.learn(columns(calibration), calibration.trial_set.trials.targets)
-    else:
-        learned = calibration
+    scorer = learned_scorer(
+        settings.scoring,
+        training,
+        crops_averaged=crops_averaged,
+        comparison=comparison,
+        stage=stage,
+    )
+    tested = scored_columns(test, scorer, settings.quality, stage)
+    learned = learned_calibration(calibration, scorer, settings.quality, stage)
     ratios = None if learned is None else learned.log_likelihood_ratios(tested)
     asked = settings.conditions
     columns_of_conditions = usual_conditions(test.trial_set) if asked is None else asked
@@ -152,6 +142,43 @@ def evaluate_embeddings(
     return Evaluation(result, protocol, test.trial_set, test.embeddings)
 
 
+def learned_scorer(
+    settings: ScoringSettings,
+    training: TrainingEmbeddings | None,
+    *,
+    crops_averaged: bool = False,
+    comparison: Comparison = "cosine",
+    stage: Stage = silently,
+) -> Scorer:
+    """What scores trials, once it has learned what it needs to. Raises ScoringError."""
+    learns_from = () if training is None else (training.embeddings, training.speakers)
+    with stage("learning from the training embeddings"):
+        return Scorer(settings, *learns_from, crops_averaged=crops_averaged, comparison=comparison)
+
+
+def scored_columns(
+    trials: TrialEmbeddings, scorer: Scorer, quality: Sequence[Quality], stage: Stage
+) -> dict[str, NDArray]:
+    """What calibration may look at, (k,) of each trial; see ``trial_columns``."""
+    of = trials.trial_set
+    with stage("scoring") as report:
+        scored = scorer.score(trials.embeddings, of.trials, of.enrolments, progress=report)
+    return trial_columns(scored, trials.embeddings, of, quality)
+
+
+def learned_calibration(
+    calibration: TrialEmbeddings | Calibration | None,
+    scorer: Scorer,
+    quality: Sequence[Quality] = (),
+    stage: Stage = silently,
+) -> Calibration | None:
+    """A calibration learned before, or learned now on the trials given. Raises ScoringError."""
+    if not isinstance(calibration, TrialEmbeddings):
+        return calibration
+    columns = scored_columns(calibration, scorer, quality, stage)
+    return Calibration.learn(columns, calibration.trial_set.trials.targets)
+
+
 def usual_conditions(trial_set: TrialSet) -> list[str]:
     """Those of CONDITIONS in which a trial list's utterances differ."""
     table = trial_set.manifest.table
@@ -162,21 +189,33 @@ def usual_conditions(trial_set: TrialSet) -> list[str]:
 def protocol_of(
     trial_set: TrialSet, scoring: ScoringSettings, comparison: Comparison = "cosine"
 ) -> dict[str, str | int | None]:
-    """What a trial list is, and how its enrolments are made."""
-    trials, protocol = trial_set.trials, trial_set.protocol
-    several: str = scoring.enrolment if comparison == "cosine" else "mean of embeddings"
-    if trial_set.enrolments is None or scoring.backend == "PLDA":
-        several = ""
+    """What a trial list is, how its enrolments are made, and what is measured of it."""
+    trials = trial_set.trials
     return {
-        **{key.replace("_", " "): value for key, value in asdict(protocol).items()},
+        **list_protocol(trial_set.protocol, trial_set.enrolments, scoring, comparison),
         "targets": int(trials.targets.sum()),
         "non-targets": int((~trials.targets).sum()),
         "trials listed twice": trial_set.listed_twice,
         "trials of a recording with itself": trial_set.self_trial_count,
         "speakers": len(trial_set.manifest.speakers),
-        "enrolment": protocol.enrolment + (f": {several}" if several else ""),
         "equal error rate": "by linear interpolation between operating points",
         "intervals": INTERVALS
         if trial_set.manifest.speakers_known
         else "none: not all speakers are known",
+    }
+
+
+def list_protocol(
+    protocol: Protocol,
+    enrolments: Enrolments | None,
+    scoring: ScoringSettings,
+    comparison: Comparison = "cosine",
+) -> dict[str, str | int | None]:
+    """What a trial list is, and how its enrolments are made."""
+    several: str = scoring.enrolment if comparison == "cosine" else "mean of embeddings"
+    if enrolments is None or scoring.backend == "PLDA":
+        several = ""
+    return {
+        **{key.replace("_", " "): value for key, value in asdict(protocol).items()},
+        "enrolment": protocol.enrolment + (f": {several}" if several else ""),
     }

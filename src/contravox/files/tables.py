@@ -10,10 +10,9 @@ Files are opened by their very names: no pattern, ``~`` or URL is expanded and n
 """
 
 import csv
-import io
 import stat
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 
 import polars as pl
@@ -24,6 +23,9 @@ from contravox.files.writing import atomic_path
 MOST_COLUMNS = 1_000
 BLOCK = 100_000
 """Rows with quotation marks that are held as Python strings at a time."""
+
+BLOCK_BYTES = 2**25
+"""Bytes of a file that is read block by block: 32 MiB, and a line."""
 
 UNWRITABLE = "[\r\0]|\n.*\t|\t.*\n"
 """What no text of a table may hold."""
@@ -40,25 +42,30 @@ def read_table(
 
     Raises ``error`` naming the file and the row, counted from the header on, which is row 1.
     """
-    data = read_text(path, error)
-    names = _header(data, separator, path, error)
+    return pl.concat(read_table_blocks(path, error, separator=separator, needs=needs, size=-1))
+
+
+def read_table_blocks(
+    path: Path,
+    error: type[ContravoxError],
+    *,
+    separator: str = "\t",
+    needs: Sequence[str] = (),
+    size: int = BLOCK_BYTES,
+) -> Iterator[pl.DataFrame]:
+    """As ``read_table``, about ``size`` bytes of the file at a time."""
+    blocks = read_text_blocks(path, error, size)
+    first = next(blocks)
+    names = _header(first, separator, path, error)
     _check_names(names, needs, path, error)
-    if b'"' in data:
-        return _read_quoted(data, names, separator, path, error)
-    # What is left of each line is its separators; polars would fill short lines up without a word.
-    marks = data.translate(None, delete=bytes(set(range(256)) - {*b"\n", *separator.encode()}))
-    line = separator.encode() * (len(names) - 1) + b"\n"
-    if marks != line * (len(marks) // len(line)):
-        row, found = next(
-            (row, len(found) + 1)
-            for row, found in enumerate(marks.split(b"\n"), start=1)
-            if len(found) + 1 != len(names)
-        )
-        raise error(_wrong_width(path, row, found, len(names)))
-    try:
-        return pl.read_csv(data, separator=separator, quote_char=None, infer_schema=False)
-    except (pl.exceptions.PolarsError, OSError) as failure:
-        raise error(f"{path}: not a table ({brief(str(failure))})") from failure
+    row, blocks = 1, chain([first], blocks)
+    for data in blocks:
+        if b'"' in data:
+            rest = chain([data], blocks)
+            yield from _read_quoted(rest, row, names, separator, path, error)
+            return
+        yield _read_plain(data, row, names, separator, path, error)
+        row += data.count(b"\n")
 
 
 def read_lines(path: Path, error: type[ContravoxError]) -> pl.DataFrame:
@@ -86,32 +93,71 @@ def read_text(path: Path, error: type[ContravoxError]) -> bytes:
 
     Raises ``error`` naming the file and, where there is one, the row.
     """
+    [data] = read_text_blocks(path, error, -1)
+    return data
+
+
+def read_text_blocks(
+    path: Path, error: type[ContravoxError], size: int = BLOCK_BYTES
+) -> Iterator[bytes]:
+    """As ``read_text``, whole lines of about ``size`` bytes at a time, -1 for all; at least one."""
+    row, last, blank = 1, False, b""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise error(f"{path}: not a file: give a text file")
-        data = path.read_bytes()
+        with open(path, "rb") as file:
+            while not last:
+                data = file.read(size) + file.readline()
+                data = _checked(data, row + len(blank), path, error)
+                last = not file.peek(1)
+                # Blank lines are kept for the next block: none of the file's end are of it.
+                data, blank = _ended(blank + data)
+                if row == 1 or data != b"\n":
+                    yield data
+                    row += data.count(b"\n")
+                else:
+                    blank += data
     except OSError as failure:
         reason = (failure.strerror or str(failure)).lower()
         raise error(f"{path}: cannot be read ({reason})") from failure
-    if data.startswith(UTF16_MARKS):
-        raise error(f"{path}: is in UTF-16: save it as UTF-8")
-    data = data.removeprefix(UTF8_MARK)
+
+
+def _ended(data: bytes) -> tuple[bytes, bytes]:
+    """A text with one line end at its end, and the further ones."""
+    # A copy is the dearest step, so that a text which ends as it should is spared it.
+    if data.endswith(b"\n") and not data.endswith(b"\n\n"):
+        return data, b""
+    ended = data.rstrip(b"\n") + b"\n"
+    return ended, data[len(ended) :]
+
+
+def _checked(data: bytes, row: int, path: Path, error: type[ContravoxError]) -> bytes:
+    """A block of a text that begins in a ``row``, with the line ends of Unix."""
+    if row == 1:
+        if data.startswith(UTF16_MARKS):
+            raise error(f"{path}: is in UTF-16: save it as UTF-8")
+        data = data.removeprefix(UTF8_MARK)
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
     for byte, name in ((b"\0", "a NUL byte"), (b"\r", "a carriage return within a line")):
         if byte in data:
-            row = data.count(b"\n", 0, data.index(byte)) + 1
+            row += data.count(b"\n", 0, data.index(byte))
             raise error(f"{path}: row {row}: holds {name}: save the file as plain text in UTF-8")
     if not data.isascii():
         try:
             data.decode()
         except UnicodeDecodeError as failure:
-            row = data.count(b"\n", 0, failure.start) + 1
+            row += data.count(b"\n", 0, failure.start)
             raise error(f"{path}: row {row}: is not UTF-8: save the file as UTF-8") from failure
-    # A copy is the dearest step, so that a file which ends as it should is spared it.
-    if data.endswith(b"\n") and not data.endswith(b"\n\n"):
-        return data
-    return data.rstrip(b"\n") + b"\n"
+    return data
+
+
+def count_lines(path: Path) -> int:
+    """How many lines a file has, to tell how far its reading has come; 0 of no file."""
+    if not path.is_file():
+        return 0
+    with open(path, "rb") as file:
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b""))
 
 
 def write_table(path: Path, table: pl.DataFrame, *, float_precision: int | None = None) -> None:
@@ -119,9 +165,19 @@ def write_table(path: Path, table: pl.DataFrame, *, float_precision: int | None 
 
     float_precision: decimals of numbers. Raises OutputError, also for a text that no table holds.
     """
-    refuse_unwritable(path, table, OutputError)
-    with atomic_path(path) as temporary:
-        table.write_csv(temporary, separator="\t", float_precision=float_precision)
+    write_table_blocks(path, [table], float_precision=float_precision)
+
+
+def write_table_blocks(
+    path: Path, blocks: Iterable[pl.DataFrame], *, float_precision: int | None = None
+) -> None:
+    """As ``write_table``, a table that comes block by block; there is at least one."""
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        for number, block in enumerate(blocks):
+            refuse_unwritable(path, block, OutputError)
+            block.write_csv(
+                file, include_header=not number, separator="\t", float_precision=float_precision
+            )
 
 
 def refuse_unwritable(path: Path, table: pl.DataFrame, error: type[ContravoxError]) -> None:
@@ -152,36 +208,77 @@ def _check_names(
         raise error(f"{path}: has the column {quoted(twice)} twice: rename or remove one")
 
 
-def _read_quoted(
-    data: bytes, names: Sequence[str], separator: str, path: Path, error: type[ContravoxError]
+def _read_plain(
+    data: bytes,
+    row: int,
+    names: Sequence[str],
+    separator: str,
+    path: Path,
+    error: type[ContravoxError],
 ) -> pl.DataFrame:
-    """Read as ``read_table`` does, where fields may be in quotation marks.
+    """A block that begins in a ``row``, row 1 being the header, and has no quotation mark."""
+    # What is left of each line is its separators; polars would fill short lines up without a word.
+    marks = data.translate(None, delete=bytes(set(range(256)) - {*b"\n", *separator.encode()}))
+    line = separator.encode() * (len(names) - 1) + b"\n"
+    if marks != line * (len(marks) // len(line)):
+        row, found = next(
+            (row, len(found) + 1)
+            for row, found in enumerate(marks.split(b"\n"), start=row)
+            if len(found) + 1 != len(names)
+        )
+        raise error(_wrong_width(path, row, found, len(names)))
+    try:
+        table = pl.read_csv(
+            data, separator=separator, has_header=row == 1, quote_char=None, infer_schema=False
+        )
+    except (pl.exceptions.PolarsError, OSError) as failure:
+        raise error(f"{path}: not a table ({brief(str(failure))})") from failure
+    table.columns = list(names)
+    return table
+
+
+def _read_quoted(
+    blocks: Iterable[bytes],
+    row: int,
+    names: Sequence[str],
+    separator: str,
+    path: Path,
+    error: type[ContravoxError],
+) -> Iterator[pl.DataFrame]:
+    """As ``_read_plain``, where fields may be in quotation marks, from one block to the next.
 
     The parser of polars reads on to the next mark where one is not closed.
     """
     schema = dict.fromkeys(names, pl.String)
-    rows = _quoted_rows(data, len(names), separator, path, error)
-    next(rows)
-    blocks = [pl.DataFrame(schema=schema)]
+    rows = _quoted_rows(blocks, row, len(names), separator, path, error)
+    if row == 1:
+        next(rows)
+    yield pl.DataFrame(schema=schema)
     while block := list(islice(rows, BLOCK)):
         columns = zip(*block, strict=True)
-        blocks.append(pl.DataFrame(dict(zip(names, columns, strict=True)), schema=schema))
-    return pl.concat(blocks).with_columns(pl.when(pl.all() != "").then(pl.all()))
+        table = pl.DataFrame(dict(zip(names, columns, strict=True)), schema=schema)
+        yield table.with_columns(pl.when(pl.all() != "").then(pl.all()))
 
 
 def _quoted_rows(
-    data: bytes, width: int, separator: str, path: Path, error: type[ContravoxError]
+    blocks: Iterable[bytes],
+    first: int,
+    width: int,
+    separator: str,
+    path: Path,
+    error: type[ContravoxError],
 ) -> Iterator[list[str]]:
-    reader = csv.reader(io.StringIO(data.decode(), newline="\n"), delimiter=separator, strict=True)
+    lines = (f"{line}\n" for data in blocks for line in data.decode()[:-1].split("\n"))
+    reader = csv.reader(lines, delimiter=separator, strict=True)
     while True:
-        row = reader.line_num + 1
+        row = reader.line_num + first
         try:
             fields = next(reader, None)
         except csv.Error as failure:
             raise error(_not_closed(path, row)) from failure
         if fields is None:
             return
-        if reader.line_num > row and (
+        if reader.line_num + first > row + 1 and (
             len(fields) != width
             or width == 1
             or any("\n" in field and separator in field for field in fields)

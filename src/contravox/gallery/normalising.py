@@ -9,7 +9,7 @@ from contravox.scoring.normalisation import SPREAD
 
 
 class Normaliser:
-    """AS-norm1 (Matějka et al. 2017), as ``normalise_scores`` does for trial lists."""
+    """AS-norm1 (Matějka et al. 2017), as ``ScoreNormaliser`` does for trial lists."""
 
     def __init__(self, cohort: NDArray[np.float32], top: int) -> None:
         """Of unit vectors (c, d) of speakers who are not enrolled.

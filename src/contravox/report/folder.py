@@ -6,6 +6,8 @@ from pathlib import Path
 
 from contravox.errors import MissingExtraError, ReportWarning
 from contravox.evaluation.evaluation import Evaluation
+from contravox.evaluation.scores_only import ScoredList
+from contravox.files.tables import write_table_blocks
 from contravox.files.writing import atomic_path, json_text
 from contravox.report.embedding_map import EmbeddingMap, map_embeddings
 from contravox.report.page import write_report
@@ -42,6 +44,19 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> Path:
             page.unlink(missing_ok=True)
             return folder / METRICS
     return page
+
+
+def write_scored_list(scored: ScoredList, folder: Path) -> Path:
+    """Write the scores block by block, and beside them the protocol: both, or nothing.
+
+    Returns the file of scores. Raises OutputError, and what making the scores raises.
+    """
+    with atomic_path(folder / METRICS) as metrics:
+        metrics.write_text(json_text({"protocol": scored.protocol}) + "\n", encoding="utf-8")
+        write_table_blocks(folder / SCORES, scored.tables())
+    # An earlier one would tell of other scores.
+    (folder / PAGE).unlink(missing_ok=True)
+    return folder / SCORES
 
 
 def _maps(evaluation: Evaluation) -> list[tuple[str, EmbeddingMap]]:

@@ -1,9 +1,10 @@
 """Mean and deviation of scores against a cohort, or the members of it that score highest.
 
-Scores are the inner products of vectors, taken in blocks.
+Scores are the inner products of vectors, taken in blocks of rows and of members, so that a cohort
+of any size takes no more memory than its vectors and a few blocks.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -16,6 +17,13 @@ from contravox.scoring.inner_products import BLOCK
 Progress = Callable[[int], None]
 """Called with how many more rows are done."""
 
+MEMBERS = 2**13
+"""Members of a cohort whose scores are held at once: with more, blocks would have too few rows for
+products to be quick."""
+
+Scores = Iterator[tuple[int, NDArray[np.float32]]]
+"""Scores (b, m) of b rows with one part of the members after another, and the first one's place."""
+
 
 class Statistics(NamedTuple):
     """means, deviations: (k,) float32, of scores against members of a cohort."""
@@ -23,7 +31,25 @@ class Statistics(NamedTuple):
     means: NDArray[np.float32]
     deviations: NDArray[np.float32]
 
-    def of(self, places: NDArray[np.int64]) -> "Statistics":
+    @classmethod
+    def empty(cls, count: int) -> "Statistics":
+        """Room for so many."""
+        return cls(np.empty(count, np.float32), np.empty(count, np.float32))
+
+    def write(
+        self,
+        places: slice | NDArray[np.integer],
+        means: NDArray[np.float32],
+        squares: NDArray[np.float32],
+        count: int,
+    ) -> None:
+        """Write down those of the ``places`` (b,).
+
+        means: (b,); squares: (b,), the sums of squares around them, of so many scores each.
+        """
+        self.means[places], self.deviations[places] = means, np.sqrt(squares / count)
+
+    def of(self, places: NDArray[np.integer]) -> "Statistics":
         """Those at the places (k,)."""
         return Statistics(self.means[places], self.deviations[places])
 
@@ -39,14 +65,14 @@ def own_statistics(
 
     vectors: (n, w). rows: of these, each once. members: (c, w), of which ``top`` may be all.
     """
-    statistics, lowest = _empty(len(rows)), len(members) - top
+    statistics = Statistics.empty(len(rows))
 
-    def measure(scores: NDArray[np.float32], block: slice) -> None:
-        if lowest:
-            scores.partition(lowest, axis=1)
-        _measure(scores[:, lowest:], statistics, block)
+    def measure(scores: Scores, block: slice) -> None:
+        adaptive = top < len(members)
+        sums = _sums(_highest(scores, top)) if adaptive else _sums_of_all(scores)
+        statistics.write(block, *sums, top)
 
-    _share_out(measure, vectors, rows, members, progress)
+    _share_out(measure, vectors, rows, members, progress, held=top if top < len(members) else 0)
     return statistics
 
 
@@ -62,14 +88,22 @@ def closest_members(
     Arguments as of ``own_statistics``.
     """
     chosen = np.empty((len(rows), top), np.min_scalar_type(len(members)))
-    lowest = len(members) - top
 
-    def choose(scores: NDArray[np.float32], block: slice) -> None:
-        # Where all are chosen there is no lowest place to partition at.
-        ascending = np.argpartition(scores, min(lowest, len(members) - 1), axis=1)
-        chosen[block] = ascending[:, lowest:]
+    def choose(scores: Scores, block: slice) -> None:
+        held = np.empty((block.stop - block.start, 0), np.float32)
+        places = np.empty(held.shape, chosen.dtype)
+        for start, more in scores:
+            numbers = np.arange(start, start + more.shape[1], dtype=chosen.dtype)
+            held = np.concatenate([held, more], axis=1)
+            places = np.concatenate([places, np.broadcast_to(numbers, more.shape)], axis=1)
+            lowest = held.shape[1] - top
+            if lowest > 0:
+                kept = np.argpartition(held, lowest, axis=1)[:, lowest:]
+                held = np.take_along_axis(held, kept, axis=1)
+                places = np.take_along_axis(places, kept, axis=1)
+        chosen[block] = places
 
-    _share_out(choose, vectors, rows, members, progress)
+    _share_out(choose, vectors, rows, members, progress, held=top)
     return chosen
 
 
@@ -86,55 +120,84 @@ def cross_statistics(
     vectors: (n, w). named: (k,) the row of these in each trial. members: (c, w). chosen: (r, top)
     members, as ``closest_members`` gives them. choices: (k,) the row of ``chosen`` for each trial.
     """
-    statistics = _empty(len(named))
+    statistics = Statistics.empty(len(named))
     order = np.argsort(named, kind="stable")
     rows, places = np.unique(named[order], return_inverse=True)
     starts = np.searchsorted(places, np.arange(len(rows) + 1))
     size = max(1, BLOCK // (8 * chosen.shape[1]))
 
-    def measure(scores: NDArray[np.float32], block: slice) -> None:
+    def measure(scores: Scores, block: slice) -> None:
+        [(_, of_all)] = scores
         for start in range(starts[block.start], starts[block.stop], size):
             part = slice(start, min(start + size, starts[block.stop]))
             cells = ((places[part] - block.start) * len(members))[:, None]
-            gathered = scores.ravel().take(cells + chosen[choices[order[part]]])
-            _measure(gathered, statistics, order[part])
+            gathered = of_all.ravel().take(cells + chosen[choices[order[part]]])
+            statistics.write(order[part], *_sums(gathered), gathered.shape[1])
 
-    _share_out(measure, vectors, rows, members, progress)
+    # A trial's members may be anywhere in the cohort, so that all are held for a row.
+    _share_out(measure, vectors, rows, members, progress, at_once=len(members))
     return statistics
 
 
-def _empty(count: int) -> Statistics:
-    return Statistics(np.empty(count, np.float32), np.empty(count, np.float32))
+def _highest(scores: Scores, top: int) -> NDArray[np.float32]:
+    """The ``top`` scores of each row, (b, top), in no order."""
+    _, held = next(scores)
+    while True:
+        lowest = held.shape[1] - top
+        if lowest > 0:
+            held.partition(lowest, axis=1)
+            held = held[:, lowest:]
+        more = next(scores, None)
+        if more is None:
+            return held
+        held = np.concatenate([held, more[1]], axis=1)
 
 
-def _measure(
-    scores: NDArray[np.float32], statistics: Statistics, at: slice | NDArray[np.int64]
-) -> None:
-    """Write the statistics of scores (r, top) down, for the rows or trials ``at``."""
+def _sums(scores: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean of scores (b, m), and the sum of squares around it, (b,) each."""
     means = scores.mean(axis=1)
     # In two passes: the difference of squares would lose the digits that matter.
     around = scores - means[:, None]
-    statistics.means[at] = means
-    statistics.deviations[at] = np.sqrt(np.einsum("kt,kt->k", around, around) / scores.shape[1])
+    return means, np.einsum("bm,bm->b", around, around)
+
+
+def _sums_of_all(scores: Scores) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """As ``_sums``, of scores that come one part after another (Chan et al. 1983)."""
+    means, squares = _sums(next(scores)[1])
+    for start, more in scores:
+        of_more, around = _sums(more)
+        count = start + more.shape[1]
+        apart = of_more - means
+        means += apart * (more.shape[1] / count)
+        squares += around + apart**2 * (start * more.shape[1] / count)
+    return means, squares
 
 
 def _share_out(
-    work: Callable[[NDArray[np.float32], slice], None],
+    work: Callable[[Scores, slice], None],
     vectors: NDArray[np.float32],
     rows: NDArray[np.integer],
     members: NDArray[np.float32],
     progress: Progress,
+    *,
+    held: int = 0,
+    at_once: int | None = None,
 ) -> None:
     """Give the scores of rows against all members to ``work``, with their slice of ``rows``.
 
     As many blocks are at work at once as matrix products would have threads, each with one: what
     follows a product takes longer, and would share the cores with threads that wait for the next.
+
+    held: scores of a row that ``work`` keeps. at_once: members that it gets at once.
     """
-    size = max(1, BLOCK // len(members))
+    at_once = min(len(members), at_once or MEMBERS)
+    size = max(1, BLOCK // max(at_once, held))
     blocks = [slice(start, min(start + size, len(rows))) for start in range(0, len(rows), size)]
 
     def score(block: slice) -> None:
-        work(vectors[rows[block]] @ members.T, block)
+        of_block = vectors[rows[block]]
+        starts = range(0, len(members), at_once)
+        work(((start, of_block @ members[start : start + at_once].T) for start in starts), block)
 
     libraries = ThreadpoolController().select(user_api="blas")
     count = max((library["num_threads"] for library in libraries.info()), default=1)

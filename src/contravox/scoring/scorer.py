@@ -1,6 +1,6 @@
 """From embeddings to the scores of a trial list, by whatever backend and normalisation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,16 +15,20 @@ from contravox.scoring.cohort import Cohort, cohort_vectors
 from contravox.scoring.cosine import unit_rows
 from contravox.scoring.enrolment import EnrolmentMethod, enrol, enrolment_means
 from contravox.scoring.inner_products import inner_products
-from contravox.scoring.normalisation import NormalisationSettings, normalise_scores
+from contravox.scoring.normalisation import NormalisationSettings, ScoreNormaliser
 from contravox.scoring.plda import PLDA
 from contravox.scoring.whitening import Whitening, WhiteningMethod
 from contravox.settings import Settings
+from contravox.terminal.progress import Pace
 from contravox.trials.enrolments import Enrolments
 from contravox.trials.trials import Trials
 
 Comparison = Literal["cosine", "Euclidean distance"]
 """What a model's embeddings were trained to be compared by: their cosine, or as they are by their
 distance, of which minus the square is the score."""
+
+Progress = Callable[..., None]
+"""Called with how many trials are scored, in all, and perhaps a text about what is done now."""
 
 
 class ScoringSettings(Settings):
@@ -57,6 +61,16 @@ class Scored:
 
     scores: NDArray[np.float32]
     cohort_means: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+
+    @classmethod
+    def joined(cls, blocks: Sequence["Scored"]) -> "Scored":
+        """Of the trials of several blocks, one or more."""
+        scores = np.concatenate([each.scores for each in blocks])
+        means = [each.cohort_means for each in blocks if each.cohort_means is not None]
+        if not means:
+            return cls(scores)
+        enrolment, test = (np.concatenate(side) for side in zip(*means, strict=True))
+        return cls(scores, (enrolment, test))
 
 
 class Scorer:
@@ -119,12 +133,28 @@ class Scorer:
         trials: Trials,
         enrolments: Enrolments | None = None,
         *,
-        progress: Callable[[int, int], None] = lambda *_: None,
+        progress: Progress = lambda *_: None,
     ) -> Scored:
-        """Score each trial.
+        """Score each trial; see ``score_blocks``."""
+        blocks = self.score_blocks(
+            embeddings, trials.blocks(), len(trials), enrolments, progress=progress
+        )
+        return Scored.joined([scored for _, scored in blocks])
 
-        enrolments: the utterances behind each enrolment; None where it is an utterance.
-        progress: of the normalisation, which takes longest.
+    def score_blocks(
+        self,
+        embeddings: Embeddings,
+        blocks: Iterable[Trials],
+        total: int,
+        enrolments: Enrolments | None = None,
+        *,
+        progress: Progress = lambda *_: None,
+    ) -> Iterator[tuple[Trials, Scored]]:
+        """Score a list block by block, so that it need not fit into memory.
+
+        total: how many trials there are about, for ``progress``. enrolments: the utterances behind
+        each enrolment; None where it is an utterance. progress: called with the trials scored, in
+        all, and of normalisation with how far it has come in a block.
 
         Raises TrialsError for an utterance without embedding, ScoringError for one without
         direction, and for embeddings of another size than those learned from.
@@ -135,25 +165,36 @@ class Scorer:
                 f"the training embeddings are of size {self.learned_size}, those to score of "
                 f"{size}: take both from one model"
             )
+        done, pace = 0, Pace()
+
+        def compared(rows: int, of: int) -> None:
+            speed = pace.after(rows, of)
+            progress(done, total, f"{rows:,} of {of:,} compared with the cohort {speed}".rstrip())
+
         enrolled, test = self._sides(embeddings, enrolments)
-        table = trials.table
-        pairs = np.stack([enrolled.rows(table["enrolment"]), test.rows(table["test"])], axis=1)
-        scores = inner_products(enrolled.vectors, test.vectors, pairs)
-        if self.plda is None and not self.by_distance:
-            # Rounding can step over 1, which an arc cosine downstream would not survive.
-            np.clip(scores, -1, 1, out=scores)
-        if self.cohort is None or self.settings.normalisation is None:
-            return Scored(scores)
-        normalised = normalise_scores(
-            scores,
-            enrolled.vectors,
-            test.vectors,
-            pairs,
-            self.cohort,
-            self.settings.normalisation,
-            progress=progress,
-        )
-        return Scored(normalised.scores, (normalised.enrolment_means, normalised.test_means))
+        normaliser = None
+        if self.cohort is not None and self.settings.normalisation is not None:
+            normaliser = ScoreNormaliser(
+                enrolled.vectors,
+                test.vectors,
+                self.cohort,
+                self.settings.normalisation,
+                progress=compared,
+            )
+        for trials in blocks:
+            sides = trials.table["enrolment"], trials.table["test"]
+            pairs = np.stack([enrolled.rows(sides[0]), test.rows(sides[1])], axis=1)
+            scores = inner_products(enrolled.vectors, test.vectors, pairs)
+            if self.plda is None and not self.by_distance:
+                # Rounding can step over 1, which an arc cosine downstream would not survive.
+                np.clip(scores, -1, 1, out=scores)
+            scored = Scored(scores)
+            if normaliser is not None:
+                found = normaliser.normalise(scores, pairs)
+                scored = Scored(found.scores, (found.enrolment_means, found.test_means))
+            yield trials, scored
+            done += len(trials)
+            progress(done, total)
 
     def describe(self) -> dict[str, str]:
         """How scores are made, for a result."""

@@ -45,6 +45,22 @@ class Enrolments:
             )
         return cls(table)
 
+    @classmethod
+    def beside(cls, trials: Path) -> "Enrolments | None":
+        """Those beside the file of a trial list, if there are any. Raises TrialsError."""
+        path = trials.parent / ENROLMENTS
+        return cls.read(path) if path.is_file() else None
+
+    def refuse_unknown(self, named: pl.Series, trial_list: str) -> None:
+        """Raises TrialsError for an enrolment that the trials of a list name and nobody knows."""
+        wanted = pl.DataFrame({"enrolment": named})
+        unknown = wanted.join(self.table.select("enrolment"), on="enrolment", how="anti")
+        if len(unknown):
+            raise TrialsError(
+                f"{trial_list}: no utterance is known of enrolment "
+                f"{quoted(unknown['enrolment'][0])}: add it to {ENROLMENTS}"
+            )
+
     def write(self, path: Path) -> None:
         """Write a tab-separated table, whole or not at all. Raises OutputError."""
         write_table(path, self.table.select(COLUMNS))

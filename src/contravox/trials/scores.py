@@ -45,17 +45,21 @@ def protocol_beside(scores: Path) -> dict[str, Any]:
 def write_scores(
     path: Path, trials: Trials, scores: NDArray, log_likelihood_ratios: NDArray | None = None
 ) -> None:
-    """Write ``enrolment test target score``, tab-separated, and the ratios where there are any.
+    """Write ``score_table``, tab-separated. Raises OutputError."""
+    write_table(path, score_table(trials, scores, log_likelihood_ratios))
 
-    Raises OutputError.
-    """
+
+def score_table(
+    trials: Trials, scores: NDArray, log_likelihood_ratios: NDArray | None = None
+) -> pl.DataFrame:
+    """Columns enrolment, test, target and score, and the ratios where there are any."""
     table = trials.table.with_columns(
         pl.col("target").cast(pl.Int8), pl.Series("score", scores, dtype=pl.Float32)
     )
-    if log_likelihood_ratios is not None:
-        ratios = pl.Series("log_likelihood_ratio", log_likelihood_ratios, dtype=pl.Float32)
-        table = table.with_columns(ratios)
-    write_table(path, table)
+    if log_likelihood_ratios is None:
+        return table
+    ratios = pl.Series("log_likelihood_ratio", log_likelihood_ratios, dtype=pl.Float32)
+    return table.with_columns(ratios)
 
 
 def aligned_scores(path: Path, trials: pl.DataFrame, name: str) -> NDArray[np.float64]:

@@ -52,23 +52,9 @@ class TrialSet:
         if enrolments is None:
             needed = pl.concat([trials.table["enrolment"], trials.table["test"]])
         else:
-            known = enrolments.table.select("enrolment")
-            unknown = trials.table.join(known, on="enrolment", how="anti")
-            if len(unknown):
-                raise TrialsError(
-                    f"{protocol.name}: no utterance is known of enrolment "
-                    f"{quoted(unknown['enrolment'][0])}: add it to {ENROLMENTS}"
-                )
+            enrolments.refuse_unknown(trials.table["enrolment"], protocol.name)
             needed = pl.concat([enrolments.utterances, trials.table["test"]])
-        named = needed.unique().alias("utterance").to_frame()
-        unknown = named.join(manifest.table, on="utterance", how="anti")
-        if len(unknown):
-            raise TrialsError(
-                f"{protocol.name}: {len(unknown)} of {len(named)} utterances are not in the "
-                f"manifest, such as {quoted(unknown['utterance'].min())}: prepare the corpus that "
-                "the list is for"
-            )
-        used = Manifest(manifest.table.join(named, on="utterance", how="semi"))
+        used = needed_of(manifest, needed.unique(), protocol.name)
         made = cls(trials, used, protocol, enrolments)
         made._check_speakers()
         return made
@@ -124,9 +110,9 @@ class TrialSet:
         path = list_file(path)
         trials = Trials.read(path, target)
         names = pl.concat([trials.table["enrolment"], trials.table["test"]])
-        beside = path.parent / ENROLMENTS
-        if beside.is_file():
-            names = pl.concat([names, Enrolments.read(beside).utterances])
+        enrolments = Enrolments.beside(path)
+        if enrolments is not None:
+            names = pl.concat([names, enrolments.utterances])
         return cls._of_file(path, trials, Manifest.of_names(names.unique().sort(), speakers))
 
     @classmethod
@@ -140,13 +126,8 @@ class TrialSet:
 
     @classmethod
     def _of_file(cls, path: Path, trials: Trials, manifest: Manifest) -> "TrialSet":
-        beside = path.parent / ENROLMENTS
-        trial_set = cls.of(
-            trials,
-            manifest,
-            Protocol.read(path.parent) or Protocol(str(path)),
-            Enrolments.read(beside) if beside.is_file() else None,
-        )
+        protocol = Protocol.read(path.parent) or Protocol(str(path))
+        trial_set = cls.of(trials, manifest, protocol, Enrolments.beside(path))
         itself = trial_set.are_self_trials
         for target, effect in (
             (True, "they flatter the error rates"),
@@ -322,3 +303,18 @@ class TrialSet:
 def list_file(path: Path) -> Path:
     """The file of a trial list itself, or of the folder of one."""
     return path / TRIALS if path.is_dir() else path
+
+
+def needed_of(manifest: Manifest, utterances: pl.Series, trial_list: str) -> Manifest:
+    """What a list needs of a larger manifest: its utterances, each once.
+
+    Raises TrialsError naming the list where one is not in the manifest.
+    """
+    named = utterances.alias("utterance").to_frame()
+    unknown = named.join(manifest.table, on="utterance", how="anti")
+    if len(unknown):
+        raise TrialsError(
+            f"{trial_list}: {len(unknown)} of {len(named)} utterances are not in the manifest, "
+            f"such as {quoted(unknown['utterance'].min())}: prepare the corpus that the list is for"
+        )
+    return Manifest(manifest.table.join(named, on="utterance", how="semi"))

@@ -1,5 +1,6 @@
 """Pairs of utterances to be told apart: a trial list."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from contravox.files.tables import write_table
 from contravox.trials.formats import TargetPlace, read_trial_list
 
 TRIALS = "trials.tsv"
+
+BLOCK = 2**20
+"""Trials that are scored at a time, whether the list is in memory or comes from disk: so its scores
+are the same to the last digit."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,29 @@ class Trials:
         Raises TrialsError naming the file and line, or where without a header, and without
         ``target``, the list may be read in two ways.
         """
-        return cls(read_trial_list(Path(path), target))
+        return cls(pl.concat(read_trial_list(Path(path), target)))
+
+    @classmethod
+    def read_blocks(cls, path: Path, target: TargetPlace | None = None) -> "Iterator[Trials]":
+        """The ``blocks`` of a list that need not fit into memory; see ``read``."""
+        return map(cls, _regrouped(read_trial_list(path, target)))
+
+    def blocks(self) -> "Iterator[Trials]":
+        """These trials, ``BLOCK`` at a time."""
+        return map(Trials, _regrouped([self.table]))
 
     def write(self, path: str | Path) -> None:
         """Write as tab-separated ``enrolment test target`` with 1 or 0. Raises OutputError."""
         write_table(Path(path), self.table.with_columns(pl.col("target").cast(pl.Int8)))
+
+
+def _regrouped(tables: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The rows of some tables in tables of ``BLOCK``; the last may have fewer, none if need be."""
+    held: list[pl.DataFrame] = []
+    for table in tables:
+        held.append(table)
+        while sum(map(len, held)) > BLOCK:
+            joined = pl.concat(held)
+            yield joined[:BLOCK]
+            held = [joined[BLOCK:]]
+    yield pl.concat(held)
