@@ -68,12 +68,8 @@ def score(
     if (training is None) != (training_manifest is None):
         raise typer.BadParameter("--training and --training-manifest go together")
     settings = scoring.settings()
-    if scores_only and (scoring.p_target or scoring.condition):
-        raise typer.BadParameter(
-            "--scores-only measures nothing: leave --p-target, --condition out"
-        )
-    if scores_only and output is None:
-        raise typer.BadParameter("--scores-only needs a folder to write to: --output")
+    if scores_only and (output is None or scoring.p_target or scoring.condition):
+        raise typer.BadParameter("--scores-only needs --output, and no --p-target or --condition")
     with claimed_folder(
         output,
         "score",
