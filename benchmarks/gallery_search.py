@@ -1,7 +1,7 @@
 """Exact search and an HNSW index of a gallery on PostgreSQL as it grows.
 
-    python benchmarks/gallery_search.py EMBEDDINGS.npz MANIFEST [--sizes 10000 100000] [--queries 100]
-        [--no-index-from 1000000]
+    python benchmarks/gallery_search.py EMBEDDINGS.npz MANIFEST [--sizes 10000 100000]
+        [--queries 100] [--no-index-from 1000000]
 
 So many voiceprints, five a speaker, are drawn as people are: by the covariances between and within
 speakers that PLDA finds in the embeddings given, as `contravox embed` makes them. They go into the
@@ -10,8 +10,9 @@ utterance of somebody enrolled.
 
 Compared are the gallery's own search, in memory, exact (``identify``, without the embedding), and
 pgvector's: without an index, and by HNSW with its defaults, on ``vector::vector(d)``, at several
-``ef_search``. Recall is of the closest voiceprint and of the ten closest. Times are the
-processor's, of the client and the server's process together, as others may be at work.
+``ef_search``. Recall@1 says how often the closest voiceprint comes first, recall@10 how many of the
+ten closest are among ten. Times are the processor's, of the client and the server's process
+together, as others may be at work.
 """
 
 import argparse
@@ -133,10 +134,16 @@ def measure(size: int, voice: Voice, count: int, index: bool, table: Table) -> N
     fill(gallery, url, vectors)
     del vectors
 
-    def tell(what: str, seconds: list[float], right: tuple[float, ...], build: float, mb: float):
+    def tell(
+        what: str,
+        seconds: list[float],
+        right: tuple[float, float | None],
+        build: float,
+        megabytes: float,
+    ) -> None:
         times = (f"{1e3 * np.quantile(seconds, share):,.1f}" for share in (0.5, 0.95))
-        shares = (f"{each:.3f}" for each in right)
-        table.add_row(f"{size:,}", what, *times, *shares, f"{build:,.1f}", f"{mb:,.0f}")
+        shares = ("" if each is None else f"{each:.3f}" for each in right)
+        table.add_row(f"{size:,}", what, *times, *shares, f"{build:,.1f}", f"{megabytes:,.0f}")
 
     with psycopg.connect(url, autocommit=True) as connection:
         with gallery.database.reading() as own:
@@ -152,7 +159,13 @@ def measure(size: int, voice: Voice, count: int, index: bool, table: Table) -> N
         ]
         voices = gallery._memory.voices
         assert voices is not None
-        tell("the gallery's, in memory", seconds, (np.mean(first), 1), build, voices.nbytes / 1e6)
+        tell(
+            "the gallery's, in memory",
+            seconds,
+            (float(np.mean(first)), None),
+            build,
+            voices.nbytes / 1e6,
+        )
         gallery.close()
         gallery._memory.voices = None
         search(connection, queries, exact, d, index, tell)
@@ -185,7 +198,7 @@ def search(
     def recall(found: list[NDArray]) -> tuple[float, float]:
         pairs = list(zip(found, exact, strict=False))
         ten = [len(np.intersect1d(one, other)) / CLOSEST for one, other in pairs]
-        return float(np.mean([best[0] in one for one, best in pairs])), float(np.mean(ten))
+        return float(np.mean([one[0] == best[0] for one, best in pairs])), float(np.mean(ten))
 
     def megabytes(relation: str) -> float:
         row = connection.execute(f"SELECT pg_total_relation_size('{relation}')").fetchone()
