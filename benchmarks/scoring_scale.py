@@ -45,7 +45,7 @@ from fresh_process import Run, Stopwatch, run_once
 
 EMBEDDING_SIZE = 192
 UTTERANCES, NORMALISED_UTTERANCES, NORMALISED_TRIALS, TOP = 100_000, 20_000, 100_000, 50
-FROM = 10**6, 10**3
+FROM = 10**6, 10**4
 """Trials and members of a cohort from which on slopes are fitted: below, starting takes longer."""
 
 

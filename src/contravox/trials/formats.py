@@ -137,8 +137,8 @@ def _with_header(path: Path) -> Iterator[pl.DataFrame]:
             row = int(bad[0])
             text = brief(" ".join(str(field or "") for field in fields.row(row)))
             raise TrialsError(
-                f"{path}: row {first + row}: {quoted(text)} is not a trial: write `enrolment test 1` or "
-                "`enrolment test 0`, with tabs between"
+                f"{path}: row {first + row}: {quoted(text)} is not a trial: write "
+                "`enrolment test 1` or `enrolment test 0`, with tabs between"
             )
         yield trials
         first += len(table)
