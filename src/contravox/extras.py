@@ -18,6 +18,7 @@ EXTRAS = {
     "prometheus_client": "serve",
     "psycopg": "postgresql",
     "python_multipart": "serve",
+    "ray": "ray",
     "ruamel": "train",
     "safetensors": "train",
     "sklearn": "report",

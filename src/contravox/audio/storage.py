@@ -12,6 +12,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -182,6 +183,35 @@ def upload(file: Path, url: str) -> None:
     filesystem, path = _filesystem(url)
     seconds = TIMEOUT + file.stat().st_size / SLOWEST
     ask(lambda: filesystem.put_file(str(file), path), url, seconds)
+
+
+def stored_names(url: str) -> list[str]:
+    """Paths of the objects right in a folder of a store, as it calls them; none without a folder.
+
+    Raises StorageError and MissingExtraError.
+    """
+    filesystem, path = _filesystem(url)
+
+    def request() -> list[str]:
+        # What is kept of an earlier answer may be older than the objects.
+        filesystem.invalidate_cache()
+        try:
+            return filesystem.ls(path, detail=False)
+        except FileNotFoundError:
+            return []
+
+    return ask(request, url, TIMEOUT)
+
+
+def remove(url: str) -> None:
+    """Take an object away, if it is there. Raises StorageError and MissingExtraError."""
+    filesystem, path = _filesystem(url)
+
+    def request() -> None:
+        with suppress(FileNotFoundError):
+            filesystem.rm_file(path)
+
+    ask(request, url, TIMEOUT)
 
 
 def ask(request: Callable[[], Answer], url: str, seconds: float) -> Answer:

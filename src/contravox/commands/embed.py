@@ -2,18 +2,22 @@
 
 import glob
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from contravox.commands.console import Force, Json, Output, print_json
 from contravox.commands.galleries import model_of
-from contravox.terminal.messages import tell
+from contravox.terminal.messages import note, tell
+from contravox.terminal.stopping import goes_on
 
 if TYPE_CHECKING:
-    from contravox.embeddings import Embeddings
+    from contravox.embedding_model import EmbeddingModel
+    from contravox.inference.embed import Embedded
+    from contravox.inference.embedding_parts import Written
+    from contravox.manifest import Manifest
 
 
 def embed(
@@ -25,40 +29,128 @@ def embed(
             "of contravox.",
         ),
     ],
-    output: Annotated[Path, Output],
+    output: Annotated[str, Output],
+    engine: Annotated[
+        Literal["ray"] | None,
+        typer.Option(help="Who embeds, in parts: a Ray cluster. Default: this process."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes of the cluster. Default: one for each of its CPUs."),
+    ] = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Embed every utterance of a manifest, into a file of the kind that the output's name says.
+    """Embed every utterance of a manifest, into what the output's name says.
 
-    .npz, .parquet, or .ark with the .scp beside it.
+    .npz, .parquet, or .ark with the .scp beside it; a folder of .parquet parts, here or in a store
+    such as s3://bucket/embeddings, where it has no ending: the same command goes on with those.
     """
     from contravox.inference.default_model import told_of
-    from contravox.inference.embed import embed_manifest
     from contravox.inference.loading import load_model
     from contravox.manifest import Manifest
-    from contravox.terminal.progress import progress_bar
 
     if len(given) > 2:
         raise typer.BadParameter(f"got {len(given)} arguments, where a model and a manifest are")
+    if workers is not None and engine is None:
+        raise typer.BadParameter("--workers are those of --engine ray: give both or neither")
     model, manifest = model_of(given[0] if len(given) == 2 else None), given[-1]
     loaded, utterances = load_model(model), Manifest.read(manifest)
-    with _claimed(output, model, manifest, loaded.digest, force) as write:
-        with progress_bar("embedding", "utterances") as report:
-            embeddings = embed_manifest(loaded, utterances, progress=report)
-        write(embeddings)
-    if as_json:
-        size = embeddings.vectors.shape[1]
-        told = {"model": told_of(model), "utterances": len(embeddings), "size": size}
-        print_json({"output": str(output), **told})
+    size: dict[str, Any] = {"model": told_of(model), "size": loaded.embedding_size}
+    if _in_parts(output):
+        written = _embed_parts(
+            *(loaded, utterances), output, (model, manifest), engine == "ray", workers, force
+        )
+        size |= {"utterances": written.embedded, "left_out": written.left_out}
+    elif engine is not None:
+        raise typer.BadParameter(
+            f"--engine {engine} writes many files: give as --output a folder, whose name has no "
+            "ending, or a URL"
+        )
     else:
-        tell(f"{output}: {len(embeddings):,} embeddings of size {embeddings.vectors.shape[1]}")
+        size["utterances"] = _embed_file(loaded, utterances, Path(output), (model, manifest), force)
+    if as_json:
+        print_json({"output": output, **size})
+    else:
+        tell(f"{output}: {size['utterances']:,} embeddings of size {size['size']}")
+
+
+def _in_parts(output: str) -> bool:
+    """Whether a folder is meant, not a file."""
+    from contravox.audio.storage import is_url
+
+    kinds = (".npz", ".ark", ".scp", ".parquet")
+    path = Path(output)
+    return is_url(output) or not path.suffix or (path.is_dir() and path.suffix not in kinds)
+
+
+def _embed_parts(
+    model: "EmbeddingModel",
+    manifest: "Manifest",
+    output: str,
+    inputs: tuple[Path, Path],
+    on_ray: bool,
+    workers: int | None,
+    force: bool,
+) -> "Written":
+    """Embed what the parts in a folder lack. inputs: files of the model and the manifest."""
+    from contravox.audio.stored_folder import StoredFolder
+    from contravox.files.outputs import claimed_folder
+    from contravox.inference.embedding_parts import FILES, Engine, embed_parts
+    from contravox.terminal.progress import progress_bar
+
+    folder = StoredFolder.at(output)
+    engine: Engine | None = None
+    if on_ray:
+        from contravox.inference.ray_engine import RayEngine
+
+        engine = RayEngine(inputs[0], model.digest, folder, workers)
+    claimed = (
+        nullcontext()
+        if folder.in_store
+        else claimed_folder(Path(folder.place), "embed", FILES, inputs=inputs, resumes=True)
+    )
+    with (
+        goes_on("the same command goes on from here"),
+        claimed,
+        progress_bar("embedding", "utterances") as report,
+    ):
+        written = embed_parts(model, manifest, folder, engine=engine, force=force, progress=report)
+    if written.left_out:
+        listed = folder / FILES[1]
+        note(f"warning: {written.left_out:,} utterances left out: see {listed}")
+    return written
+
+
+def _embed_file(
+    model: "EmbeddingModel",
+    manifest: "Manifest",
+    output: Path,
+    inputs: tuple[Path, Path],
+    force: bool,
+) -> int:
+    """Embed all, into one file. Returns the utterances."""
+    from contravox.inference.embed import embed_readable
+    from contravox.terminal.progress import progress_bar
+
+    with _claimed(output, model, manifest, inputs, force) as write:
+        with progress_bar("embedding", "utterances") as report:
+            measured = output.suffix == ".parquet"
+            embedded = embed_readable(
+                model, manifest, measure_speech=measured, progress=report
+            ).whole()
+        write(embedded)
+    return len(embedded.embeddings)
 
 
 @contextmanager
 def _claimed(
-    output: Path, model: Path, manifest: Path, digest: str, force: bool
-) -> Iterator[Callable[["Embeddings"], None]]:
+    output: Path,
+    model: "EmbeddingModel",
+    manifest: "Manifest",
+    inputs: tuple[Path, Path],
+    force: bool,
+) -> Iterator[Callable[["Embedded"], None]]:
     """Hold the output; gives what writes to it.
 
     A ``.npz`` itself remembers what it was made from, of others their folder does.
@@ -67,17 +159,16 @@ def _claimed(
     from contravox.files.outputs import claimed_file, claimed_folder, fingerprint
     from contravox.inference.embedding_files import other_files, write_embeddings
 
-    inputs = (model, manifest)
     if output.suffix == ".npz" or output.is_dir():
-        made = f"{digest} {fingerprint(manifest)}"
+        made = f"{model.digest} {fingerprint(inputs[1])}"
         with claimed_file(
             output, ".npz", inputs=inputs, own=lambda path: made_from(path) == made, force=force
         ):
-            yield lambda embeddings: embeddings.save(output, made_from=made)
+            yield lambda embedded: embedded.embeddings.save(output, made_from=made)
         return
     files = [glob.escape(path.name) for path in other_files(output)]
-    made_of: dict[str, Path | str] = {"model": digest, "manifest": manifest}
+    made_of: dict[str, Path | str] = {"model": model.digest, "manifest": inputs[1]}
     with claimed_folder(
         output.parent, "embed", files, inputs=inputs, made_from=made_of, force=force
     ):
-        yield lambda embeddings: write_embeddings(output, embeddings)
+        yield lambda embedded: write_embeddings(output, model, manifest, embedded)

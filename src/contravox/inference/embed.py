@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from contravox.audio.speech_activity import only_speech
+from contravox.audio.speech_activity import FRAME, only_speech, speech_frames
 from contravox.audio.waveform import SAMPLE_RATE, check_speech, read_audio
 from contravox.embedding_model import EmbeddingModel
 from contravox.embeddings import Embeddings
@@ -48,10 +48,20 @@ class Crops:
 
 
 class Embedded(NamedTuple):
-    """embeddings: of the utterances that could be read; unreadable: why the others could not."""
+    """embeddings: of the utterances that could be read; unreadable: why the others could not.
+
+    speech_seconds: (n,) of speech in the utterances of the embeddings, where that was measured.
+    """
 
     embeddings: Embeddings
     unreadable: dict[str, str]
+    speech_seconds: NDArray[np.float64] | None = None
+
+    def whole(self) -> "Embedded":
+        """The same. Raises AudioError for the first recording that could not be read."""
+        for reason in self.unreadable.values():
+            raise AudioError(reason)
+        return self
 
 
 def embed_manifest(
@@ -65,10 +75,7 @@ def embed_manifest(
 
     Raises AudioError for the first recording that cannot be read or trusted.
     """
-    embedded = embed_readable(model, manifest, crops=crops, progress=progress)
-    for reason in embedded.unreadable.values():
-        raise AudioError(reason)
-    return embedded.embeddings
+    return embed_readable(model, manifest, crops=crops, progress=progress).whole().embeddings
 
 
 def embed_readable(
@@ -76,6 +83,7 @@ def embed_readable(
     manifest: Manifest,
     *,
     crops: Crops | None = None,
+    measure_speech: bool = False,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Embedded:
     """Embed every utterance of a manifest that can be read and trusted, whole or in crops.
@@ -88,29 +96,39 @@ def embed_readable(
     embedded in pieces, see ``EmbeddingModel.embed``. What is not speech is left out where the
     model's settings say so.
 
+    measure_speech: count the seconds of speech in each, which takes about as long as a small model.
     progress: called with the numbers done and in all.
     """
     table = manifest.table.sort("duration", descending=True)
     rows = table.select("utterance", "path", "start", "duration").rows()
     vectors = np.empty((len(rows), width(model, crops)), np.float32)
+    speech_seconds = np.empty(len(rows))
     unreadable: dict[str, str] = {}
     embedded: list[int] = []
     done = 0
     batches = list(_batches(rows, crops))
     # Few are read ahead, as a batch may be a recording of hours.
-    read_all = partial(_read_all, speech_only=model.settings.speech_only)
+    read_all = partial(
+        _read_all, speech_only=model.settings.speech_only, measure_speech=measure_speech
+    )
     read = map_in_threads(read_all, batches, workers=2, ahead=1)
-    for batch, waveforms in zip(batches, read, strict=True):
-        for row, vector in zip(batch, _embed_readable(model, batch, waveforms, crops), strict=True):
+    for batch, recordings in zip(batches, read, strict=True):
+        results = _embed_readable(model, batch, recordings, crops)
+        for row, recording, vector in zip(batch, recordings, results, strict=True):
             if isinstance(vector, AudioError):
                 unreadable[row[0]] = str(vector)
             else:
                 vectors[done] = vector
+                speech_seconds[done] = recording.speech_seconds
                 embedded.append(done)
             done += 1
         progress(done, len(rows))
     order = sorted(embedded, key=lambda row: rows[row][0])
-    return Embedded(Embeddings([rows[row][0] for row in order], vectors[order]), unreadable)
+    return Embedded(
+        Embeddings([rows[row][0] for row in order], vectors[order]),
+        unreadable,
+        speech_seconds[order] if measure_speech else None,
+    )
 
 
 def embed_each(
@@ -145,10 +163,11 @@ def embed_alone(
 def _embed_readable(
     model: EmbeddingModel,
     rows: Sequence["Row"],
-    waveforms: Sequence[NDArray[np.float32] | AudioError],
+    recordings: Sequence["_Recording"],
     crops: Crops | None,
 ) -> list[NDArray[np.float32] | AudioError]:
-    """As ``embed_each``, of waveforms of which some could not be read."""
+    """As ``embed_each``, of recordings of which some could not be read."""
+    waveforms = [each.waveform for each in recordings]
     good = [each for each in waveforms if not isinstance(each, AudioError)]
     read = zip(rows, waveforms, strict=True)
     paths = [path for (_, path, *_), each in read if not isinstance(each, AudioError)]
@@ -198,20 +217,32 @@ def _batches(rows: Sequence[Row], crops: Crops | None) -> Iterator[Sequence[Row]
         low += size
 
 
-def _read_all(rows: Sequence[Row], *, speech_only: bool) -> list[NDArray[np.float32] | AudioError]:
-    return [_read(row, speech_only) for row in rows]
+class _Recording(NamedTuple):
+    """waveform: as it is embedded, or why there is none; speech_seconds: nan if not measured."""
+
+    waveform: NDArray[np.float32] | AudioError
+    speech_seconds: float = float("nan")
 
 
-def _read(row: Row, speech_only: bool) -> NDArray[np.float32] | AudioError:
+def _read_all(rows: Sequence[Row], *, speech_only: bool, measure_speech: bool) -> list[_Recording]:
+    return [_read(row, speech_only, measure_speech) for row in rows]
+
+
+def _read(row: Row, speech_only: bool, measure_speech: bool) -> _Recording:
     _, path, start, duration = row
     try:
         waveform = read_audio(path, start=start, duration=duration)
         check_speech(waveform, path)
-        if not speech_only:
-            return waveform
-        spoken = only_speech(waveform)
-        if not len(spoken):
-            raise AudioError(f"{path}: no speech found in it, and the model embeds nothing else")
     except AudioError as error:
-        return error
-    return spoken
+        return _Recording(error)
+    if not speech_only and not measure_speech:
+        return _Recording(waveform)
+    speech = speech_frames(waveform)
+    seconds = min(len(waveform), int(speech.sum()) * FRAME) / SAMPLE_RATE
+    if not speech_only:
+        return _Recording(waveform, seconds)
+    spoken = only_speech(waveform, speech)
+    if not len(spoken):
+        reason = "no speech found in it, and the model embeds nothing else"
+        return _Recording(AudioError(f"{path}: {reason}"))
+    return _Recording(spoken, seconds)

@@ -1,15 +1,16 @@
 """Embeddings in files of other kinds than our own: Kaldi's and Parquet."""
 
 import struct
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-import polars as pl
-
+from contravox.embedding_model import EmbeddingModel
 from contravox.embeddings import Embeddings
 from contravox.errors import ModelError, OutputError, quoted
-from contravox.files.writing import atomic_path
+from contravox.files.writing import atomic_path, write_bytes
+from contravox.inference.embed import Embedded
+from contravox.inference.embedding_table import embedding_table, table_bytes
+from contravox.manifest import Manifest
 
 
 def other_files(path: Path) -> tuple[Path, ...]:
@@ -22,18 +23,22 @@ def other_files(path: Path) -> tuple[Path, ...]:
     if path.suffix == ".parquet":
         return (path,)
     raise OutputError(
-        f"{path}: embeddings are written to .npz, .ark with .scp, or .parquet: name it so"
+        f"{path}: embeddings are written to .npz, .ark with .scp, .parquet, or a folder whose name "
+        "has no ending: name it so"
     )
 
 
-def write_embeddings(path: Path, embeddings: Embeddings) -> None:
-    """Write ``other_files``, all of them or none. Raises OutputError, ModelError."""
-    kinds: dict[str, Callable[[Path, Embeddings], None]] = {
-        ".ark": _write_kaldi,
-        ".scp": _write_kaldi,
-        ".parquet": _write_parquet,
-    }
-    kinds[path.suffix](path, embeddings)
+def write_embeddings(
+    path: Path, model: EmbeddingModel, manifest: Manifest, embedded: Embedded
+) -> None:
+    """Write ``other_files``, all of them or none. Raises OutputError, ModelError.
+
+    embedded: by the model, of the manifest; for ``.parquet`` with the seconds of speech.
+    """
+    if path.suffix == ".parquet":
+        write_bytes(path, table_bytes(embedding_table(model, manifest, embedded)))
+    else:
+        _write_kaldi(path, embedded.embeddings)
 
 
 def _write_kaldi(path: Path, embeddings: Embeddings) -> None:
@@ -61,16 +66,3 @@ def _write_kaldi(path: Path, embeddings: Embeddings) -> None:
                 binary.write(f"{name} ".encode())
                 text.write(f"{name} {target}:{binary.tell()}\n")
                 binary.write(head + vector.tobytes())
-
-
-def _write_parquet(path: Path, embeddings: Embeddings) -> None:
-    """Columns ``utterance`` and ``embedding``, an array of 32-bit floats of one length."""
-    table = pl.DataFrame(
-        {"utterance": embeddings.utterances, "embedding": embeddings.vectors},
-        schema={
-            "utterance": pl.String,
-            "embedding": pl.Array(pl.Float32, embeddings.vectors.shape[1]),
-        },
-    )
-    with atomic_path(path) as temporary:
-        table.write_parquet(temporary)
