@@ -27,6 +27,7 @@ WITHOUT_EXTRAS = (
         for part in ("train", "validation", "test")
     ),
     ("embed", MODEL, "corpus/test/manifest.tsv", "-o", "test.parquet"),
+    ("embed", MODEL, "corpus/test/manifest.tsv", "-o", "parts"),
     ("evaluate", MODEL, "corpus/test", "-o", COSINE),
     ("evaluate", MODEL, "corpus/validation", "-o", LEARNING[0]),
     ("score", "corpus/test", "test.npz", "-o", NORMALISED, *AS_NORM),
@@ -61,6 +62,7 @@ WITH_AN_EXTRA = (
     ("train", ("evaluate", WEIGHTS, "corpus/test")),
     ("train", ("demo",)),
     ("serve", ("serve", "--model", MODEL)),
+    ("ray", ("embed", MODEL, "corpus/test/manifest.tsv", "-o", "ray", "--engine", "ray")),
     ("postgresql", ("gallery", "list", "--gallery", "postgresql://nobody@nowhere/none")),
 )
 """The extra, and what needs it."""

@@ -426,13 +426,28 @@ def test_embed_writes_what_the_name_says(contravox, fails, work, tmp_path):
     contravox(*arguments, tmp_path / "e.parquet")
     table = pl.read_parquet(tmp_path / "e.parquet")
     np.testing.assert_array_equal(table["embedding"].to_numpy(), own.vectors)
+    contravox(*arguments, tmp_path / "parts")
+    parts = pl.read_parquet(tmp_path / "parts" / "part-*.parquet").sort("utterance")
+    np.testing.assert_allclose(parts["embedding"].to_numpy(), own.vectors, atol=1e-4)
+    assert parts.drop("embedding").equals(table.drop("embedding"))
     # Again, it replaces its own, and nothing else.
     assert contravox(*arguments, tmp_path / "e.parquet").status == 0
+    assert contravox(*arguments, tmp_path / "parts").status == 0
     assert contravox(*arguments, tmp_path / "kaldi" / "e.ark").status == 0
     (tmp_path / "mine.scp").write_text("mine")
     assert "did not write it" in fails(*arguments, tmp_path / "mine.ark")
     assert (tmp_path / "mine.scp").read_text() == "mine"
-    assert ".npz, .ark with .scp, or .parquet" in fails(*arguments, tmp_path / "e.txt")
+    assert ".npz, .ark with .scp, .parquet, or a folder" in fails(*arguments, tmp_path / "e.txt")
+
+
+def test_embed_by_an_engine_that_cannot(fails, tmp_path):
+    arguments = ("embed", "run/model.safetensors", "corpus/test/manifest.tsv", "-o")
+    line = fails(*arguments, tmp_path / "e.parquet", "--engine", "ray")
+    assert "--engine ray writes many files: give as --output a folder" in line
+    assert "'dask' is not one of 'ray'" in fails(*arguments, tmp_path / "e", "--engine", "dask")
+    line = fails(*arguments, tmp_path / "e", "--workers", "2")
+    assert "--workers are those of --engine ray" in line
+    assert not list(tmp_path.iterdir())
 
 
 def test_measure_scores_that_another_toolkit_wrote(contravox, fails, work, tmp_path, no_cache):

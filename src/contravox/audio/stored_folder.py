@@ -32,13 +32,11 @@ class StoredFolder:
 
         Raises StorageError where no store is known by such a URL, MissingExtraError.
         """
-        given = str(given)
-        if not is_url(given):
-            return cls(str(Path(given).absolute()))
-        place = Location(given).path.rstrip("/")
-        if is_url(place):
-            check_store(place)
-        return cls(place)
+        path = Location.parse(given).path
+        if not is_url(path):
+            return cls(str(Path(path).absolute()))
+        check_store(path)
+        return cls(path.rstrip("/"))
 
     @property
     def in_store(self) -> bool:

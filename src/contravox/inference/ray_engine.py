@@ -4,10 +4,11 @@ import logging
 import os
 import pickle
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -60,6 +61,7 @@ class RayEngine:
                 fn_constructor_args=(ray.put(job),),
                 compute=ray.data.ActorPoolStrategy(size=min(workers, len(parts))),
                 num_cpus=1,
+                # Ray's own default is for ever, of both. From 2.64 on it takes them otherwise.
                 max_restarts=-1,
                 max_task_retries=DEATHS,
             )
@@ -125,7 +127,9 @@ def _ray() -> Iterator[ModuleType]:
             ray.init(log_to_driver=False, logging_level=logging.CRITICAL, ignore_reinit_error=True)
         logging.getLogger("ray.data").setLevel(logging.CRITICAL)
         ray.data.DataContext.get_current().enable_progress_bars = False
-        yield ray
+        # Ray tells of workers that died where a program may read results.
+        with redirect_stdout(sys.stderr):
+            yield ray
     except (ray.exceptions.RayError, ConnectionError, TimeoutError) as error:
         raise ContravoxError(
             f"the Ray cluster failed ({brief(str(error), 200)}): look at it by `ray status`; "
