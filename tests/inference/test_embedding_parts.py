@@ -178,7 +178,7 @@ def test_parts_that_workers_wrote_elsewhere_are_missed(model, manifest, tmp_path
         writer = embedding_parts.PartWriter(model, StoredFolder.at(tmp_path / "elsewhere"))
         return map(writer, waiting)
 
-    with pytest.raises(OutputError, match=r"6 of 6 parts .* a folder that all machines share"):
+    with pytest.raises(OutputError, match=r"7 of 7 parts .* a folder that all machines share"):
         embed_parts(model, manifest, StoredFolder.at(tmp_path / "out"), engine=elsewhere)
 
 
