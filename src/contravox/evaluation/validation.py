@@ -68,7 +68,7 @@ def validate(
     """
     scored = {}
     for name, each in lists.items():
-        embeddings, unreadable = embed_readable(model, each.manifest)
+        embeddings, unreadable, _ = embed_readable(model, each.manifest)
         if unreadable:
             reason = next(iter(unreadable.values()))
             if len(unreadable) > unreadable_share * len(each.manifest):
