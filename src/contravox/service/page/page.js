@@ -1,19 +1,10 @@
-/** The page: its tasks, set up. */
+/** The page: its tasks, the service that does them, and the key that it may ask for. */
 
-import { setUpCompare } from "./compare.js";
-import { element } from "./elements.js";
-import { setUpEnrol } from "./enrol.js";
-import { setUpIdentify } from "./identify.js";
 import { askForKey, keptKey } from "./key.js";
-import { stopRecording } from "./recorder.js";
-import { Roster } from "./roster.js";
 import { health } from "./service.js";
-import { setUpSpeakers } from "./speakers.js";
-import { setUpTabs } from "./tabs.js";
-import { setUpVerify } from "./verify.js";
+import { setUpTasks } from "./tasks.js";
 
 const byId = (id) => document.getElementById(id);
-const roster = new Roster();
 
 async function showHealth() {
   const place = byId("health");
@@ -26,28 +17,10 @@ async function showHealth() {
   }
 }
 
-roster.addEventListener("change", () => {
-  byId("names").replaceChildren(
-    ...roster.speakers.map(({ name }) => element("option", { value: name })),
-  );
-  const nobody = roster.complete && !roster.speakers.length;
-  for (const notice of document.querySelectorAll(".nobody")) notice.hidden = !nobody;
-});
-
-setUpVerify(byId("verify"), roster);
-setUpCompare(byId("compare"));
-setUpIdentify(byId("identify"), roster);
-setUpEnrol(byId("enrol"), roster);
-setUpSpeakers(byId("speakers"), roster);
-setUpTabs(document.querySelector('[role="tablist"]'), (task) => {
-  stopRecording();
-  // Others enrol and delete too.
-  if (task === "speakers") roster.read();
-});
+const roster = setUpTasks();
 byId("key-button").hidden = !keptKey();
 byId("key-button").addEventListener("click", async () => {
   if (await askForKey("Another key, for what the service does not allow with the one given."))
     roster.read();
 });
 showHealth();
-if (byId("speakers").hidden) roster.read();
