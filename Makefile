@@ -26,8 +26,9 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-# The site, in build/site.
+# The site, in build/site. Its page that runs the model in the browser needs npm, once.
 docs: setup
+	$(BIN)/python docs/in_browser.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 default-model: setup

@@ -2,6 +2,9 @@
 
 import { askForKey, keptKey } from "./key.js";
 
+/** What is said of a file that the browser cannot read. */
+export const UNREADABLE = "This browser cannot show it; the service may read it.";
+
 /** What the service refused, or that it does not answer.
  *
  * kind: for programs. message: for people. outliers: recordings that do not sound like the others,

@@ -1,6 +1,7 @@
 /** A recording that was made or chosen, as it is shown: seen, heard, removed. */
 
 import { element } from "./elements.js";
+import { UNREADABLE } from "./service.js";
 import { drawSpectrogram } from "./spectrogram.js";
 import { inSeconds } from "./wording.js";
 
@@ -18,7 +19,7 @@ export function takeOf(recording, onRemove) {
     "li",
     { class: "take" },
     element("p", { class: "title" }, element("bdi", {}, recording.name), ` ${length}`, remove),
-    recording.samples ? pictureOf(recording) : unseen(),
+    recording.samples ? pictureOf(recording) : element("p", { class: "soft" }, UNREADABLE),
     element("audio", {
       controls: true,
       src: recording.url,
@@ -46,8 +47,4 @@ function pictureOf({ name, samples, rate, seconds }) {
     element("span", { class: "highest", "aria-hidden": "true" }, highest),
     element("span", { class: "end", "aria-hidden": "true" }, inSeconds(seconds)),
   );
-}
-
-function unseen() {
-  return element("p", { class: "soft" }, "This browser cannot show it; the service may read it.");
 }
