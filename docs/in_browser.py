@@ -131,10 +131,9 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
 def contents() -> Iterator[tuple[str, bytes]]:
     """Each file of the page: its name, and what is in it."""
     files = dict(_files())
-    loaded = sum(len(files[name]) for name in files if name.endswith((".onnx", ".wasm", ".mjs")))
+    loaded = sum(len(files[name]) for name in files if name.endswith((".onnx", ".wasm")))
     settings = settings_of(OnnxModel.load(DEFAULT_MODEL)) | {"bytes": loaded}
     files["page/settings.json"] = json.dumps(settings, indent=1).encode()
-    files["index.html"] = page_of(files.pop("index.html").decode(), loaded).encode()
     yield from files.items()
 
 
@@ -142,8 +141,9 @@ def _files() -> Iterator[tuple[str, bytes]]:
     for path in SERVICE.iterdir():
         if path.name not in NOT_TAKEN:
             yield f"page/{path.name}", path.read_bytes()
-    for path in OWN.iterdir():
-        yield path.name if path.suffix == ".html" else f"page/{path.name}", path.read_bytes()
+    for path in OWN.glob("*.js"):
+        yield f"page/{path.name}", path.read_bytes()
+    yield "index.html", _page().encode()
     for name in RUNTIME:
         yield f"page/{name}", (FETCHED / name).read_bytes()
     yield "page/model.onnx", DEFAULT_MODEL.read_bytes()
@@ -162,18 +162,13 @@ def _of_package(package: str, name: str) -> bytes:
     return Path(str(found.locate())).read_bytes()
 
 
-def page_of(text: str, loaded: int) -> str:
-    """The page, with its tasks as the service's page has them, and with what it loads."""
+def _page() -> str:
+    """The page, with its tasks as the service's page has them."""
     service = (SERVICE / "index.html").read_text(encoding="utf-8")
     [tasks] = re.findall(r"<nav .*</main>", service, flags=re.DOTALL)
     templates = "\n\n".join(re.findall(r"<template .*?</template>", service, flags=re.DOTALL))
-    for place, content in (
-        ("{tasks}", tasks),
-        ("{templates}", templates),
-        ("{megabytes}", f"{loaded / 1e6:.0f}"),
-    ):
-        text = text.replace(place, content)
-    return text
+    page = (OWN / "index.html").read_text(encoding="utf-8")
+    return page.replace("{tasks}", tasks).replace("{templates}", templates)
 
 
 def settings_of(model: OnnxModel) -> dict[str, Any]:

@@ -13,7 +13,7 @@ let thread = null;
 let asked = 0;
 const waiting = new Map();
 
-/** The model's settings, once it can be used. ``onProgress`` is told the share of the bytes that came.
+/** The model's settings, once it can be used. ``onProgress`` is told of the bytes that came and of all.
  * Throws Refusal. */
 export function modelLoaded(onProgress) {
   loaded ??= load(onProgress ?? (() => {}));
@@ -40,7 +40,7 @@ async function load(onProgress) {
     Object.values(FILES).map((name) =>
       bytesOf(name, (count) => {
         came += count;
-        onProgress(Math.min(1, came / settings.bytes));
+        onProgress(came, settings.bytes);
       }),
     ),
   );
