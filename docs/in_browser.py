@@ -50,8 +50,8 @@ RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
 
 FETCHED = ROOT / "build" / f"{PACKAGE}-{VERSION}"
 
-NOT_TAKEN = ("index.html", "page.js", "service.js", "listening.js", "key.js")
-"""Modules of the service's page that have others in their stead, or none."""
+NOT_TAKEN = ("index.html", "key.js")
+"""What the service's page has and this one does not."""
 
 LINK = re.compile(r"^\[[^]]+\]\(in_browser/index\.html\).*$", re.MULTILINE)
 LEFT_OUT = (
@@ -138,6 +138,7 @@ def contents() -> Iterator[tuple[str, bytes]]:
 
 
 def _files() -> Iterator[tuple[str, bytes]]:
+    """Of the same name the last counts."""
     for path in SERVICE.iterdir():
         if path.name not in NOT_TAKEN:
             yield f"page/{path.name}", path.read_bytes()

@@ -91,11 +91,13 @@ export class Gallery {
   #outliersOf(added, kept) {
     const vectors = [...added, ...kept].map((each) => each.vector);
     if (vectors.length < 2) return [];
-    return added.filter((_, i) => {
-      const others = vectors.filter((_, j) => j !== i);
-      const score = cosine(vectors[i], meanDirection(others));
-      return ratioOf(this.settings, score) < this.settings.refused.outlier_ratio;
-    }).map(({ name }) => ({ recording: name }));
+    return added
+      .filter((_, i) => {
+        const others = vectors.filter((_, j) => j !== i);
+        const score = cosine(vectors[i], meanDirection(others));
+        return ratioOf(this.settings, score) < this.settings.refused.outlier_ratio;
+      })
+      .map(({ name }) => ({ recording: name }));
   }
 
   #keep(speakers) {

@@ -47,7 +47,10 @@ export async function compare(first, second) {
     probability: probabilityOf(ratio),
     prior: EVEN,
     same_speaker: decisionOf(ratio),
-    recordings: [reference, recording].map(({ name, quality }) => ({ recording: name, ...quality })),
+    recordings: [reference, recording].map(({ name, quality }) => ({
+      recording: name,
+      ...quality,
+    })),
     warnings: [...reference.warnings, ...recording.warnings],
   };
 }
