@@ -89,8 +89,8 @@ def test_without_a_runtime_the_site_goes_without_the_page_and_says_so(without):
     page = SimpleNamespace(file=SimpleNamespace(src_uri="in_browser.md"))
     text = (ROOT / "docs" / "in_browser.md").read_text(encoding="utf-8")
     shown = without.on_page_markdown(text, page=page)
-    assert "index.html" in text
-    assert "index.html" not in shown
+    assert "](in_browser/index.html)" in text
+    assert "](in_browser/index.html)" not in shown
     assert without.LEFT_OUT in shown
 
 
