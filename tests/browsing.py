@@ -9,6 +9,7 @@ from typing import Any
 import soundfile
 from axe_core_python.selenium import Axe
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -77,7 +78,10 @@ class Page:
         self.driver.execute_cdp_cmd("Browser.setPermission", permission | setting)
 
     def until(self, condition: Callable[[], Any]) -> Any:
-        return WebDriverWait(self.driver, self.patience, 0.05).until(lambda _: condition())
+        """What a condition gives once it is true. What is replaced while read is read anew."""
+        replaced = [StaleElementReferenceException]
+        waiting = WebDriverWait(self.driver, self.patience, 0.05, replaced)
+        return waiting.until(lambda _: condition())
 
     def find(self, selector: str) -> WebElement:
         return self.until(lambda: self.driver.find_elements(By.CSS_SELECTOR, selector))[0]
