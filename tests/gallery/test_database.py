@@ -1,5 +1,6 @@
 import errno
 import os
+import re
 import signal
 import sqlite3
 import stat
@@ -292,3 +293,29 @@ def test_who_comes_while_another_makes_the_file_waits_for_it(tmp_path):
     assert waiting.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     timer.join()
     waiting.close()
+
+
+def test_an_index_that_others_make_is_kept_up_to_date(postgresql_place, verifier):
+    """The SQL of the page on galleries, for voiceprints of another size."""
+    page = (TESTS.parent / "docs" / "gallery.md").read_text(encoding="utf-8")
+    [sql] = re.findall(r"```sql\n(.*?)```", page, flags=re.DOTALL)
+    index, search, _ = sql.replace("192", "8").split(";")
+    with Gallery.open(postgresql_place, verifier) as gallery:
+        gallery.enrol("Ann", said_by("Ann", 1))
+        with gallery.database.writing() as connection:
+            connection.exec_driver_sql(index)
+        gallery.enrol("Bob", said_by("Bob", 1))
+        heard = gallery.voiceprint(said_by("Bob", 2)).vector
+        assert gallery.identify(said_by("Bob", 2)).matches[0].speaker == "Bob"
+
+        def closest():
+            query = search.replace("[…]", str(heard.tolist()))
+            with gallery.database.reading() as connection:
+                connection.exec_driver_sql("SET enable_seqscan = off")
+                plan = connection.exec_driver_sql(f"EXPLAIN {query}").scalars().all()
+                assert any("Index Scan" in line for line in plan)
+                return connection.exec_driver_sql(query).scalars().all()
+
+        assert closest() == [2, 1]
+        gallery.delete("Bob")
+        assert closest() == [1]
