@@ -17,6 +17,7 @@ OF_NO_MODULE = {
     "fuzz/test_readers.py": "every reader of files, on damaged ones",
     "objectives/test_view_losses.py": "three losses that find a sample by its other views",
     "service/page/test_real_speech.py": "the tasks of the page, on real speech",
+    "training/test_restarts.py": "training of which processes die and come back",
     "recipes/test_published_constants.py": "all recipes of papers, beside the papers",
     "recipes/test_shares.py": "all recipes of several objectives",
 }

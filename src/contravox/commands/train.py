@@ -75,7 +75,7 @@ def _claim_and_train(
     from contravox.training.trainer import FILES
 
     if not leads():
-        _train(recipe, folder, resume, as_json)
+        _train(recipe, folder, resume, force, as_json)
         return
     begun = (folder / CHECKPOINT).is_file()
     # Of a training that goes on, the recipe may be the one that it wrote.
@@ -83,12 +83,10 @@ def _claim_and_train(
     initial = recipe.training.initial_run
     files += [initial / file for file in FILES] if initial is not None else []
     with claimed_folder(folder, "train", FILES, inputs=files, resumes=begun, force=force):
-        if force and not resume:
-            (folder / CHECKPOINT).unlink(missing_ok=True)
-        _train(recipe, folder, resume, as_json)
+        _train(recipe, folder, resume, force, as_json)
 
 
-def _train(recipe: "Recipe", folder: Path, resume: bool, as_json: bool) -> None:
+def _train(recipe: "Recipe", folder: Path, resume: bool, again: bool, as_json: bool) -> None:
     from contravox.terminal.progress import progress_bar
     from contravox.training.left_out import NAME as UNREADABLE
     from contravox.training.processes import leads
@@ -97,7 +95,7 @@ def _train(recipe: "Recipe", folder: Path, resume: bool, as_json: bool) -> None:
 
     if not leads():
         try:
-            Trainer(recipe, folder).fit(resume=resume)
+            Trainer(recipe, folder).fit(resume=resume, again=again)
         except KeyboardInterrupt as error:
             # The first process says it.
             raise typer.Exit(status_of(error)) from None
@@ -108,7 +106,7 @@ def _train(recipe: "Recipe", folder: Path, resume: bool, as_json: bool) -> None:
         if difference:
             note(f"warning: the corpus holds {difference}")
         try:
-            trainer.fit(resume=resume)
+            trainer.fit(resume=resume, again=again)
         except KeyboardInterrupt as error:
             step = trainer.progress.step
             raise Stopped.by(error, f"stopped after step {step}: go on with --resume") from None

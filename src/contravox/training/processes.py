@@ -25,6 +25,12 @@ def leads() -> bool:
     return _from_torchrun("RANK", "0") == "0"
 
 
+def restarted() -> bool:
+    """Whether torchrun started this process in place of one that failed (``--max-restarts``)."""
+    count = os.environ.get("TORCHELASTIC_RESTART_COUNT", "")
+    return distributed.is_torchelastic_launched() and count.isdecimal() and int(count) > 0
+
+
 def join_processes(recipe: Recipe) -> Fabric:
     """The processes that torchrun started, or this one alone, on GPUs where there are any."""
     # It greets from every process.
@@ -46,7 +52,8 @@ def join_processes(recipe: Recipe) -> Fabric:
         precision=precision,
         plugins=[TorchElasticEnvironment()],
     )
-    fabric.launch()
+    with processes_that_live():
+        fabric.launch()
     return fabric
 
 
@@ -96,6 +103,24 @@ def errors_of_any(fabric: Fabric) -> Iterator[None]:
         errors: list[ContravoxError | None] = [None] * fabric.world_size
         distributed.all_gather_object(errors, own)
         raise own or next(error for error in errors if error is not None)
+
+
+@contextmanager
+def processes_that_live() -> Iterator[None]:
+    """Say what helps where another process is gone, at whatever line that is found.
+
+    Raises TrainingError.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        # NCCL's errors have a class of their own; gloo's name the line of its source.
+        if not isinstance(error, distributed.DistError) and "gloo" not in str(error):
+            raise
+        raise TrainingError(
+            "another process of the training ended, or its machine does not answer: see what that "
+            "one says, and go on with --resume; torchrun --max-restarts 6 does so by itself"
+        ) from error
 
 
 def share_of(batch: Sequence[Request], fabric: Fabric) -> list[Request]:

@@ -37,7 +37,9 @@ from contravox.training.processes import (
     join_processes,
     leads,
     mean_of,
+    processes_that_live,
     random_states,
+    restarted,
 )
 from contravox.training.recipe import Recipe
 from contravox.training.shares import EVERY, ShareWatch, mean_shares
@@ -138,15 +140,29 @@ class Trainer:
             size = recipe.encoder.embedding_size
             self.centroids = SpeakerCentroids(self.training_set.classes, size)
 
-    def fit(self, *, resume: bool = False) -> Model:
+    def fit(self, *, resume: bool = False, again: bool = False) -> Model:
         """Train to the end and return the best model.
 
-        resume: continue from the folder's checkpoint, if there is one. The weights are then those
-        of a run that was never interrupted.
+        resume: continue from the folder's checkpoint, if there is one, as is always done where
+        torchrun started any of the processes anew. The weights are then those of a run that was
+        never interrupted. again: give up what the folder holds, where it is not continued.
 
-        Raises TrainingError where a loss is not finite, and where the folder holds another
-        training; KeyboardInterrupt after writing a checkpoint.
+        Raises TrainingError where a loss is not finite, where the folder holds another training,
+        and where another process is gone; KeyboardInterrupt after writing a checkpoint.
         """
+        with processes_that_live():
+            # Of several machines, that whose process died knows it, and not the others.
+            self._begin(any_of(resume or restarted(), self.fabric), again)
+            if not self.progress.finished:
+                self._go_on()
+            with errors_of_any(self.fabric):
+                return Model.load(self.folder / MODEL)
+
+    def _begin(self, resume: bool, again: bool) -> None:
+        """Take up what the folder holds, or what another run ended with."""
+        with errors_of_any(self.fabric):
+            if again and not resume and leads():
+                (self.folder / CHECKPOINT).unlink(missing_ok=True)
         with errors_of_any(self.fabric):
             if (self.folder / CHECKPOINT).exists():
                 if not resume:
@@ -172,18 +188,18 @@ class Trainer:
                     self.precision,
                 )
         self.left_out = self._left_out()
-        if not self.progress.finished:
-            with errors_of_any(self.fabric):
-                log: Log = NoLog()
-                if leads():
-                    write_text(self.folder / RECIPE, self.recipe.to_yaml())
-                    write_recordings(self.folder, self.trained_on.recordings)
-                    self.left_out.write()
-                    log = TrainingLog(self.folder, first_step=self.progress.step)
-            with readers_that_live(), closing(log), deferred_interrupt() as interrupt:
-                self._train(log, interrupt)
+
+    def _go_on(self) -> None:
+        """Train from where it is to the end."""
         with errors_of_any(self.fabric):
-            return Model.load(self.folder / MODEL)
+            log: Log = NoLog()
+            if leads():
+                write_text(self.folder / RECIPE, self.recipe.to_yaml())
+                write_recordings(self.folder, self.trained_on.recordings)
+                self.left_out.write()
+                log = TrainingLog(self.folder, first_step=self.progress.step)
+        with readers_that_live(), closing(log), deferred_interrupt() as interrupt:
+            self._train(log, interrupt)
 
     def _left_out(self) -> LeftOut:
         """What cannot be read, as far as a run that is resumed knows."""
