@@ -24,7 +24,8 @@ QUIET = {"RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_USAGE_STATS_ENABLED": "0"}
 """What Ray is told where the user does not: nothing for the terminal, nothing to its makers."""
 
 DEATHS = 3
-"""Workers that may die over a part before it is given up: it may be the part that kills them."""
+"""Times that Ray tries a part again; a worker that dies over it may cost two of them. Then the part
+is given up, as it may be what kills them."""
 
 
 @dataclass(frozen=True)
