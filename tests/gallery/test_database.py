@@ -123,6 +123,18 @@ def test_a_damaged_file_is_one_line(tmp_path, verifier):
     assert all(each.startswith(str(path)) and len(each.splitlines()) == 1 for each in said)
 
 
+@pytest.mark.parametrize("size", [2**62, 0, -1, None, "long"])
+def test_a_gallery_that_does_not_say_how_large_a_voiceprint_is(tmp_path, verifier, size):
+    path = tmp_path / "g.sqlite"
+    with Gallery.open(path, verifier) as gallery:
+        gallery.enrol("Ann", said_by("Ann"))
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM voiceprints")
+        connection.execute("UPDATE contravox_gallery SET embedding_size = ?", [size])
+    with pytest.raises(GalleryError, match=r"is damaged .*how many numbers"):
+        Gallery.open(path, verifier)
+
+
 def test_a_full_disk_loses_nothing(tmp_path, verifier):
     with Gallery.open(tmp_path / "g.sqlite", verifier) as gallery:
         gallery.enrol("Ann", said_by("Ann"))

@@ -10,6 +10,7 @@ from contravox.gallery.changes import OF_ALL, changes_since, last_change
 from contravox.gallery.failures import damaged
 from contravox.gallery.normalising import Normaliser
 from contravox.gallery.settings import GallerySettings
+from contravox.gallery.storing import vector_size
 from contravox.gallery.tables import cohort, galleries, voiceprints
 from contravox.gallery.voices import Voices
 
@@ -46,7 +47,7 @@ class Memory:
             raise damaged(self.name, "its settings cannot be read") from error
         assert row is not None
         self.model = row.model
-        self._size = row.embedding_size
+        self._size = None if row.model is None else vector_size(row, self.name)
 
     def follow(self, connection: Connection) -> Voices:
         """The voices as the connection sees them. Raises GalleryError for what is damaged."""

@@ -2,14 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from contravox.errors import GalleryError
 from contravox.gallery.changes import now
+from contravox.gallery.failures import damaged
 from contravox.gallery.tables import galleries, recordings, speakers, voiceprints
+
+LARGEST = 100_000
+"""Numbers of a voiceprint."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,17 @@ def claim_model(connection: Connection, name: str, model: str, size: int) -> Non
         connection.execute(update(galleries).values(model=model, embedding_size=size))
     elif row.model != model or row.embedding_size != size:
         raise other_model(name, row.model, model)
+
+
+def vector_size(gallery: Row[Any], name: str) -> int:
+    """Of how many numbers each voiceprint is, in a row of ``galleries`` that has some.
+
+    name: of the database. Raises GalleryError for what contravox never writes.
+    """
+    size = gallery.embedding_size
+    if not isinstance(size, int) or not 0 < size <= LARGEST:
+        raise damaged(name, "it does not say of how many numbers a voiceprint is")
+    return size
 
 
 def other_model(name: str, kept: str, given: str) -> GalleryError:

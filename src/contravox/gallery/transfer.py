@@ -22,6 +22,7 @@ from contravox.gallery.storing import (
     claim_model,
     find_speaker,
     kept_vectors,
+    vector_size,
 )
 from contravox.gallery.tables import cohort, galleries, recordings, speakers, voiceprints
 
@@ -80,13 +81,12 @@ def _copy(
     gallery = here.execute(select(galleries)).one()
     if gallery.model is None:
         return Transfer(0, 0, 0)
-    if not isinstance(gallery.embedding_size, int) or not 0 < gallery.embedding_size <= 100_000:
-        raise damaged(source, "it does not say of how many numbers a voiceprint is")
-    claim_model(there, target, gallery.model, gallery.embedding_size)
+    size = vector_size(gallery, source)
+    claim_model(there, target, gallery.model, size)
     changed: list[tuple[int | None, int]] = []
     known = 0
     for name, created, rows in _speakers_of(here, source, audio):
-        stored = [_checked(row, source, gallery.model, gallery.embedding_size) for row in rows]
+        stored = [_checked(row, source, gallery.model, size) for row in rows]
         number = find_speaker(there, name)
         kept, _ = kept_vectors(there, number)
         seen = {each.tobytes() for each in kept}
