@@ -90,6 +90,7 @@ def test_scores_that_are_all_0_and_1_are_asked_for(write):
         ([], "holds no score"),
         (["enrolment test score"], "holds no score"),
         (["enrolment test score", "a x/1 high"], "line 2: 'a x/1 high' is not"),
+        (["enrolment\ttest\tscore", 'a\t""\t1.5'], "line 2: 'a 1.5' is not"),
     ],
 )
 def test_what_is_no_file_of_scores(write, rows, reason):

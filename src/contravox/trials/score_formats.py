@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from contravox.errors import TrialsError, brief, few, quoted
+from contravox.errors import TrialsError, few, quoted
 from contravox.files.tables import lines_of, read_table, read_text
 from contravox.trials.formats import TARGET_WORDS
 
@@ -78,7 +78,7 @@ def read_scores(
     ]
     if len(listed or ways) == 1:
         return _parsed(path, lines, (listed or ways)[0])
-    text = brief(" ".join(lines["fields"][0]))
+    text = " ".join(lines["fields"][0])
     if ways:
         several = few([repr(" ".join(order)) for order in listed or ways])
         raise TrialsError(
@@ -146,7 +146,8 @@ def _parsed(path: Path, lines: pl.DataFrame, fields: Sequence[str]) -> pl.DataFr
     bad = _bad_lines(columns).arg_true()
     if len(bad):
         row = int(bad[0])
-        text = brief(" ".join(lines["fields"][row]))
+        # A field of nothing in quotation marks is none.
+        text = " ".join(field or "" for field in lines["fields"][row])
         raise TrialsError(
             f"{path}: line {lines['line'][row]}: {quoted(text)} is not `{' '.join(fields)}`: write "
             "a finite number as the score, or say what the fields are by --fields"
