@@ -1,8 +1,7 @@
-"""The service's speed beside the model's own, its memory, and what it does when there is too much.
+"""The service's speed beside the model's own, and what it does when there is too much.
 
     python benchmarks/service.py batching MODEL SPEECH
     python benchmarks/service.py speed MODEL SPEECH [--seconds 10]
-    python benchmarks/service.py memory MODEL SPEECH [--requests 10000]
     python benchmarks/service.py overload MODEL SPEECH [--seconds 20]
 
 Recordings are 3 s of WAV, cut from those of the folder SPEECH. Clients are one process that keeps
@@ -13,9 +12,9 @@ gives for the very recording: none may be another's.
 
 `batching`: recordings of one length embedded one by one, and several in one run of the model.
 `speed`: claims a second and times at 1, 8, 32 and 128 clients, no more waiting than fit in the
-queue, and the same claims made by as many threads as there are cores in this process. `memory`:
-of the service as so many claims go by, of 1 s, which takes less time. `overload`: four times as
-many claims as it can answer, at their own pace, whoever waits.
+queue, and the same claims made by as many threads as there are cores in this process. `overload`:
+four times as many claims as it can answer, at their own pace, whoever waits. Its memory over many
+requests is measured by `memory.py`.
 """
 
 import argparse
@@ -53,23 +52,19 @@ BOUNDARY = "x7MA4YWxkTrZu0gW"
 def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("what", choices=["batching", "speed", "memory", "overload"])
+    parser.add_argument("what", choices=["batching", "speed", "overload"])
     parser.add_argument("model", type=Path)
     parser.add_argument("speech", type=Path, help="a folder of recordings")
     parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--requests", type=int, default=10_000)
     given = parser.parse_args()
     if given.what == "batching":
         batching(given.model, recordings(given.speech))
         return
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder, "gallery.sqlite")
-        seconds = 1 if given.what == "memory" else 3
-        known = enrolled(place, given.model, recordings(given.speech, seconds))
+        known = enrolled(place, given.model, recordings(given.speech))
         if given.what == "speed":
             speed(place, given.model, known, given.seconds)
-        elif given.what == "memory":
-            memory(place, given.model, known, given.requests)
         else:
             overload(place, given.model, known, given.seconds)
 
@@ -135,11 +130,6 @@ class Running:
     def cpu_seconds(self) -> float:
         """Of the processor, so far."""
         return cpu_seconds(self.process.pid)
-
-    def resident(self) -> float:
-        """Megabytes of memory."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
 
 
 @contextmanager
@@ -290,23 +280,6 @@ def speed(place: Path, model: Path, known: list[Known], seconds: float) -> None:
             )
     rate, cpu_alone = alone(place, model, known, seconds)
     print(f"library again:      {rate:6.1f} claims/s, {cpu_alone:.1f} ms of the processor each")
-
-
-def memory(place: Path, model: Path, known: list[Known], requests: int) -> None:
-    """Print the service's memory as claims go by."""
-    with running(place, model) as service:
-
-        async def ask() -> None:
-            connections = [Connection(service.port) for _ in range(8)]
-            for done in range(0, requests + 1, 8):
-                if done % (requests // 10) < 8:
-                    print(f"{done:6} claims: {service.resident():6.1f} MB", flush=True)
-                each = [known[(done + number) % len(known)] for number in range(8)]
-                claims = zip(connections, each, strict=True)
-                answers = await asyncio.gather(*(one.claim(of.body) for one, of in claims))
-                assert [checked(*pair) for pair in zip(answers, each, strict=True)] == [200] * 8
-
-        asyncio.run(ask())
 
 
 def overload(place: Path, model: Path, known: list[Known], seconds: float) -> None:
