@@ -96,9 +96,12 @@ class AudioFile(soundfile.SoundFile):
             return
         if super().seekable():
             # In an Ogg file of which nothing can be decoded, libvorbis ends the process when it
-            # seeks before it has tried.
-            if self.format != "OGG" or len(self.read(1)):
-                self.seek(frame)
+            # seeks before it has tried; and after a try it ends up elsewhere, but for the start.
+            if self.format == "OGG":
+                if not len(self.read(1)):
+                    return
+                self.seek(0)
+            self.seek(frame)
         else:
             for _ in self.decoded(frame):
                 pass

@@ -36,7 +36,11 @@ def embed(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes of the cluster. Default: one for each of its CPUs."),
+        typer.Option(
+            min=1,
+            max=1_000_000,
+            help="Processes of the cluster. Default: one for each of its CPUs.",
+        ),
     ] = None,
     force: Force = False,
     as_json: Json = False,
