@@ -147,12 +147,17 @@ def test_the_sweep_that_is_shown_can_be_run():
     assert len(plan_runs(shown, Path("out"))) == 9
 
 
-def test_the_sampler_that_is_shown_is_one():
-    [block] = [block for block in blocks("yaml") if block.startswith("sampler:")]
-    shown = YAML(typ="safe", pure=True).load(block)["sampler"]
-    sampler = SpeakersUtterancesSettings.model_validate(shown)
-    assert sampler.utterances_per_speaker == 40
-    assert set(sampler.corpus_shares) <= set(CORPORA)
+def test_the_samplers_that_are_shown_are_some():
+    shown = [block for block in blocks("yaml") if block.startswith("sampler:")]
+    shares, similar = (
+        SpeakersUtterancesSettings.model_validate(
+            YAML(typ="safe", pure=True).load(block)["sampler"]
+        )
+        for block in shown
+    )
+    assert shares.utterances_per_speaker == 40
+    assert set(shares.corpus_shares) <= set(CORPORA)
+    assert similar.similar_share == 0.5
 
 
 def test_the_sum_of_the_batch():

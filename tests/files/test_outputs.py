@@ -251,11 +251,10 @@ def test_a_training_is_resumed_or_by_force_begun_anew(run, work):
 @pytest.mark.parametrize(
     ("command", "output", "reason"),
     [
-        (EMBED, "corpus", "is a folder"),
+        (EMBED, "corpus/trials.npz", "is a folder"),
         (EMBED, "fifo.npz", "not a regular file"),
-        (EMBED, "/dev/full", "are written to .npz, .ark"),
+        (EMBED, "/dev/full", "is not a folder"),
         (EMBED, "e.safetensors", "are written to .npz, .ark"),
-        (EMBED, "e", "are written to .npz, .ark"),
         (EMBED, f"{MODEL}/e.npz", "cannot be written"),
         (EMBED, "n" * 300 + ".npz", "cannot be written (file name too long)"),
         (EMBED, "gone.npz", "not a regular file"),
@@ -285,6 +284,7 @@ def test_an_output_that_cannot_be_is_refused_before_the_work(
     for name in ("inference.embed._read", "corpora.scan.audio_info", "corpora.shards.read_audio"):
         monkeypatch.setattr(f"contravox.{name}", work_begins)
     os.mkfifo("fifo.npz")
+    os.mkdir("corpus/trials.npz")
     os.symlink("nowhere", "gone.npz")
     before = contents(work)
     line = run(*command, "-o", output, *force)

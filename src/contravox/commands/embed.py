@@ -1,6 +1,7 @@
 """``contravox embed``."""
 
 import glob
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -83,9 +84,11 @@ def _in_parts(output: str) -> bool:
     """Whether a folder is meant, not a file."""
     from contravox.audio.storage import is_url
 
-    kinds = (".npz", ".ark", ".scp", ".parquet")
-    path = Path(output)
-    return is_url(output) or not path.suffix or (path.is_dir() and path.suffix not in kinds)
+    ending = Path(output).suffix
+    if is_url(output) or not ending:
+        return True
+    # Not that of pathlib, which raises for a name that is too long.
+    return ending not in (".npz", ".ark", ".scp", ".parquet") and os.path.isdir(output)
 
 
 def _embed_parts(

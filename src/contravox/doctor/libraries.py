@@ -14,6 +14,7 @@ PURPOSES = {
     "demo": "the demo on synthetic voices",
     "postgresql": "galleries in PostgreSQL",
     "serve": "claims and enrolment over HTTP",
+    "ray": "embedding on a cluster",
 }
 """Of the extras for users; the others are for contravox's own tests and pages."""
 
