@@ -46,6 +46,7 @@ def files(tone_corpus, corpus, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", "hub")
 
 
+@pytest.mark.export
 @pytest.mark.usefixtures("files")
 def test_commands_run_as_shown(run) -> None:
     assert {verb for verb, *_ in COMMANDS} == {"convert", "calibrate", "verify"}

@@ -13,6 +13,8 @@ from contravox.inference.loading import load_model
 from contravox.model import Model
 from foreign_networks import Weights, mean_of_frames, wespeaker_resnet34
 
+pytestmark = pytest.mark.export
+
 
 @pytest.fixture
 def checkpoint(tmp_path):

@@ -13,6 +13,8 @@ from contravox.scoring.calibration import Calibration
 from small_models import ENCODERS, small_model
 from tones import tone
 
+pytestmark = pytest.mark.export
+
 VARIANTS = {
     "speechbrain": (
         EcapaTdnnSettings(

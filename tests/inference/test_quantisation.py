@@ -16,6 +16,8 @@ from contravox.manifest import Manifest
 from small_models import ENCODERS, small_model
 from tones import tone
 
+pytestmark = pytest.mark.export
+
 SPEECH = [tone(1.0, 100 + 10 * place, seed=place) for place in range(8)]
 
 
