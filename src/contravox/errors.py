@@ -124,7 +124,7 @@ class AudioWarning(ContravoxWarning):
 
 
 class TrainingWarning(ContravoxWarning):
-    """A recipe that trains, but hardly what it was meant to."""
+    """A training that runs, but hardly as it was meant to."""
 
 
 def brief(text: str, most: int = 80) -> str:

@@ -63,6 +63,9 @@ def main(name: str, seconds: float, seed: int, folder: Path) -> None:
         for other in place.iterdir():
             other.unlink()
         path.write_bytes(data)
+        # Before it is read, which may end the process.
+        count += 1
+        (folder / "count").write_text(str(count))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         faulthandler.dump_traceback_later(SECONDS, exit=True)
         outcome, said = _outcome(reader.read, path)
@@ -76,8 +79,6 @@ def main(name: str, seconds: float, seed: int, folder: Path) -> None:
                 _note(folder, path.name, data, said)
             elif len(corpus) < KEPT:
                 corpus.append(data)
-        count += 1
-        (folder / "count").write_text(str(count))
 
 
 def _outcome(read, path: Path) -> tuple[str, str]:

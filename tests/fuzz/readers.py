@@ -266,6 +266,7 @@ def checkpoints(folder: Path) -> list[bytes]:
         optimiser,
         Precision(),
         random_states(),
+        {},
     )
     return [(folder / "checkpoint.pt").read_bytes()]
 

@@ -25,7 +25,7 @@ def test_damaged_files_are_read_or_refused(reader, tmp_path):
     seed = int(os.environ.get("FUZZ_SEED", "0"))
     folder = Path(os.environ.get("FUZZ_FOLDER", tmp_path)) / reader.replace(" ", "-")
     folder.mkdir(parents=True, exist_ok=True)
-    count = 0
+    count, counted = 0, folder / "count"
     while count == 0 or time.monotonic() < end:
         left = max(1.0, end - time.monotonic())
         command = [sys.executable, "-m", "fuzz.child", reader, str(left), str(seed), str(folder)]
@@ -36,7 +36,9 @@ def test_damaged_files_are_read_or_refused(reader, tmp_path):
             capture_output=True,
             check=False,
         )
-        count += int((folder / "count").read_text())
+        assert counted.exists(), f"ended before it read any:\n{ended.stderr.decode()}"
+        count += int(counted.read_text())
+        counted.unlink()
         if ended.returncode:
             # A signal, or a file that takes too long.
             [path] = (folder / "now").iterdir()

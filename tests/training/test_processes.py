@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import sys
+import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ import torch
 
 from contravox.cli import main
 from contravox.data.sampling import RandomUtterancesSettings, Sampler, SpeakersUtterancesSettings
-from contravox.errors import ContravoxError
+from contravox.errors import ContravoxError, TrainingWarning
 from contravox.training.log import read_log
 from contravox.training.processes import (
     any_of,
@@ -26,6 +27,7 @@ from contravox.training.processes import (
     random_states,
     restore_random_state,
     share_of,
+    warn_of_shared_store,
 )
 from contravox.training.recipe import Recipe
 from contravox.training.trainer import Trainer
@@ -417,3 +419,38 @@ def test_a_variable_of_a_cluster_starts_no_processes(corpus, tmp_path, monkeypat
     trainer = Trainer(make_recipe(corpus, RANDOM), tmp_path)
     assert leads()
     assert trainer.fabric.world_size == 1
+
+
+MACHINES_THAT_RESTART = {
+    "TORCHELASTIC_RUN_ID": "a",
+    "TORCHELASTIC_USE_AGENT_STORE": "True",
+    "TORCHELASTIC_MAX_RESTARTS": "6",
+    "GROUP_WORLD_SIZE": "2",
+    "RANK": "0",
+}
+
+
+def warnings_of_store(monkeypatch, **changed):
+    for name, value in (MACHINES_THAT_RESTART | changed).items():
+        monkeypatch.setenv(name, value)
+    with warnings.catch_warnings(record=True, action="always", category=TrainingWarning) as caught:
+        warn_of_shared_store()
+    return [str(each.message) for each in caught]
+
+
+def test_machines_whose_restart_may_hang_are_warned_once(monkeypatch):
+    [message] = warnings_of_store(monkeypatch)
+    assert "TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TORCHELASTIC_USE_AGENT_STORE", "False"),
+        ("TORCHELASTIC_MAX_RESTARTS", "0"),
+        ("GROUP_WORLD_SIZE", "1"),
+        ("RANK", "1"),
+    ],
+)
+def test_machines_that_cannot_hang_are_not_warned(monkeypatch, name, value):
+    assert warnings_of_store(monkeypatch, **{name: value}) == []

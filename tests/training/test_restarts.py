@@ -39,7 +39,7 @@ def begin(corpus, tmp_path_factory):
     def begin():
         folder = tmp_path_factory.mktemp("machines")
         meeting = [
-            *("--nnodes=2", "--max-restarts=6", "--rdzv-backend=c10d", f"--rdzv-id={folder.name}"),
+            *("--nnodes=2", "--max-restarts=1", "--rdzv-backend=c10d", f"--rdzv-id={folder.name}"),
             *(f"--rdzv-endpoint=127.0.0.1:{free_port()}", "--local-addr=127.0.0.1"),
         ]
         train = ["-m", "contravox", "train", *RECIPE, "-o", folder / "run", "--json"]
@@ -48,7 +48,8 @@ def begin(corpus, tmp_path_factory):
             f"data.validation_trials={corpus}/validation/trials.tsv",
         ]
         command = [*TORCHRUN, *meeting, *train, *data]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        own = {"OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+        environment = {**os.environ, **own}
         begun = []
         for number in range(2):
             with open(folder / f"{number}.errors", "w") as errors:

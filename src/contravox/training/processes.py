@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -12,7 +13,7 @@ from lightning_fabric.plugins.environments import LightningEnvironment, TorchEla
 from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, distributed, nn
 
-from contravox.errors import ContravoxError, RecipeError, TrainingError
+from contravox.errors import ContravoxError, RecipeError, TrainingError, TrainingWarning
 from contravox.objectives.multiscale import MultiscaleSettings
 from contravox.training.recipe import Recipe
 
@@ -31,8 +32,30 @@ def restarted() -> bool:
     return distributed.is_torchelastic_launched() and count.isdecimal() and int(count) > 0
 
 
+def warn_of_shared_store() -> None:
+    """Warn where the machines that torchrun starts anew could wait for each other for ever.
+
+    In some releases of PyTorch (2.13 is one) a machine keeps the address at which the processes
+    met, though another comes to lead when one fails, and both sides wait. Where torchrun is told
+    not to share its store, every start has an address of its own.
+    """
+    if (
+        leads()
+        and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+        and _from_torchrun("GROUP_WORLD_SIZE", "1") != "1"
+        and _from_torchrun("TORCHELASTIC_MAX_RESTARTS", "0") != "0"
+    ):
+        warnings.warn(
+            "after the death of a process torchrun's machines may wait for each other for ever: "
+            "set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 for torchrun on each",
+            TrainingWarning,
+            stacklevel=2,
+        )
+
+
 def join_processes(recipe: Recipe) -> Fabric:
     """The processes that torchrun started, or this one alone, on GPUs where there are any."""
+    warn_of_shared_store()
     # It greets from every process.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     precision = recipe.training.precision
