@@ -59,6 +59,8 @@ def test_commands_and_python(speakers, monkeypatch, capsys, tmp_path):
         short = SHORT if verb == "train" else []
         if "small/aamsupcon" in arguments:
             short = [*SHORT[:4], "encoder.channels=16"]
+        if "small/adapt" in arguments:
+            short = SHORT[:4]
         if "mfcon_voxceleb1" in arguments:
             short = [*SHORT[:3], *SHORT[4:], "sampler.utterances=4"]
         run([verb, *arguments, *short], monkeypatch, capsys)

@@ -1,12 +1,15 @@
 """Every small recipe trains, cut short to one epoch of small segments."""
 
+import numpy as np
 import pytest
 
+from contravox.inference.default_model import DEFAULT_MODEL
+from contravox.inference.loading import load_model
 from contravox.model import Model
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
 from contravox.training.shipped import shipped_recipes
-from contravox.training.trainer import Trainer
+from contravox.training.trainer import MODEL, Trainer
 
 SMALL = [name for name in shipped_recipes() if name.startswith("small/")]
 
@@ -42,8 +45,24 @@ def test_a_small_recipe_trains(name, train, tmp_path):
     assert trainer.module.model.settings.labels_used == labelled
 
 
+def test_adapting_starts_from_the_model_that_comes_with_contravox(train, tmp_path):
+    trainer = train("small/adapt", tmp_path)
+    default = load_model().settings
+    assert set(default.trained_on) < trainer.trained_on.speakers
+    assert "initial_model: default\n" in (tmp_path / "recipe.yaml").read_text()
+    # At a rate this low, for a few steps, it is still near where it began.
+    noise = [np.random.default_rng(0).normal(0, 0.05, 20_000).astype(np.float32)]
+    [before], [after] = load_model().embed(noise), Model.load(tmp_path / MODEL).embed(noise)
+    assert before @ after > 0.9 * np.linalg.norm(before) * np.linalg.norm(after)
+
+
 @pytest.mark.parametrize(
-    "name", [name for name in SMALL if Recipe.read(name).training.initial_model]
+    "name",
+    [
+        name
+        for name in SMALL
+        if Recipe.read(name).training.initial_model not in (None, DEFAULT_MODEL)
+    ],
 )
 def test_a_second_stage_starts_from_the_first_at_its_place(name, train, corpus):
     folder = corpus.parent

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
+from contravox.inference.loading import load_model
 from contravox.manifest import Manifest
-from contravox.model import Model
 from contravox.training.recipe import Recipe
 from contravox.trials.trial_set import TrialSet
 
@@ -36,7 +36,7 @@ def input_digests(
         digests["data.targets"] = _file_digest(recipe.data.targets)
     training = recipe.training
     if training.initial_model is not None:
-        digests["training.initial_model"] = Model.load(training.initial_model).digest
+        digests["training.initial_model"] = load_model(training.initial_model).digest
     if training.initial_objectives is not None:
         digests["training.initial_objectives"] = _file_digest(training.initial_objectives)
     return digests

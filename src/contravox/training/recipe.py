@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, PlainSerializer, model_validator
 
 from contravox.augmentation.augmentation import AugmentationSettings
 from contravox.augmentation.spec_augment import SpecAugmentSettings
@@ -13,6 +13,7 @@ from contravox.data.sampling import RandomUtterancesSettings, SamplerSettings
 from contravox.data.settings import DataSettings
 from contravox.encoders import EncoderSettings
 from contravox.features import FeatureSettings
+from contravox.inference.default_model import DEFAULT_MODEL, told_of
 from contravox.objectives import AnyObjectiveSettings
 from contravox.objectives.balance import BalanceSettings
 from contravox.settings import Count, Positive, Seed, Settings
@@ -20,6 +21,13 @@ from contravox.training.optimiser import OptimiserSettings
 from contravox.training.schedule import MarginSchedule, ScheduleSettings
 from contravox.training.settings_file import read_settings, to_yaml, validate_settings
 from contravox.training.shipped import find_recipe
+
+InitialModel = Annotated[
+    Path,
+    AfterValidator(lambda path: DEFAULT_MODEL if path == Path("default") else path),
+    # In a recipe that is written it is this word again, wherever contravox is installed.
+    PlainSerializer(told_of, return_type=str, when_used="json"),
+]
 
 
 class TrainingSettings(Settings):
@@ -54,8 +62,10 @@ class TrainingSettings(Settings):
     patience: Count | None = Field(
         None, description="stop after so many validations without a better one"
     )
-    initial_model: Path | None = Field(
-        None, description="model file whose encoder weights training starts from"
+    initial_model: InitialModel | None = Field(
+        None,
+        description="model file, also an exported one, whose encoder weights training starts "
+        "from; default: the one that comes with contravox",
     )
     initial_objectives: Path | None = Field(
         None, description="objectives.safetensors of that run: class vectors, heads, scales"

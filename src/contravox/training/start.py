@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from contravox.errors import RecipeError
+from contravox.inference.graph_weights import take_weights
 from contravox.model import Model
 from contravox.trained_on import TrainedOn
 from contravox.training.processes import synchronise_batchnorm
@@ -40,6 +41,8 @@ def start_module(
 
 def _load_model(model: Model, path: Path, recipe: Recipe) -> TrainedOn:
     """Give ``model`` a trained one's weights."""
+    if path.suffix == ".onnx":
+        return TrainedOn.of_model(path, take_weights(model, path).settings)
     initial = Model.load(path)
     for key in ("features", "encoder"):
         ours, theirs = getattr(recipe, key), getattr(initial.settings, key)
