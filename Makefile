@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SPEECH ?= ../shared/speech
 NOISE ?= ../shared/noise
+RESPONSES ?= ../shared/impulse_responses
 # What `contravox convert` makes of 3D-Speaker's campplus_cn_en_common.pt.
 TEACHER ?= cam_plus_plus.onnx
 
@@ -33,7 +34,7 @@ docs: setup
 
 default-model: setup
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/default_model.py --speech $(SPEECH) --noise $(NOISE) \
-		--teacher $(TEACHER) $(ARGS)
+		--responses $(RESPONSES) --teacher $(TEACHER) $(ARGS)
 
 release-check: setup
 	.ci/release

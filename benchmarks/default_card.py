@@ -14,6 +14,8 @@ from jinja2 import Environment, StrictUndefined
 from contravox.files.writing import write_text
 
 DOCS = Path(__file__).parent.parent / "docs"
+CARD = DOCS / "model-card.json"
+"""What was measured."""
 TEMPLATE = Path(__file__).with_suffix(".md.jinja")
 
 SPEECH = {
@@ -27,7 +29,7 @@ SPEECH = {
 
 def write_card(results: Mapping[str, Any]) -> None:
     """Write what was measured, and the page of it."""
-    write_text(DOCS / "model-card.json", json.dumps(results, indent=1) + "\n")
+    write_text(CARD, json.dumps(results, indent=1) + "\n")
     write_text(DOCS / "model-card.md", card(results))
 
 
@@ -52,4 +54,4 @@ def _with_interval(entry: Mapping[str, Any], key: str, sign: str) -> str:
 
 
 if __name__ == "__main__":
-    write_card(json.loads((DOCS / "model-card.json").read_text(encoding="utf-8")))
+    write_card(json.loads(CARD.read_text(encoding="utf-8")))

@@ -2,11 +2,13 @@
 
 Corpora, each a folder for every speaker and ``utterances.tsv``, are parted by speaker: of those
 with two utterances or more a sixth is for tests and a tenth for calibration. The rest trains, and
-who has one utterance too. Training speech comes at other speeds as well, each as other speakers,
-in files of its own: a teacher embeds what it hears. All of it is written as WAV of 16 bits, as
+who has one utterance too. Training speech comes in other voices as well, by speed and by Praat,
+each as other speakers, in files of its own: a teacher embeds what it hears. And all of that comes
+once more, spoken in another way by the same speakers. All of it is written as WAV of 16 bits, as
 decoding Opus anew for every segment takes longer than training a small encoder on it.
 """
 
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -22,9 +24,12 @@ from contravox.audio.waveform import AUDIO_SUFFIXES, SAMPLE_RATE
 from contravox.augmentation.speed import change_speed
 from contravox.corpora.preparation import prepare_corpus
 from contravox.manifest import Manifest
+from default_voices import another_voice, another_way, changed
 
 PARTS = ("train", "calibration", "test")
 SPEEDS = (0.9, 1.1)
+ANOTHER_WAY = "+"
+"""What the name of an utterance ends in that is spoken in another way than the one without."""
 TEST, CALIBRATION = 1 / 6, 1 / 10
 """Of the speakers with two utterances or more."""
 TWINS = {("an4", "mdcs2")}
@@ -32,14 +37,14 @@ TWINS = {("an4", "mdcs2")}
 
 
 class Recording(NamedTuple):
-    """A file of a corpus, below ``source``, and where it goes below ``target`` at other speeds."""
+    """A file of a corpus, ``source``, and the folder of corpora where it goes."""
 
     source: Path
     target: Path
     corpus: str
     speaker: str
     name: str
-    speeds: tuple[float, ...]
+    trains: bool
 
 
 def prepare_parts(speech: Path, output: Path) -> None:
@@ -90,17 +95,33 @@ def _parted(corpus: Path, output: Path) -> Iterator[Recording]:
         part = parts.get(speaker, "train")
         for path in own:
             name = "_".join(path.relative_to(corpus / speaker).with_suffix(".wav").parts)
-            speeds = (1.0, *SPEEDS) if part == "train" else (1.0,)
             target = output / "speech" / part
-            yield Recording(path, target, corpus.name, speaker, name, speeds)
+            yield Recording(path, target, corpus.name, speaker, name, part == "train")
 
 
 def _write(recording: Recording) -> None:
-    waveform = _read(recording.source)
-    for speed in recording.speeds:
-        speaker = recording.speaker if speed == 1 else f"{recording.speaker}@{speed:g}"
-        changed = waveform if speed == 1 else change_speed(waveform, speed)
-        _save(recording.target / recording.corpus / speaker / recording.name, changed)
+    voices = {"": _read(recording.source)}
+    folder = recording.target / recording.corpus
+    if recording.trains:
+        voices |= _voices(recording, voices[""])
+    for voice, waveform in voices.items():
+        path = folder / f"{recording.speaker}{voice}" / recording.name
+        _save(path, waveform)
+        if recording.trains:
+            way = another_way(_generator(str(path.relative_to(recording.target))))
+            _save(path.with_stem(path.stem + ANOTHER_WAY), changed(waveform, way))
+
+
+def _voices(recording: Recording, waveform: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """The recording in other voices, by what the speaker's name gets for each."""
+    voices = {f"@{speed:g}": change_speed(waveform, speed) for speed in SPEEDS}
+    # The same for all that a speaker says.
+    voice = another_voice(_generator(f"{recording.corpus}/{recording.speaker}"))
+    return voices | {"@voice": changed(waveform, voice)}
+
+
+def _generator(name: str) -> np.random.Generator:
+    return np.random.default_rng(zlib.crc32(name.encode()))
 
 
 def _read(path: Path) -> NDArray[np.float32]:

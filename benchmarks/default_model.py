@@ -1,12 +1,14 @@
 """Make the model that comes with contravox, measure it, and write its card.
 
-    python benchmarks/default_model.py --speech SPEECH --noise NOISE --teacher TEACHER
-        [--output DIR] [KEY=VALUE ...]
+    pip install praat-parselmouth
+    python benchmarks/default_model.py --speech SPEECH --noise NOISE --responses RESPONSES
+        --teacher TEACHER [--output DIR] [KEY=VALUE ...]
 
-SPEECH holds corpora, each a folder for every speaker and ``utterances.tsv``; NOISE a tree of
-noises. TEACHER is a model that `contravox convert` made, which embeds the training speech once.
-The recipe lies beside this file; KEY=VALUE changes it. Two short runs, by labels alone and with the
-teacher, tell what that is worth. Everything is kept in DIR, and what was cut off goes on.
+SPEECH holds corpora, each a folder for every speaker and ``utterances.tsv``; NOISE and RESPONSES
+are trees of noises and of impulse responses. TEACHER is a model that `contravox convert` made,
+which embeds the training speech once. The recipe lies beside this file; KEY=VALUE changes it. Short
+runs, on all but two of the corpora, tell what its parts are worth on these two. Everything is kept
+in DIR, and what was cut off goes on.
 
 It writes src/contravox/default_model/model.onnx, docs/model-card.json and, from that, the card.
 CAM++ is measured beside it, which TEACHER should be, and Resemblyzer where it is installed.
@@ -14,14 +16,23 @@ CAM++ is measured beside it, which TEACHER should be, and Resemblyzer where it i
 
 import argparse
 import importlib.util
+import itertools
+import json
+import multiprocessing
+import re
 import warnings
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from contravox.commands.cpu import tune_process
+from contravox.embeddings import Embeddings
 from contravox.errors import AudioWarning
 from contravox.evaluation.model_evaluation import ModelEvaluation
-from contravox.files.writing import write_text
+from contravox.files.writing import write_bytes, write_text
 from contravox.inference.default_model import DEFAULT_MODEL
 from contravox.inference.embed import embed_manifest
 from contravox.inference.export import export_model
@@ -32,20 +43,15 @@ from contravox.terminal.messages import note
 from contravox.terminal.progress import progress_bar
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
-from contravox.training.trainer import Trainer
 from contravox.trials.making import make_pooled_trials
 from contravox.trials.trial_set import TrialSet
-from default_card import write_card
-from default_corpus import prepare_noises, prepare_parts
-from default_rates import (
-    contravox_system,
-    embed_conditions,
-    measure,
-    rates_by_corpus,
-    resemblyzer_system,
-)
+from default_card import CARD, write_card
+from default_corpus import ANOTHER_WAY, prepare_noises, prepare_parts
+from default_rates import contravox_system, embed_conditions, measure, resemblyzer_system
+from default_rooms import prepare_rooms
+from default_run import RECIPE, files, train
+from left_out_corpora import measure_left_out
 
-RECIPE = Path(__file__).with_suffix(".yaml")
 OURS, TEACHER, RESEMBLYZER = "contravox", "CAM++", "Resemblyzer"
 LICENCE = "Apache-2.0"
 PROVENANCE = (
@@ -53,15 +59,10 @@ PROVENANCE = (
     "Commands and Arabic commands (CC BY 4.0) and DSP-speech-20 (MIT), and on what CAM++ of "
     "3D-Speaker (Apache-2.0) makes of the same recordings"
 )
+SHARES = 100
+"""Of the training speech, each embedded at once."""
 MAXIMUM = 5000
 """Trials of a kind from one corpus, to calibrate on."""
-SHORT = [
-    "training.epochs=2",
-    "training.schedule.decay_epochs=1",
-    "training.margin_schedule.end=1",
-    "training.average=0.99",
-]
-"""Of the pair of runs that tells what the teacher is worth."""
 
 
 def main() -> None:
@@ -72,8 +73,10 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
     parser.add_argument("--speech", type=Path, required=True)
     parser.add_argument("--noise", type=Path, required=True)
+    parser.add_argument("--responses", type=Path, required=True)
     parser.add_argument("--teacher", type=Path, required=True)
     parser.add_argument("--output", type=Path, default=Path("default_model"))
+    parser.add_argument("--further", action="store_true", help="train the one there is further")
     arguments = parser.parse_intermixed_args()
     tune_process()
     warnings.simplefilter("ignore", AudioWarning)
@@ -81,70 +84,85 @@ def main() -> None:
     output.mkdir(parents=True, exist_ok=True)
     prepare_parts(arguments.speech, output)
     prepare_noises(arguments.noise, output)
+    prepare_rooms(arguments.responses, output)
     embed_training(arguments.teacher, output)
-    recipe = Recipe.read(RECIPE, [*_files(output), *arguments.overrides])
+    start, goes = begin(output) if arguments.further else ([], [])
+    recipe = Recipe.read(RECIPE, [*files(output), *start, *arguments.overrides])
     train(recipe, output / "run")
-    results = {"ways": compare_ways(recipe, output), "run": describe(recipe, output / "run")}
+    goes.append(describe(recipe, output / "run", goes))
+    results = {"left_out": measure_left_out(output), "goes": goes}
     calibrate(output)
     results |= measure_all(arguments.teacher, output)
     write_card(results)
     note(f"{DEFAULT_MODEL} and its card are written")
 
 
-def _files(output: Path) -> list[str]:
-    """The recipe's files as keys and values."""
-    return [
-        f"data.manifest={output / 'train' / 'manifest.tsv'}",
-        f"data.targets={output / 'teacher.npz'}",
-        f"augmentation.noises={output / 'noises' / 'manifest.tsv'}",
-    ]
-
-
 def embed_training(teacher: Path, output: Path) -> None:
-    """What the teacher makes of every training utterance, written once."""
+    """What the teacher makes of every training utterance, written once.
+
+    What is said in another way has the embedding of what it was made of: the speaker is the same,
+    and is to be taken for the same.
+    """
     if (output / "teacher.npz").exists():
         return
-    manifest = Manifest.read(output / "train" / "manifest.tsv")
-    with progress_bar("the teacher listens", "utterances") as report:
-        embed_manifest(load_model(teacher), manifest, progress=report).save(output / "teacher.npz")
+    table = Manifest.read(output / "train" / "manifest.tsv").table
+    heard = table.with_columns(
+        heard=pl.col("utterance").str.replace(f"{ANOTHER_WAY}.wav", ".wav", literal=True)
+    )
+    own = heard.filter(pl.col("utterance") == pl.col("heard")).drop("heard")
+    shares = [Manifest(own.gather_every(SHARES, start)) for start in range(SHARES)]
+    # Polars' threads do not live in a process that was forked.
+    pool = ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"))
+    with pool as processes, progress_bar("the teacher listens", "shares") as report:
+        embedded = []
+        for each in processes.map(embed_share, itertools.repeat(teacher), shares):
+            embedded.append(each)
+            report(len(embedded), SHARES)
+    together = Embeddings.joined(embedded)
+    vectors = together.vectors[together.rows(heard["heard"])]
+    Embeddings(heard["utterance"].to_list(), vectors).save(output / "teacher.npz")
 
 
-def train(recipe: Recipe, folder: Path) -> Model:
-    """Train, or go on where it stopped."""
-    with progress_bar(folder.name) as report:
-        return Trainer(recipe, folder, progress=report).fit(resume=True)
+def embed_share(teacher: Path, manifest: Manifest) -> Embeddings:
+    """In a process of its own, of which each takes one thread: two would wait for each other."""
+    warnings.simplefilter("ignore", AudioWarning)
+    return embed_manifest(load_model(teacher), manifest)
 
 
-def compare_ways(recipe: Recipe, output: Path) -> dict[str, Any]:
-    """Error rates of calibration speakers, by labels alone and with the teacher."""
-    raw = recipe.model_dump(mode="json")
-    labels = {name: each for name, each in raw["objectives"].items() if "match" not in each}
-    alone = {**raw, "objectives": labels, "data": {**raw["data"], "targets": None}}
-    manifest = Manifest.read(output / "calibration" / "manifest.tsv")
-    rates = {}
-    for name, settings in {"labels": alone, "labels and teacher": raw}.items():
-        folder = output / f"short, {name}"
-        write_text(folder.with_suffix(".yaml"), Recipe.validate_keys(settings, name).to_yaml())
-        short = Recipe.read(folder.with_suffix(".yaml"), SHORT)
-        embeddings = embed_manifest(train(short, folder), manifest)
-        steps = max(entry["step"] for entry in read_log(folder)) + 1
-        rates[name] = {"steps": steps, "rates": rates_by_corpus(manifest, embeddings)}
-    return rates
+def begin(output: Path) -> tuple[list[str], list[dict[str, Any]]]:
+    """Settings by which training starts from the model that there is, and how that was trained.
+
+    They are copied: the end writes others in their place, after which this may be called again.
+    """
+    model, goes = output / "before.onnx", output / "before.json"
+    if not goes.exists():
+        write_bytes(model, DEFAULT_MODEL.read_bytes())
+        card = json.loads(CARD.read_text(encoding="utf-8"))
+        write_text(goes, json.dumps(card["goes"]))
+    return [f"training.initial_model={model}"], json.loads(goes.read_text(encoding="utf-8"))
 
 
-def describe(recipe: Recipe, folder: Path) -> dict[str, Any]:
-    """What was trained, for how long."""
+def describe(recipe: Recipe, folder: Path, before: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What was trained in one go, for how long. before: earlier goes, which its seconds count."""
     model = Model.load(folder / "model.safetensors")
+    hours = model.settings.training_seconds / 3600 - sum(each["hours"] for each in before)
     return {
         "parameters": model.parameter_count,
         "embedding_size": model.embedding_size,
         "steps": max(entry["step"] for entry in read_log(folder)) + 1,
         "batch": recipe.sampler.batch_size,
         "segment_seconds": recipe.data.segment_seconds,
-        "hours": model.settings.training_seconds / 3600,
+        "hours": hours,
         "speakers": recipe.data.speakers,
         "utterances": recipe.data.utterances,
+        "processor": _processor(),
     }
+
+
+def _processor() -> str:
+    """What Linux calls it."""
+    names = re.findall(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return str(names[0]) if names else "an unknown processor"
 
 
 def calibrate(output: Path) -> None:

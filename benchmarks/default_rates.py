@@ -4,7 +4,7 @@ Every system embeds the same recordings, in every condition both sides of a tria
 within a corpus, scores are cosines of whole recordings. Intervals are by bootstrap over speakers.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +90,16 @@ def resemblyzer_system() -> Embed:
     return embed
 
 
-def embed_conditions(name: str, embed: Embed, manifest: Manifest, folder: Path) -> None:
+def embed_conditions(
+    name: str,
+    embed: Embed,
+    manifest: Manifest,
+    folder: Path,
+    conditions: Sequence[str] = tuple(CONDITIONS),
+) -> None:
     """Write ``CONDITION.npz`` to the folder, of every condition of which there is none."""
-    for condition, change in CONDITIONS.items():
+    for condition in conditions:
+        change = CONDITIONS[condition]
         path = folder / f"{condition}.npz"
         if path.exists():
             continue

@@ -1,0 +1,129 @@
+"""What the parts of the default model's recipe are worth on corpora that it never heard.
+
+    python benchmarks/left_out_corpora.py [--output DIR] [--only NAME ...]
+
+Trains each of VARIANTS on what `default_model.py` prepared in DIR, but for LEFT_OUT, and measures
+it on these, all of their speakers: whole, 2 s of each, over the telephone and in noise. A run is
+a short one, of a thousand steps. The results are kept in DIR, and what was cut off goes on.
+"""
+
+import argparse
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from contravox.commands.cpu import tune_process
+from contravox.embeddings import Embeddings
+from contravox.errors import AudioWarning
+from contravox.files.writing import write_text
+from contravox.manifest import Manifest
+from contravox.training.log import read_log
+from contravox.training.recipe import Recipe
+from default_corpus import ANOTHER_WAY, PARTS
+from default_rates import contravox_system, embed_conditions, rates_by_corpus
+from default_run import RECIPE, files, train
+
+LEFT_OUT = ("librispeech", "dspspeech20")
+CONDITIONS = ("as recorded", "2 s", "telephone", "noise, 10 dB")
+SHORT = (
+    "sampler.corpus_shares={an4: 0.25, arabic_commands: 0.2, speech_commands: 0.55}",
+    "training.schedule={name: cosine, warmup_steps: 100}",
+    "training.margin_schedule.end=1",
+    "training.average=0.99",
+)
+
+
+class Variant(NamedTuple):
+    """without: a regular expression of paths of training speech that are left out.
+
+    overrides: of the recipe.
+    """
+
+    without: str | None
+    overrides: tuple[str, ...]
+
+
+LABELS_ALONE = (
+    "data.targets=null",
+    "objectives={classification: {name: aam_softmax, margin: 0.2, scale: 30, weight: 0.1}, "
+    "contrast: {name: supcon, temperature: 0.07, weight: 0.05}}",
+)
+VARIANTS = {
+    "recordings at three speeds, simulated rooms": Variant(
+        r"@voice|\+\.wav",
+        ("training.epochs=4", "augmentation.rooms=null", "augmentation.codecs=[mu_law]"),
+    ),
+    "and other voices, other ways to speak, devices, MP3": Variant(None, ("training.epochs=2",)),
+    "the same by labels alone": Variant(None, ("training.epochs=2", *LABELS_ALONE)),
+}
+
+
+def main() -> None:
+    """Read the options; measure what is not measured yet."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--output", type=Path, default=Path("default_model"))
+    parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    arguments = parser.parse_args()
+    tune_process()
+    warnings.simplefilter("ignore", AudioWarning)
+    print(json.dumps(measure_left_out(arguments.output, arguments.only), indent=1))
+
+
+def measure_left_out(output: Path, names: Sequence[str] = tuple(VARIANTS)) -> dict[str, Any]:
+    """Steps and rates of each variant, the rates by condition and corpus left out."""
+    heard = _heard(output)
+    results = {}
+    for name in names:
+        folder = output / "left_out" / name
+        known = folder / "rates.json"
+        if not known.exists():
+            train(_recipe(output, folder, VARIANTS[name]), folder / "run")
+            rates = _rates(name, folder, heard)
+            steps = max(entry["step"] for entry in read_log(folder / "run")) + 1
+            write_text(known, json.dumps({"steps": steps, "rates": rates}))
+        results[name] = json.loads(known.read_text(encoding="utf-8"))
+    return results
+
+
+def _recipe(output: Path, folder: Path, variant: Variant) -> Recipe:
+    folder.mkdir(parents=True, exist_ok=True)
+    table = Manifest.read(output / "train" / "manifest.tsv").table
+    table = table.filter(~pl.col("corpus").is_in(LEFT_OUT))
+    if variant.without:
+        table = table.filter(~pl.col("path").str.contains(variant.without))
+    rest = Manifest(table)
+    rest.write(folder / "manifest.tsv")
+    own = (
+        f"data.manifest={folder / 'manifest.tsv'}",
+        f"data.speakers={len(rest.speakers)}",
+        f"data.utterances={len(rest)}",
+    )
+    return Recipe.read(RECIPE, [*files(output), *own, *SHORT, *variant.overrides])
+
+
+def _heard(output: Path) -> Manifest:
+    """All recordings of the corpora left out, as they are."""
+    tables = [Manifest.read(output / part / "manifest.tsv").table for part in PARTS]
+    table = pl.concat(tables, how="diagonal").filter(pl.col("corpus").is_in(LEFT_OUT))
+    changed = pl.col("speaker").str.contains("@", literal=True)
+    changed |= pl.col("path").str.ends_with(f"{ANOTHER_WAY}.wav")
+    return Manifest(table.filter(~changed))
+
+
+def _rates(name: str, folder: Path, heard: Manifest) -> Mapping[str, Mapping[str, float]]:
+    system = contravox_system(folder / "run" / "model.safetensors")
+    embed_conditions(name, system, heard, folder / "measured", CONDITIONS)
+    return {
+        condition: rates_by_corpus(heard, Embeddings.load(folder / "measured" / f"{condition}.npz"))
+        for condition in CONDITIONS
+    }
+
+
+if __name__ == "__main__":
+    main()
