@@ -46,6 +46,8 @@ loop endless."""
 LEFT_OUT = ("VariableReplacer", "VariableInserter", "RemoveDecorator")
 """Operators that take names of a user's, or change what no run shows."""
 
+PROCESSES = "processes"
+"""In the names of tests that begin others, which a process that was forked cannot."""
 
 NOTHING = "core/NoOp"
 """The operator that changes nothing; it is not among the others."""
@@ -196,7 +198,8 @@ def _run(mutant: Mutant, tests: Sequence[Sequence[str]]) -> int:
 
     setattr(importlib.machinery.SourceFileLoader, "get_code", mutated)  # noqa: B010
     os.chdir(TOP)
-    runs = (int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *each])) for each in tests)
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-k", f"not {PROCESSES}"]
+    runs = (int(pytest.main([*options, *each])) for each in tests)
     return next((status for status in runs if status), 0)
 
 
