@@ -14,6 +14,7 @@ import argparse
 import ast
 import importlib
 import importlib.machinery
+import math
 import os
 import random
 import resource
@@ -38,12 +39,15 @@ SLOW = (
 )
 """What code and tests import of others."""
 
-SECONDS = 120
-"""Of a processor that the tests of a mutant may take; a change may make a loop endless."""
+PATIENCE = 3
+"""How often the processor time of a room's tests those of a mutant may take; a change may make a
+loop endless."""
 
 LEFT_OUT = ("VariableReplacer", "VariableInserter", "RemoveDecorator")
 """Operators that take names of a user's, or change what no run shows."""
 
+PROCESSES = "processes"
+"""In the names of tests that begin others, which a process that was forked cannot."""
 
 NOTHING = "core/NoOp"
 """The operator that changes nothing; it is not among the others."""
@@ -93,11 +97,14 @@ def main() -> None:
             paths = [path for path in paths if path.stem in arguments.only]
         places = [mutant for path in paths for mutant in _mutants(path, draw)]
         tried = draw.sample(places, round(arguments.share * len(places)))
-        if _outcome(Mutant(paths[0], 0, NOTHING, 0), _tests(room, "")) != "survived":
+        as_it_is = Mutant(paths[0], 0, NOTHING, 0)
+        outcome, seconds = _outcome(as_it_is, _tests(room, ""), resource.RLIM_INFINITY)
+        if outcome != "survived":
             raise SystemExit(f"{room}: its tests fail as it is: nothing can be told from them")
+        limit = PATIENCE * math.ceil(seconds)
         counts: Counter[str] = Counter()
         for number, mutant in enumerate(tried, start=1):
-            outcome = _outcome(mutant, _tests(room, mutant.path.stem))
+            outcome, _ = _outcome(mutant, _tests(room, mutant.path.stem), limit)
             counts[outcome] += 1
             if outcome != "killed":
                 print(f"{outcome}: {mutant}", flush=True)
@@ -161,17 +168,20 @@ def _tests(room: str, module: str) -> list[list[str]]:
     return [own, [str(path) for path in files if str(path) not in own]]
 
 
-def _outcome(mutant: Mutant, tests: Sequence[Sequence[str]]) -> str:
-    """What the tests make of a mutant."""
+def _outcome(mutant: Mutant, tests: Sequence[Sequence[str]], limit: int) -> tuple[str, float]:
+    """What the tests make of a mutant, and in how many seconds of a processor.
+
+    limit: of those seconds.
+    """
     process = os.fork()
     if process == 0:
         status = 3
         with suppress(BaseException):
-            resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+            resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
             status = _run(mutant, tests)
         os._exit(status)
-    _, status = os.waitpid(process, 0)
-    return "survived" if status == 0 else "killed"
+    _, status, used = os.wait4(process, 0)
+    return "survived" if status == 0 else "killed", used.ru_utime + used.ru_stime
 
 
 def _run(mutant: Mutant, tests: Sequence[Sequence[str]]) -> int:
@@ -188,7 +198,8 @@ def _run(mutant: Mutant, tests: Sequence[Sequence[str]]) -> int:
 
     setattr(importlib.machinery.SourceFileLoader, "get_code", mutated)  # noqa: B010
     os.chdir(TOP)
-    runs = (int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *each])) for each in tests)
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-k", f"not {PROCESSES}"]
+    runs = (int(pytest.main([*options, *each])) for each in tests)
     return next((status for status in runs if status), 0)
 
 

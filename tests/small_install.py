@@ -61,6 +61,10 @@ WITH_AN_EXTRA = (
     ("train", ("verify", WEIGHTS, *VOICES)),
     ("train", ("evaluate", WEIGHTS, "corpus/test")),
     ("train", ("demo",)),
+    (
+        "report",
+        ("cluster", "corpus/train/manifest.tsv", "train.npz", "-o", "out", "--clusters", "4"),
+    ),
     ("serve", ("serve", "--model", MODEL)),
     ("ray", ("embed", MODEL, "corpus/test/manifest.tsv", "-o", "ray", "--engine", "ray")),
     ("postgresql", ("gallery", "list", "--gallery", "postgresql://nobody@nowhere/none")),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contravox.embeddings import Embeddings
+from contravox.embeddings import Embeddings, labels_used, made_from
 from contravox.errors import ModelError, TrialsError
 from hostile import BEARABLE, mutations, value_or_line
 
@@ -44,6 +44,22 @@ def test_files_that_hold_no_embeddings(tmp_path, embeddings):
     np.savez(path, other=np.zeros(2))
     with pytest.raises(ModelError, match="not a whole file of embeddings"):
         Embeddings.load(path)
+
+
+@pytest.mark.parametrize("used", [True, False, None])
+def test_whether_the_model_had_read_labels_is_noted(tmp_path, embeddings, used):
+    path = tmp_path / "e.npz"
+    embeddings.save(path, made_from="a model", labels_used=used)
+    assert labels_used(path) is used
+    assert made_from(path) == "a model"
+    np.testing.assert_array_equal(Embeddings.load(path).vectors, embeddings.vectors)
+
+
+@pytest.mark.parametrize("noted", [np.array("False"), np.array([False, False]), np.array(0)])
+def test_what_was_noted_by_others_says_nothing(tmp_path, noted):
+    np.savez(tmp_path / "e.npz", utterances=NAMES, embeddings=VECTORS, labels_used=noted)
+    assert labels_used(tmp_path / "e.npz") is None
+    assert labels_used(tmp_path / "none.npz") is None
 
 
 def test_nothing_in_the_file_is_unpickled(tmp_path):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contravox.errors import ManifestError
-from contravox.manifest import COLUMNS, Manifest
+from contravox.manifest import CLUSTERS, CLUSTERS_OF_LABELS, COLUMNS, SPEAKER_SOURCE, Manifest
 from hostile import mutations, value_or_line
 from manifests import manifest, pooled
 from profiles import examples
@@ -241,3 +241,34 @@ def test_manifests_of_corpora_that_share_names_of_utterances_are_joined():
         Manifest.joined([pooled(("0/1", "0", "A"))] * 2)
     with pytest.raises(ManifestError, match="'0/1' is in two of the manifests"):
         Manifest.joined([pooled(("0/1", "0", None))] * 2)
+
+
+@pytest.mark.parametrize(
+    ("sources", "clustered", "told"),
+    [
+        ([CLUSTERS, CLUSTERS], [True, True], False),
+        ([CLUSTERS, CLUSTERS_OF_LABELS], [True, True], True),
+        ([CLUSTERS, None], [True, False], True),
+        ([CLUSTERS, "of an oracle"], [True, True], True),
+        (None, [False, False], True),
+    ],
+)
+def test_whether_somebody_told_who_speaks(tmp_path, sources, clustered, told):
+    known = Manifest(manifest(speakers=2, utterances=1).table)
+    if sources is not None:
+        known = Manifest(known.table.with_columns(pl.Series(SPEAKER_SOURCE, sources)))
+    known.write(tmp_path / "m.tsv")
+    for each in (known, Manifest.read(tmp_path / "m.tsv")):
+        assert each.clustered.to_list() == clustered
+        assert each.labels_told is told
+
+
+def test_clusters_joined_with_speakers_stay_clusters():
+    clusters = manifest(speakers=2, utterances=1).table.with_columns(
+        utterance=pl.format("c{}", "utterance"), speaker_source=pl.lit(CLUSTERS)
+    )
+    both = Manifest.joined([manifest(speakers=2, utterances=1), Manifest(clusters)])
+    assert both.table.filter(both.clustered)["utterance"].str.starts_with("c").to_list() == [
+        *(True, True)
+    ]
+    assert both.labels_told

@@ -71,6 +71,15 @@ def test_what_a_manifest_does_not_say_is_not_compared():
         assert recording_digests(silent).to_list() == []
 
 
+def test_clusters_are_nobody_and_their_recordings_are_known():
+    some = pl.when(pl.col("speaker") == "1").then(pl.lit("clusters"))
+    clusters = Manifest(TRAINING.table.with_columns(speaker_source=some))
+    assert list(speaker_digests(clusters).values()) == ["vox/2"]
+    refuse(manifest("vox", ["1"], ["x"]), training=clusters)
+    with pytest.raises(OverlapError, match=r"1 of its 1 recordings .* '9/aa'"):
+        refuse(manifest("other", ["9"], ["aa"]), training=clusters)
+
+
 def test_recordings_are_kept_beside_the_model(tmp_path):
     assert recordings_trained_on(tmp_path / "model.safetensors").to_list() == []
     write_recordings(tmp_path, recording_digests(TRAINING))

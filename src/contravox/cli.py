@@ -13,6 +13,7 @@ from typing import Annotated, TextIO
 import typer
 
 from contravox.commands.calibrate import calibrate
+from contravox.commands.cluster import cluster
 from contravox.commands.compare import compare
 from contravox.commands.convert import convert
 from contravox.commands.cpu import tune_process
@@ -54,6 +55,7 @@ VERBS = (
     train,
     sweep,
     embed,
+    cluster,
     evaluate,
     score,
     measure,

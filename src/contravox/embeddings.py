@@ -16,8 +16,8 @@ from contravox.files.writing import atomic_path
 
 ARRAYS = ("utterances", "embeddings")
 
-MADE_FROM = "made_from"
-"""The array of a file that tells which command made it."""
+MADE_FROM, LABELS_USED = "made_from", "labels_used"
+"""Arrays of a file that tell which command made it, and whether its model had read labels."""
 
 MOST_UNPACKED, MOST_PACKED = 2**30, 100
 """An array above a GiB that is a hundred times its size in the file is no embeddings."""
@@ -75,16 +75,22 @@ class Embeddings:
             _refuse_row(names, directed, "is zero and has no direction", place)
         return cls(names.to_list(), vectors)
 
-    def save(self, path: str | Path, *, made_from: str | None = None) -> None:
+    def save(
+        self, path: str | Path, *, made_from: str | None = None, labels_used: bool | None = None
+    ) -> None:
         """Write a NumPy ``.npz`` archive with ``utterances`` and ``embeddings``.
 
-        made_from: a name for the model and the manifest, for ``made_from`` to find.
+        made_from: a name for the model and the manifest. labels_used: whether the model was trained
+        with speaker labels. The functions of these names find them.
 
         Raises OutputError, ModelError where a value is not finite.
         """
         _check_finite(self.utterances, self.vectors, path)
         with atomic_path(Path(path)) as temporary, open(temporary, "wb") as file:
-            known: dict[str, Any] = {} if made_from is None else {MADE_FROM: np.array(made_from)}
+            noted = {MADE_FROM: made_from, LABELS_USED: labels_used}
+            known: dict[str, Any] = {
+                name: np.array(value) for name, value in noted.items() if value is not None
+            }
             names = np.array(self.utterances, str)
             np.savez(file, utterances=names, embeddings=self.vectors, **known)
 
@@ -141,11 +147,23 @@ class Embeddings:
 
 def made_from(path: Path) -> str | None:
     """What ``save`` noted in a file; None where it did not, or the file is no such archive."""
+    noted = _noted(path, MADE_FROM)
+    return None if noted is None else str(noted)
+
+
+def labels_used(path: Path) -> bool | None:
+    """Likewise, whether the model of the embeddings in a file was trained with speaker labels."""
+    noted = _noted(path, LABELS_USED)
+    return bool(noted) if noted is not None and noted.dtype == bool and noted.ndim == 0 else None
+
+
+def _noted(path: Path, name: str) -> NDArray | None:
+    """An array beside the embeddings in a file; None where there is none that can be read."""
     try:
         with zipfile.ZipFile(path) as archive:
-            _check_size(archive, f"{MADE_FROM}.npy")
+            _check_size(archive, f"{name}.npy")
         with np.load(path, allow_pickle=False) as arrays:
-            return str(arrays[MADE_FROM])
+            return np.asarray(arrays[name])
     except Exception:
         return None
 

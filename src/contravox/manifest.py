@@ -25,6 +25,13 @@ COLUMNS = {
     "sample_rate": pl.Int64,
 }
 
+SPEAKER_SOURCE = "speaker_source"
+"""A column that says what a speaker is, where nobody named it; a manifest without it has names."""
+
+CLUSTERS, CLUSTERS_OF_LABELS = "clusters", "clusters of a model trained with labels"
+"""In it: speakers that stand for similar embeddings, of a model that read no speaker labels, or of
+one that did or may have done."""
+
 BOUNDS = {"start": (0.0, 1e7), "duration": (0.0, 1e7), "sample_rate": (1.0, 1e7)}
 """What numbers may be, in s, s and Hz; a duration is above 0. 1e7 s are 115 days."""
 
@@ -42,8 +49,8 @@ class Manifest:
     - start, duration: the part of the file that is the utterance, in seconds;
     - sample_rate: of the file, in Hz;
 
-    and any more: the corpus, a digest of the audio file as it was when it was prepared, and what
-    the corpus knows (sex, genre, language ...).
+    and any more: the corpus, a digest of the audio file as it was when it was prepared, what the
+    corpus knows (sex, genre, language ...), and ``SPEAKER_SOURCE`` where speakers are clusters.
     """
 
     table: pl.DataFrame
@@ -72,6 +79,20 @@ class Manifest:
     def speakers_known(self) -> bool:
         """Whether it is known of every utterance who speaks."""
         return not self.table["speaker"].null_count()
+
+    @property
+    def clustered(self) -> pl.Series:
+        """(n,) whether the speaker of each utterance is a cluster, and nobody's name."""
+        if SPEAKER_SOURCE not in self.table.columns:
+            return pl.repeat(False, len(self), dtype=pl.Boolean, eager=True)
+        return self.table[SPEAKER_SOURCE].is_not_null()
+
+    @property
+    def labels_told(self) -> bool:
+        """Whether anybody told a speaker: to the manifest, or to a model that made its clusters."""
+        if SPEAKER_SOURCE not in self.table.columns:
+            return True
+        return not self.table[SPEAKER_SOURCE].eq_missing(CLUSTERS).all()
 
     @classmethod
     def read(cls, path: str | Path) -> "Manifest":

@@ -110,12 +110,13 @@ def speaker_digests(manifest: Manifest) -> dict[str, str]:
     """A digest of corpus and name for each speaker, with the identity.
 
     Speakers of a corpus that the manifest does not name are left out: two corpora may both have a
-    speaker 1.
+    speaker 1. So are clusters, which are nobody.
     """
     if "corpus" not in manifest.table.columns:
         return {}
     names = manifest.table.select("corpus", "speaker", identity=manifest.identities)
-    known = names.drop_nulls().unique("identity", keep="first", maintain_order=True)
+    known = names.filter(~manifest.clustered).drop_nulls()
+    known = known.unique("identity", keep="first", maintain_order=True)
     return {
         hashlib.blake2b(f"{corpus}\t{speaker}".encode(), digest_size=8).hexdigest(): identity
         for corpus, speaker, identity in known.select(*NAMES, "identity").iter_rows()

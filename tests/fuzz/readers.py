@@ -169,15 +169,17 @@ def embedding_files(_: Path) -> list[bytes]:
     for write in (np.savez, np.savez_compressed):
         for kind in (np.float32, ">f8", np.int16):
             file = io.BytesIO()
-            write(file, utterances=names, embeddings=vectors.astype(kind), made_from=np.array("x"))
+            noted = {"made_from": np.array("x"), "labels_used": np.array(False)}
+            write(file, utterances=names, embeddings=vectors.astype(kind), **noted)
             files.append(file.getvalue())
     return files
 
 
 def read_embeddings(path: Path) -> None:
-    from contravox.embeddings import Embeddings, made_from
+    from contravox.embeddings import Embeddings, labels_used, made_from
 
     made_from(path)
+    labels_used(path)
     loaded = Embeddings.load(path)
     assert np.isfinite(loaded.vectors).all()
 

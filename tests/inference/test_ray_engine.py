@@ -1,6 +1,8 @@
 """On a cluster of Ray on this machine: two nodes of one CPU each."""
 
 import os
+import re
+import socket
 import subprocess
 import sys
 import time
@@ -10,6 +12,9 @@ import numpy as np
 import polars as pl
 import psutil
 import pytest
+
+from contravox.errors import ContravoxError
+from contravox.inference.ray_engine import check_address
 
 pytestmark = pytest.mark.cluster
 
@@ -126,3 +131,17 @@ def test_a_store_that_each_process_has_for_itself_is_found_out(begin):
     assert command.returncode == 2
     assert "18 of 18 parts were written where this machine does not see them" in errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nowhere", "a:b", "[::"])
+def test_an_address_at_which_nothing_answers_is_refused_at_once(address):
+    with pytest.raises(ContravoxError, match=rf"RAY_ADDRESS={re.escape(address)}: no Ray cluster"):
+        check_address(address)
+
+
+def test_an_address_at_which_something_answers_is_taken():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        check_address(f"127.0.0.1:{server.getsockname()[1]}")
+        check_address(f"ray://127.0.0.1:{server.getsockname()[1]}")
+    check_address("auto")
+    check_address("")

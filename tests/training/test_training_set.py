@@ -7,7 +7,7 @@ from contravox.data.settings import DataSettings
 from contravox.embeddings import Embeddings
 from contravox.errors import ManifestError, RecipeError, TrainingWarning
 from contravox.training.recipe import Recipe
-from contravox.training.training_set import TrainingSet
+from contravox.training.training_set import TrainingSet, uses_labels
 
 ROWS = {"a": "ann", "b": "bob", "c": "ann", "d": "cat"}
 """Speaker by utterance."""
@@ -123,6 +123,28 @@ def test_classes_of_a_corpus_without_a_name_are_told_apart_by_their_utterances(r
     others = {f"other {name}": speaker for name, speaker in ROWS.items()}
     assert read((others, {})).class_digest != digest
     assert read((ROWS, NAMED), ({"e": "dan"}, {})).class_digest != digest
+
+
+@pytest.mark.parametrize(
+    ("labels", "source", "teacher", "used"),
+    [
+        ("speaker", None, None, True),
+        ("speaker", "clusters", None, False),
+        ("speaker", "clusters of a model trained with labels", None, True),
+        ("utterance", None, None, False),
+        ("utterance", None, {"labels_used": False}, False),
+        ("utterance", None, {"labels_used": True}, True),
+        ("utterance", None, {}, True),
+        ("speaker", "clusters", {"labels_used": True}, True),
+    ],
+)
+def test_whether_labels_are_used(read, tmp_path, labels, source, teacher, used):
+    data = {"labels": labels}
+    if teacher is not None:
+        data["targets"] = tmp_path / "teacher.npz"
+        Embeddings(list(ROWS), np.ones((4, 2), np.float32)).save(data["targets"], **teacher)
+    manifest = read((ROWS, {"speaker_source": source}), **data).manifest
+    assert uses_labels(DataSettings(manifest=["m.tsv"], **data), manifest) is used
 
 
 def release(**stated):

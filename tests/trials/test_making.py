@@ -88,6 +88,14 @@ def test_pooled_non_targets_are_within_a_corpus_unless_asked():
         make_pooled_trials(pooled(*rows, ("c1", "0", "C"), ("c2", "0", "C")))
 
 
+def test_clusters_are_no_speakers_to_measure_by():
+    half = pl.when(pl.col("speaker") == "s0").then(pl.lit("clusters"))
+    clusters = Manifest(manifest(speakers=4).table.with_columns(speaker_source=half))
+    for make in (make_trials, make_pooled_trials):
+        with pytest.raises(TrialsError, match="its speakers are clusters, by which nothing"):
+            make(clusters)
+
+
 def test_targets_within_a_session_are_counted():
     rows = [
         ("a1", "a", "x"),

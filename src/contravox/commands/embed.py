@@ -171,7 +171,9 @@ def _claimed(
         with claimed_file(
             output, ".npz", inputs=inputs, own=lambda path: made_from(path) == made, force=force
         ):
-            yield lambda embedded: embedded.embeddings.save(output, made_from=made)
+            yield lambda embedded: embedded.embeddings.save(
+                output, made_from=made, labels_used=model.settings.labels_used
+            )
         return
     files = [glob.escape(path.name) for path in other_files(output)]
     made_of: dict[str, Path | str] = {"model": model.digest, "manifest": inputs[1]}

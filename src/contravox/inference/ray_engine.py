@@ -4,6 +4,7 @@ import logging
 import os
 import pickle
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlsplit
 
 from contravox.audio.stored_folder import StoredFolder
 from contravox.errors import ContravoxError, ModelError, brief
@@ -26,6 +28,9 @@ QUIET = {"RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_USAGE_STATS_ENABLED": "0"}
 DEATHS = 3
 """Times that Ray tries a part again; a worker that dies over it may cost two of them. Then the part
 is given up, as it may be what kills them."""
+
+ANSWER_SECONDS = 10.0
+"""Within which the cluster that RAY_ADDRESS names accepts a connection."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,7 @@ def _ray() -> Iterator[ModuleType]:
     with optional_packages("--engine ray", "leave out --engine"):
         import ray
         import ray.data
+    check_address(os.environ.get("RAY_ADDRESS", ""))
     try:
         with _signals_kept():
             ray.init(log_to_driver=False, logging_level=logging.CRITICAL, ignore_reinit_error=True)
@@ -138,6 +144,25 @@ def _ray() -> Iterator[ModuleType]:
         ) from error
     finally:
         ray.shutdown()
+
+
+def check_address(address: str) -> None:
+    """Raise ContravoxError where RAY_ADDRESS says a place at which nothing answers.
+
+    Ray itself would try again for minutes.
+    """
+    if address in ("", "auto", "local"):
+        return
+    try:
+        place = urlsplit(address if "//" in address else f"//{address}")
+        if place.hostname is None or place.port is None:
+            raise ValueError("it is no HOST:PORT")
+        socket.create_connection((place.hostname, place.port), ANSWER_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise ContravoxError(
+            f"RAY_ADDRESS={address}: no Ray cluster answers there ({brief(str(error))}): begin one "
+            "by `ray start --head`, say its address, or unset RAY_ADDRESS to begin one here"
+        ) from error
 
 
 @contextmanager

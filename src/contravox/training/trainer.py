@@ -51,7 +51,7 @@ from contravox.training.step_clock import StepClock
 from contravox.training.supervision import check_supervision
 from contravox.training.trained_objectives import NAME as OBJECTIVES
 from contravox.training.trained_objectives import save_objectives
-from contravox.training.training_set import TrainingSet
+from contravox.training.training_set import TrainingSet, uses_labels
 
 MODEL = "model.safetensors"
 
@@ -109,7 +109,8 @@ class Trainer:
                 path = settings.initial_run / MODEL
                 inherited = TrainedOn.of_model(path, Model.load(path).settings)
             self.trained_on = inherited.and_of(
-                self.training_set.manifest, labels_used=recipe.data.labels == "speaker"
+                self.training_set.manifest,
+                labels_used=uses_labels(recipe.data, self.training_set.manifest),
             )
             module.model.annotate(
                 labels_used=self.trained_on.labels_used,

@@ -14,7 +14,7 @@ from torch import Tensor
 from contravox.data.dataset import SegmentDataset
 from contravox.data.sampling import Sampler
 from contravox.data.settings import DataSettings
-from contravox.embeddings import Embeddings
+from contravox.embeddings import Embeddings, labels_used
 from contravox.errors import (
     ManifestError,
     ModelError,
@@ -123,6 +123,16 @@ class TrainingSet:
             if (expected := getattr(release, what)) not in (None, count)
         ]
         return ", ".join(different) or None
+
+
+def uses_labels(data: DataSettings, manifest: Manifest) -> bool:
+    """Whether speakers that somebody told are learned from, be it by way of another model.
+
+    A teacher of whom it is not known counts as one who was told.
+    """
+    if data.labels == "speaker" and manifest.labels_told:
+        return True
+    return data.targets is not None and labels_used(data.targets) is not False
 
 
 def corpus_names(manifest: Manifest) -> pl.Series:

@@ -18,8 +18,13 @@ def make_trials(manifest: Manifest, *, seed: int = 0, maximum: int = 100_000) ->
     different speakers. Where there are more than ``maximum`` of a kind, that many are drawn with
     ``seed``.
 
-    Raises TrialsError where no target or no non-target pair exists.
+    Raises TrialsError where no target or no non-target pair exists, or speakers are clusters.
     """
+    if manifest.clustered.any():
+        raise TrialsError(
+            "its speakers are clusters, by which nothing can be measured: make trials of a "
+            "manifest of known speakers"
+        )
     generator = np.random.default_rng(seed)
     known = manifest.identities.is_not_null()
     rows = manifest.table.filter(known)
