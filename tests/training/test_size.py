@@ -44,6 +44,12 @@ def test_what_is_needed_is_counted(monkeypatch):
         check_size(recipe, 7000, 300, FABRIC)
 
 
+def test_without_labels_every_utterance_of_a_large_corpus_comes_once(monkeypatch):
+    recipe = Recipe.read("cel_voxceleb2")
+    monkeypatch.setattr(size, "_memory", lambda device: 24 * 10**9)
+    check_size(recipe, recipe.data.utterances, recipe.data.utterances, FABRIC)
+
+
 @pytest.mark.parametrize(
     "overrides",
     [
