@@ -34,6 +34,9 @@ def check_size(recipe: Recipe, rows: int, classes: int, fabric: Fabric) -> None:
     encoded = min(read, recipe.training.chunk_size or read)
     floats = copies * parameters + read * samples
     floats += encoded * frame_count(samples) * recipe.features.bins
+    if getattr(recipe.sampler, "positives", None) is not None:
+        # Sums of embeddings of this epoch and of the one before.
+        floats += 2 * classes * recipe.encoder.embedding_size
     sampler, utterances = recipe.sampler, rows
     if isinstance(sampler, SpeakersUtterancesSettings):
         # A speaker with too few utterances for a group fills it with the same ones.
