@@ -58,9 +58,9 @@ def a_step(recipe: Recipe, folder: Path) -> set[str]:
     entered: set[str] = set()
     step, batches = trainer._step, trainer._batches
 
-    def first(epoch: int):  # type: ignore[no-untyped-def]
+    def first(*arguments):  # type: ignore[no-untyped-def]
         """Hand on the batches, and read the second of the epoch as part of the trip."""
-        reading = batches(epoch)
+        reading = batches(*arguments)
         yield next(reading)
         holder = []
         entered.update(files_entered(lambda: holder.append(next(reading))))

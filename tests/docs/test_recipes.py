@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from contravox.cli import app, main
 from contravox.corpora.preparation import CORPORA, prepare_corpus
-from contravox.data.sampling import SpeakersUtterancesSettings
+from contravox.data.sampling import RandomUtterancesSettings, SpeakersUtterancesSettings
 from contravox.inference.default_model import DEFAULT_MODEL
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
@@ -150,15 +150,13 @@ def test_the_sweep_that_is_shown_can_be_run():
 
 def test_the_samplers_that_are_shown_are_some():
     shown = [block for block in blocks("yaml") if block.startswith("sampler:")]
-    shares, similar = (
-        SpeakersUtterancesSettings.model_validate(
-            YAML(typ="safe", pure=True).load(block)["sampler"]
-        )
-        for block in shown
-    )
+    read = [YAML(typ="safe", pure=True).load(block)["sampler"] for block in shown]
+    shares, similar = map(SpeakersUtterancesSettings.model_validate, read[:2])
+    [positives] = map(RandomUtterancesSettings.model_validate, read[2:])
     assert shares.utterances_per_speaker == 40
     assert set(shares.corpus_shares) <= set(CORPORA)
     assert similar.similar_share == 0.5
+    assert positives.positives.clusters == 25_000
 
 
 def test_the_sum_of_the_batch():

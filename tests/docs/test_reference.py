@@ -57,10 +57,17 @@ def test_every_default_is_what_a_recipe_gets_that_leaves_it_out(title, defaults,
     if group == "objectives":
         raw, group = raw["objectives"], variant
     elif variant:
-        required = {"data": {"manifest": "m.tsv"}, "objectives": {"a": {"name": "softmax"}}}
+        name, *inner = variant.split(".")
+        # Positives are sampled in training without labels, for pairs.
+        own = (
+            {"name": name, "segments": 2, **{key: {} for key in inner}} if inner else {"name": name}
+        )
+        data = {"manifest": "m.tsv", "labels": "utterance" if inner else "speaker"}
+        required = {"data": data, "objectives": {"a": {"name": "softmax"}}}
         raw = Recipe.model_validate(
-            {"encoder": {"name": "ecapa_tdnn"}, **required, group: {"name": variant}}
+            {"encoder": {"name": "ecapa_tdnn"}, **required, group: own}
         ).model_dump(mode="json")
+        group = ".".join([group, *inner])
     for level in [] if title == "recipe" else group.split("."):
         raw = raw[level]
     assert defaults.keys() == raw.keys()

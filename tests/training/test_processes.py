@@ -165,6 +165,7 @@ def in_two_processes(rank, count, corpus, folder):
         "numbers": numbers(rank),
         "parameters": {name: parameters(corpus, folder, name) for name in SAME},
         "left out": left_out_parameters(corpus, folder, "left out"),
+        "sampled": sampled_parameters(corpus, folder, "sampled"),
         "steps": interrupt_and_resume(rank, corpus, folder),
         "errors": {name: error_of(corpus, folder, name) for name in ERRORS},
         "done": [command(folder / "recipe.yaml", folder / "command") for _ in range(2)],
@@ -206,6 +207,18 @@ def left_out_parameters(corpus, folder, run, **training):
     trainer = Trainer(recipe.model_copy(update={"data": data}), folder / run)
     trainer.fit()
     assert len(trainer.left_out) == 1
+    return {key: value.detach() for key, value in trainer.module.module.named_parameters()}
+
+
+def sampled_parameters(corpus, folder, run, **training):
+    """What training leads to where positives are sampled in its last epoch."""
+    raw = make_recipe(corpus, SAME["views"], epochs=2, **training).model_dump()
+    raw["data"]["labels"] = "utterance"
+    positives = {"from_epoch": 1, "neighbours": 2}
+    pairs = {"name": "random_utterances", "utterances": 8, "segments": 2, "positives": positives}
+    raw["sampler"] = pairs
+    trainer = Trainer(Recipe.model_validate(raw), folder / run)
+    trainer.fit()
     return {key: value.detach() for key, value in trainer.module.module.named_parameters()}
 
 
@@ -330,6 +343,19 @@ def test_two_processes_leave_out_what_one_does(both, corpus, folder):
     assert (folder / "left out" / "unreadable.tsv").read_text() == (
         folder / "left out by one" / "unreadable.tsv"
     ).read_text()
+
+
+def test_two_processes_sample_the_positives_that_one_does(both, corpus, folder):
+    alone = sampled_parameters(corpus, folder, "sampled by one", chunk_size=8)
+    for returned in both:
+        for key, value in alone.items():
+            torch.testing.assert_close(returned["sampled"][key], value)
+    told = [
+        [entry["sampled_positives"] for entry in read_log(folder / run) if len(entry) == 2]
+        for run in ("sampled", "sampled by one")
+    ]
+    assert told[0] == told[1]
+    assert told[0][0]["share"] > 0
 
 
 def test_resumed_in_two_processes_is_as_never_stopped(both, folder):

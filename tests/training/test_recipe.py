@@ -67,6 +67,27 @@ def test_mistakes_are_one_line_that_names_the_key(write, overrides, reason):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        (["data.labels=speaker"], r"sampler\.positives: with data\.labels=speaker it is known"),
+        (["data.speeds=[0.9]"], r"sampler\.positives: at another speed .*leave data\.speeds out"),
+        (["sampler.segments=1"], r"sampler: positives: with segments=1 there are no pairs"),
+        (["sampler.positives.neighbours=0"], r"sampler\.positives: neighbours=0 draws from"),
+        (
+            ["sampler.positives.cluster=9"],
+            r"positives\.cluster: no such key: did you mean clusters",
+        ),
+    ],
+)
+def test_positives_that_cannot_be_sampled_are_refused(overrides, reason):
+    sampled = "sampler.positives={from_epoch: 3}"
+    Recipe.read("small/cel", [sampled])
+    with pytest.raises(RecipeError, match=reason) as caught:
+        Recipe.read("small/cel", [sampled, *overrides])
+    assert "\n" not in str(caught.value)
+
+
 def test_a_missing_key_is_named(write):
     with pytest.raises(RecipeError, match=r"recipe\.yaml: data\.manifest: field required"):
         Recipe.read(write(data={}))

@@ -29,6 +29,21 @@ def test_the_parameters_are_those_of_the_system(name):
     assert size._parameters(recipe, 50) == trained
 
 
+def test_the_memory_of_sampled_positives_is_counted(monkeypatch):
+    monkeypatch.setattr(size, "_memory", lambda device: 10e9)
+    sampler = "{name: random_utterances, segments: 2"
+    overrides = ["data.labels=utterance", "objectives={one: {name: nt_xent}}"]
+    for more, fits in (("}", True), (", positives: {}}", False)):
+        recipe = make_recipe([*overrides, f"sampler={sampler}{more}"])
+        # Twice 10 million embeddings of 128 numbers of four bytes; and 4 GB of requests.
+        assert recipe.encoder.embedding_size == 128
+        if fits:
+            check_size(recipe, 10**7, 10**7, FABRIC)
+        else:
+            with pytest.raises(RecipeError, match="need at least 14 GB, it has 10"):
+                check_size(recipe, 10**7, 10**7, FABRIC)
+
+
 def test_what_is_needed_is_counted(monkeypatch):
     recipe = make_recipe(
         ["sampler={name: random_utterances, utterances: 10, segments: 2}", "data.segment_seconds=2"]
@@ -42,6 +57,12 @@ def test_what_is_needed_is_counted(monkeypatch):
     monkeypatch.setattr(size, "_memory", lambda device: needed - 1)
     with pytest.raises(RecipeError, match=rf"too large .*: {parameters:,} parameters"):
         check_size(recipe, 7000, 300, FABRIC)
+
+
+def test_without_labels_every_utterance_of_a_large_corpus_comes_once(monkeypatch):
+    recipe = Recipe.read("cel_voxceleb2")
+    monkeypatch.setattr(size, "_memory", lambda device: 24 * 10**9)
+    check_size(recipe, recipe.data.utterances, recipe.data.utterances, FABRIC)
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,18 @@ def test_what_hardly_trains_is_said(settings, said):
         check([0, 0, 1, 1, 2, 2], sampler, CLASSIFY, **settings)
 
 
+def test_positives_that_are_never_sampled_are_said():
+    sampler = {"name": RANDOM, "utterances": 3, "segments": 2, "positives": {"from_epoch": 2}}
+    contrast = {"contrast": {"name": "nt_xent"}}
+    with pytest.warns(TrainingWarning, match=r"from_epoch: 2 is not reached in 2 epochs"):
+        check(range(6), sampler, contrast, labels="utterance")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check(range(6), sampler, contrast, labels="utterance", epochs=3)
+        # Epochs go on after those of the run that is gone on from.
+        check(range(6), sampler, contrast, labels="utterance", initial_run="run")
+
+
 @pytest.mark.parametrize(
     ("objectives", "training", "reason"),
     [

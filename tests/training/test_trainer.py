@@ -30,8 +30,10 @@ from contravox.model import Model
 from contravox.objectives import AnyObjectiveSettings, ObjectiveSettings
 from contravox.objectives.objective import Objective
 from contravox.trained_on import recording_digests, recordings_trained_on, speaker_digests
+from contravox.training.loader import read_batches
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
+from contravox.training.speaker_centroids import SpeakerCentroids
 from contravox.training.trainer import Trainer
 from contravox.trials.making import make_trials
 
@@ -280,7 +282,8 @@ def test_speakers_who_sound_alike_meet_and_a_resumed_epoch_keeps_its_batches(
     given = []
     draw = Sampler.batches
 
-    def batches(self, epoch, vectors=None):
+    def batches(self, epoch, vectors=None, positives=None):
+        assert positives is None
         given.append((epoch, vectors))
         return draw(self, epoch, vectors)
 
@@ -306,6 +309,114 @@ def test_speakers_who_sound_alike_meet_and_a_resumed_epoch_keeps_its_batches(
     for after, before in zip(given[resumed + 1 :], given[2:4], strict=True):
         np.testing.assert_array_equal(after[1], before[1])
     assert timeless_log(tmp_path / "cut") == timeless_log(tmp_path / "whole")
+
+
+@pytest.fixture
+def make_unlabelled(make_recipe):
+    """A recipe that learns from pairs of segments of utterances, or with sampled positives."""
+
+    def make(positives=None, **training):
+        raw = make_recipe(**training).model_dump()
+        raw["data"]["labels"] = "utterance"
+        sampler = {"name": "random_utterances", "utterances": 8, "segments": 2}
+        raw["sampler"] = sampler | {"positives": positives}
+        raw["objectives"] = {
+            "uniformity": {"name": "uniformity"},
+            "similarity": {"name": "angular_contrastive"},
+        }
+        raw["balance"] = {"name": "fixed"}
+        return Recipe.model_validate(raw)
+
+    return make
+
+
+POSITIVES = {"from_epoch": 2, "clusters": 12, "neighbours": 1}
+
+
+def test_positives_are_sampled_from_their_epoch_on_and_a_resumed_epoch_keeps_them(
+    make_unlabelled, tmp_path
+):
+    recipe = make_unlabelled(POSITIVES)
+    trainer = Trainer(recipe, tmp_path / "whole")
+    trainer.fit()
+    Trainer(make_unlabelled(), tmp_path / "plain").fit()
+    whole, plain = timeless_log(tmp_path / "whole"), timeless_log(tmp_path / "plain")
+    begun = 2 * trainer.steps_per_epoch
+    assert [each for each in whole if each["step"] < begun] == [
+        each for each in plain if each["step"] < begun
+    ]
+    told = {
+        each["step"]: each["sampled_positives"] for each in whole if "sampled_positives" in each
+    }
+    assert list(told) == [begun, begun + trainer.steps_per_epoch]
+    for entry in (each for each in whole if "losses" in each):
+        epoch = entry["step"] // trainer.steps_per_epoch
+        shares = told.get(epoch * trainer.steps_per_epoch, {"share": 0.0})
+        # Its own utterance's, where its positive was in the batch already.
+        assert (entry["positive_share"]["another_utterance"] > 0) == (shares["share"] > 0)
+        assert sum(entry["positive_share"].values()) == 1
+    assert all(each.keys() == {"share", "same_speaker", "same_session"} for each in told.values())
+
+    def press(done, total, text):
+        if done == begun + 3 and "losses" not in text:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(recipe, tmp_path / "cut", progress=press).fit()
+    Trainer(recipe, tmp_path / "cut").fit(resume=True)
+    assert timeless_log(tmp_path / "cut") == whole
+    for name, value in weights(tmp_path / "whole").items():
+        assert torch.equal(value, weights(tmp_path / "cut")[name])
+
+
+def test_sampled_positives_know_nobody(make_unlabelled, corpus, tmp_path):
+    """Other speakers, or none, change what is told and nothing that is learned."""
+    manifest = Manifest.read(corpus / "train" / "manifest.tsv")
+    speakers = manifest.table["speaker"]
+    logs = {}
+    for name, given in {"own": speakers, "others": speakers.shuffle(seed=1), "none": None}.items():
+        path = tmp_path / f"{name}.tsv"
+        Manifest(
+            manifest.table.with_columns(speaker=pl.lit(None) if given is None else given)
+        ).write(path)
+        recipe = make_unlabelled(POSITIVES, epochs=3)
+        data = recipe.data.model_copy(update={"manifest": (path,), "allow_overlap": True})
+        Trainer(recipe.model_copy(update={"data": data}), tmp_path / name).fit()
+        logs[name] = timeless_log(tmp_path / name)
+    told = {
+        name: next(each["sampled_positives"] for each in log if "sampled_positives" in each)
+        for name, log in logs.items()
+    }
+    assert told["none"].keys() == {"share"}
+    assert told["own"]["same_speaker"] != told["others"]["same_speaker"]
+    assert told["own"]["share"] == told["others"]["share"] == told["none"]["share"]
+    own, others, none = (
+        [each for each in log if "sampled_positives" not in each] for log in logs.values()
+    )
+    assert own == others == none
+
+
+def test_the_memory_holds_an_utterance_s_own_segments(make_unlabelled, tmp_path, monkeypatch):
+    """A positive that passes as its anchor's is still heard from its own utterance."""
+    added = []
+    add = SpeakerCentroids.add
+    monkeypatch.setattr(
+        SpeakerCentroids,
+        "add",
+        lambda self, embeddings, labels: (added.append(labels), add(self, embeddings, labels)),
+    )
+    cut = []
+    monkeypatch.setattr(
+        "contravox.training.trainer.read_batches",
+        lambda dataset, batches, *rest: (
+            cut.extend(batches),
+            read_batches(dataset, batches, *rest),
+        )[1],
+    )
+    Trainer(make_unlabelled(POSITIVES, epochs=3), tmp_path).fit()
+    assert any(each.anchor is not None for batch in cut for each in batch)
+    for batch, labels in zip(cut, added, strict=True):
+        assert labels.tolist() == [each.utterance for each in batch]
 
 
 def test_resuming_in_float16_goes_on_with_the_scale_of_the_loss(make_recipe, tmp_path, monkeypatch):

@@ -88,6 +88,7 @@ def _claim_and_train(
 
 def _train(recipe: "Recipe", folder: Path, resume: bool, again: bool, as_json: bool) -> None:
     from contravox.terminal.progress import progress_bar
+    from contravox.training.epoch import last_positives, positives_in_words
     from contravox.training.left_out import NAME as UNREADABLE
     from contravox.training.processes import leads
     from contravox.training.shares import mean_shares, shares_in_words
@@ -111,12 +112,14 @@ def _train(recipe: "Recipe", folder: Path, resume: bool, again: bool, as_json: b
             step = trainer.progress.step
             raise Stopped.by(error, f"stopped after step {step}: go on with --resume") from None
     rate, shares = trainer.progress.best_rate, mean_shares(folder)
+    positives = last_positives(folder)
     result = {
         "model": str(folder / MODEL),
         "steps": trainer.progress.step,
         "seconds": round(trainer.progress.seconds, 1),
         "validation_equal_error_rate": rate,
         "shares": shares,
+        "sampled_positives": positives,
         "unreadable": len(trainer.left_out),
     }
     if as_json:
@@ -128,6 +131,8 @@ def _train(recipe: "Recipe", folder: Path, resume: bool, again: bool, as_json: b
             tell(f"utterances left out: {len(trainer.left_out):,}, see {folder / UNREADABLE}")
         if shares:
             tell(f"shares of the encoder's gradient: {shares_in_words(shares)}")
+        if positives:
+            tell(f"positives in the last epoch: {positives_in_words(positives)}")
 
 
 def _dry_run(recipe: "Recipe", as_json: bool) -> None:

@@ -11,7 +11,8 @@ class Batch(NamedTuple):
 
     waveforms: (N, samples) float32 at 16 kHz, short segments padded with zeros at the end.
     lengths: (N,) int64, valid samples of each row.
-    labels: (N,) int64, the speaker's index; in training without labels, the utterance's.
+    labels: (N,) int64, the speaker's index; in training without labels the utterance's, of a
+    sampled positive that of its anchor.
     utterances: (N,) int64, row of the utterance in the dataset: at another speed, another row.
     views: (N,) int64, which of its label's segments in this batch this is: 0, 1, ...
     """

@@ -108,7 +108,7 @@ class SegmentDataset(Dataset[Segment]):
         return self._finished(request, self._cut(request))
 
     def _finished(self, request: SegmentRequest, waveform: NDArray[np.float32]) -> Segment:
-        row, number, view, seed = request
+        row, number, view, seed, _ = request
         effects = None
         if self.augmentation is not None:
             effects = self.augmentation.draw(
@@ -119,7 +119,7 @@ class SegmentDataset(Dataset[Segment]):
             )
             if self.mixed_by_workers or effects.distorts:
                 waveform, effects = effects.apply(waveform), None
-        return Segment(waveform, int(self.labels[row]), row, view, effects)
+        return Segment(waveform, int(self.labels[request.labelled_by]), row, view, effects)
 
     def __getitems__(self, requests: Sequence[SegmentRequest]) -> list[Segment | Unreadable]:
         """The segments of a batch: how a DataLoader asks for them.

@@ -28,10 +28,12 @@ class Replacement:
 
         Each gives way to another utterance of its label that the batch has not, or if need be has
         already; the utterances of a label of which none can be read, to those of a label that the
-        batch has not. Segments stay as many of each utterance, and views of each label.
+        batch has not. Segments stay as many of each utterance, and views of each label. Of a
+        sampled positive and its anchor, where either is gone, both are the anchor again before.
 
         Raises TrainingError where no utterance is left.
         """
+        requests = [_of_its_anchor(each, gone) for each in requests]
         lost = {each.utterance for each in requests if gone[each.utterance]}
         if not lost:
             return list(requests)
@@ -82,11 +84,14 @@ class Replacement:
         views: dict[int, int] = {}
         for each in requests:
             if each.utterance not in instead:
-                label = int(self.labels[each.utterance])
+                label = int(self.labels[each.labelled_by])
                 views[label] = views.get(label, 0) + 1
         replaced = []
         for each in requests:
-            row = instead.get(each.utterance, each.utterance)
+            if each.utterance not in instead:
+                replaced.append(each)
+                continue
+            row = instead[each.utterance]
             label, view = int(self.labels[row]), each.view
             if label != self.labels[each.utterance]:
                 view = views.get(label, 0)
@@ -99,6 +104,14 @@ class Replacement:
         """Random numbers of a row in a batch, of which all its segments have the same."""
         seeds = [each.seed for each in requests if each.utterance == row]
         return np.random.default_rng([min(seeds), row])
+
+
+def _of_its_anchor(request: SegmentRequest, gone: NDArray[np.bool_]) -> SegmentRequest:
+    """The request, cut from its anchor where one of the two is gone."""
+    anchor = request.anchor
+    if anchor is None or not (gone[request.utterance] or gone[anchor]):
+        return request
+    return request._replace(utterance=anchor, anchor=None)
 
 
 def _drawn(

@@ -3,13 +3,15 @@
 import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from contravox.data.epoch_shares import CorpusShares, ShareSettings, UtteranceCap
+from contravox.data.sampled_positives import PositiveSettings, draw_positives
 from contravox.data.similar_speakers import dealt_by_similarity
 from contravox.errors import RecipeError
 from contravox.settings import Count
@@ -20,13 +22,20 @@ class SegmentRequest(NamedTuple):
 
     utterance: row in the manifest. segment: which of the segments drawn from this utterance.
     view: which of its label's segments in the batch. seed: the same for all segments drawn
-    together from one utterance, so that their places can be chosen not to overlap.
+    together from one utterance, so that their places can be chosen not to overlap. anchor: the row
+    whose label it has, where it is the sampled positive of another utterance.
     """
 
     utterance: int
     segment: int
     view: int
     seed: int
+    anchor: int | None = None
+
+    @property
+    def labelled_by(self) -> int:
+        """The row whose label it has."""
+        return self.utterance if self.anchor is None else self.anchor
 
 
 class RandomUtterancesSettings(ShareSettings):
@@ -38,6 +47,19 @@ class RandomUtterancesSettings(ShareSettings):
     name: Literal["random_utterances"] = "random_utterances"
     utterances: Count = Field(200, description="utterances in a batch")
     segments: int = Field(1, ge=1, le=1000, description="segments from each")
+    positives: PositiveSettings | None = Field(
+        None,
+        description="all segments but the first come from another utterance, probably of the same "
+        "speaker; training without labels",
+    )
+
+    @model_validator(mode="after")
+    def _has_positives(self) -> Self:
+        if self.positives is not None and self.segments < 2:
+            raise ValueError(
+                "positives: with segments=1 there are no pairs: set segments to 2 or more"
+            )
+        return self
 
     @property
     def batch_size(self) -> int:
@@ -104,6 +126,8 @@ class Sampler:
         else:
             different = len(groups) if self.shares is None else len(np.unique(groups))
             self._check("utterances", settings.utterances, different)
+            if settings.positives is not None:
+                settings.positives.check(len(labels))
 
     @staticmethod
     def _check(key: str, wanted: int, held: int) -> None:
@@ -119,12 +143,40 @@ class Sampler:
         settings = self.settings
         return isinstance(settings, SpeakersUtterancesSettings) and settings.similar_share > 0
 
+    @property
+    def samples_positives(self) -> bool:
+        """Whether ``positives`` takes the utterances' vectors, from some epoch on."""
+        settings = self.settings
+        return isinstance(settings, RandomUtterancesSettings) and settings.positives is not None
+
+    def positives(
+        self,
+        epoch: int,
+        vectors: NDArray[np.float32] | None,
+        device: torch.device | None = None,
+    ) -> NDArray[np.int64] | None:
+        """(n,) the utterance from which the positive of each is cut in an epoch.
+
+        An utterance itself where there is no other; None where no positives are sampled, or not
+        yet. vectors: (labels, d) embeddings, of training without labels one for each utterance.
+        device: where they are compared.
+        """
+        settings = getattr(self.settings, "positives", None)
+        if settings is None or vectors is None or epoch < settings.from_epoch:
+            return None
+        generator = np.random.default_rng([self.seed, epoch, 2])
+        return draw_positives(vectors[self.labels], settings, generator, device)
+
     def batches(
-        self, epoch: int, vectors: NDArray[np.float32] | None = None
+        self,
+        epoch: int,
+        vectors: NDArray[np.float32] | None = None,
+        positives: NDArray[np.int64] | None = None,
     ) -> list[list[SegmentRequest]]:
         """The whole batches of an epoch, as many in each; the rest waits for another epoch.
 
         vectors: (labels, d), by which speakers are alike; without them none are put together.
+        positives: of ``positives``; without them all segments are of their own utterance.
 
         The rows of a batch are in random order. Parted into chunks or among processes, whose batch
         normalisation sees its own rows alone, it would otherwise give a speaker's segments the same
@@ -148,7 +200,7 @@ class Sampler:
             order = generator.permutation(groups[:, 0])
             size = self.settings.utterances
             rows = [order[low : low + size] for low in range(0, len(order) - size + 1, size)]
-        batches = [self._requests(batch, generator) for batch in rows]
+        batches = [self._requests(batch, generator, positives) for batch in rows]
         # Of random numbers of their own, so that it changes nothing about who is in a batch.
         orders = np.random.default_rng([self.seed, epoch, 1])
         return [[batch[row] for row in orders.permutation(len(batch))] for batch in batches]
@@ -165,17 +217,28 @@ class Sampler:
         return self.shares.draw(groups, self.labels[groups[:, 0]], generator)
 
     def _requests(
-        self, rows: NDArray[np.int64], generator: np.random.Generator
+        self,
+        rows: NDArray[np.int64],
+        generator: np.random.Generator,
+        positives: NDArray[np.int64] | None,
     ) -> list[SegmentRequest]:
         seeds = generator.integers(2**62, size=len(rows))
         views: dict[int, int] = {}
         requests = []
+        present = set(rows.tolist())
         for row, seed in zip(rows.tolist(), seeds.tolist(), strict=True):
             label = int(self.labels[row])
+            other = row if positives is None else int(positives[row])
+            # Of an utterance that is there already, segments of two labels would part each other.
+            source = row if other in present else other
+            present.add(source)
             for segment in range(self.settings.segments):
                 view = views.get(label, 0)
                 views[label] = view + 1
-                requests.append(SegmentRequest(row, segment, view, seed))
+                if segment and source != row:
+                    requests.append(SegmentRequest(source, segment, view, seed, anchor=row))
+                else:
+                    requests.append(SegmentRequest(row, segment, view, seed))
         return requests
 
 

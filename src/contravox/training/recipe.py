@@ -117,10 +117,26 @@ class Recipe(Settings):
                 "sampler.utterances_per_speaker: no speaker is known with data.labels=utterance: "
                 "leave it out, or set sampler.corpus_shares"
             )
+        self._check_positives()
         self._check_targets()
         if self.augmentation is not None:
             self.augmentation.check_views(self.sampler.segments)
         return self
+
+    def _check_positives(self) -> None:
+        """Raise ValueError where positives are sampled from what is known not to be them."""
+        if getattr(self.sampler, "positives", None) is None:
+            return
+        if self.data.labels == "speaker":
+            raise ValueError(
+                "sampler.positives: with data.labels=speaker it is known which utterances are of "
+                "one speaker: set sampler.name=speakers_utterances, or data.labels=utterance"
+            )
+        if self.data.speeds:
+            raise ValueError(
+                "sampler.positives: at another speed an utterance is another voice, which is no "
+                "positive of this one: leave data.speeds out"
+            )
 
     def _check_targets(self) -> None:
         """Raise ValueError where a teacher and who learns from it do not go together."""

@@ -6,6 +6,7 @@ import torch
 from lightning_fabric import Fabric
 
 from contravox.audio.waveform import SAMPLE_RATE
+from contravox.data.sampling import SpeakersUtterancesSettings
 from contravox.errors import RecipeError
 from contravox.features import frame_count
 from contravox.files.weights import without_numbers
@@ -33,9 +34,14 @@ def check_size(recipe: Recipe, rows: int, classes: int, fabric: Fabric) -> None:
     encoded = min(read, recipe.training.chunk_size or read)
     floats = copies * parameters + read * samples
     floats += encoded * frame_count(samples) * recipe.features.bins
-    # A speaker with too few utterances for a group fills it with the same ones.
-    segments = max(rows, batch, classes * getattr(recipe.sampler, "utterances", 1))
-    segments *= recipe.sampler.segments
+    if getattr(recipe.sampler, "positives", None) is not None:
+        # Sums of embeddings of this epoch and of the one before.
+        floats += 2 * classes * recipe.encoder.embedding_size
+    sampler, utterances = recipe.sampler, rows
+    if isinstance(sampler, SpeakersUtterancesSettings):
+        # A speaker with too few utterances for a group fills it with the same ones.
+        utterances = max(rows, classes * sampler.utterances)
+    segments = max(utterances, batch) * sampler.segments
     needed = 4 * floats + REQUEST_BYTES * segments
     memory = _memory(fabric.device)
     if needed > memory:

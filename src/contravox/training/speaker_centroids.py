@@ -1,4 +1,4 @@
-"""What every training speaker sounds like to the encoder: means of an epoch's embeddings."""
+"""What every training speaker, or utterance, sounds like: means of an epoch's embeddings."""
 
 from pathlib import Path
 
@@ -11,6 +11,9 @@ from contravox.errors import CheckpointError
 
 class SpeakerCentroids:
     """Sums of the embeddings of each class, of this epoch and of the one before.
+
+    In training without labels a class is an utterance, and they are the memory from which positives
+    are sampled.
 
     They cost nothing but their memory, for training makes the embeddings anyway. The vectors of a
     classifier would not do: its margin drives them apart, whatever the speakers sound like.

@@ -112,6 +112,12 @@ def _idle_schedules(recipe: Recipe, steps: int) -> list[str]:
             f"training.margin_schedule.start: {margins.start:g} is not reached in "
             f"{training.epochs} epochs: every margin stays 0"
         )
+    positives = getattr(recipe.sampler, "positives", None)
+    if positives and positives.from_epoch >= training.epochs and not training.initial_run:
+        reasons.append(
+            f"sampler.positives.from_epoch: {positives.from_epoch} is not reached in "
+            f"{training.epochs} epochs: every positive is of its anchor's utterance"
+        )
     return reasons
 
 

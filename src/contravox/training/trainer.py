@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from lightning_fabric.plugins import Precision
 from contravox.data.batch import Batch
 from contravox.data.dataset import Unreadable
 from contravox.data.pending_batch import PendingBatch
+from contravox.data.sampling import SegmentRequest
 from contravox.errors import CheckpointError, TrainingError
 from contravox.evaluation.validation import Validation, read_validation, validate
 from contravox.files.writing import write_text
@@ -22,6 +23,7 @@ from contravox.trained_on import TrainedOn, write_recordings
 from contravox.training.bfloat16 import warn_of_imitated_bfloat16
 from contravox.training.checkpoint import NAME as CHECKPOINT
 from contravox.training.checkpoint import Progress, read_checkpoint, restore, save_checkpoint
+from contravox.training.epoch import positives_in_epoch, positives_in_words
 from contravox.training.initial_run import begin_from
 from contravox.training.inputs import input_digests
 from contravox.training.interrupt import Interrupt, deferred_interrupt
@@ -137,7 +139,9 @@ class Trainer:
             torch.manual_seed(settings.seed + self.fabric.global_rank)
         self.progress = Progress()
         self.centroids = None
-        if self.training_set.sampler.compares_speakers:
+        sampler = self.training_set.sampler
+        # Positives are drawn by the first process for all.
+        if sampler.compares_speakers or (sampler.samples_positives and leads()):
             size = recipe.encoder.embedding_size
             self.centroids = SpeakerCentroids(self.training_set.classes, size)
 
@@ -234,7 +238,7 @@ class Trainer:
             self.progress.epochs_begun = self.progress.epochs_before + epoch + 1
             self.module.train()
             clock = StepClock()
-            for batch in self._batches(epoch):
+            for batch in self._batches(epoch, log):
                 clock.batch_read()
                 moved = self._step(batch, log, clock) or moved
                 self.progress.seconds = time.perf_counter() - started
@@ -264,20 +268,36 @@ class Trainer:
             if any_of(interrupt.asked, self.fabric):
                 raise interrupt.error()
 
-    def _batches(self, epoch: int) -> Iterator[Batch | PendingBatch]:
+    def _batches(self, epoch: int, log: Log) -> Iterator[Batch | PendingBatch]:
         """The epoch's batches from the next step on."""
+        sampler, number = self.training_set.sampler, self.progress.epochs_before + epoch
         done = self.progress.step - epoch * self.steps_per_epoch
-        vectors = None
+        vectors = positives = None
         if self.centroids is not None:
             # An epoch that was cut off goes on with the batches that it began with.
             if not done:
                 self.centroids.begin_epoch()
-            vectors = self.centroids.vectors
-        batches = self.training_set.sampler.batches(
-            self.progress.epochs_before + epoch, None if vectors is None else vectors.numpy()
-        )[done:]
+            if self.centroids.vectors is not None:
+                vectors = self.centroids.vectors.numpy()
+        if sampler.samples_positives:
+            if leads():
+                positives = sampler.positives(number, vectors, self.fabric.device)
+            positives = self.fabric.broadcast(positives)
+        batches = sampler.batches(number, vectors, positives)
+        if positives is not None and not done:
+            self._tell_positives(batches, log)
         workers = self.recipe.data.workers
-        return read_batches(self.training_set.dataset, batches, self.left_out, workers, self.fabric)
+        dataset = self.training_set.dataset
+        return read_batches(dataset, batches[done:], self.left_out, workers, self.fabric)
+
+    def _tell_positives(self, batches: Sequence[Sequence[SegmentRequest]], log: Log) -> None:
+        """Log whose the sampled positives of an epoch are."""
+        with errors_of_any(self.fabric):
+            if leads():
+                shares = positives_in_epoch(self.training_set.manifest, batches).known()
+                log.write(self.progress.step, {"sampled_positives": shares})
+                line = f"positives {positives_in_words(shares)}"
+                self.report(self.progress.step, self.total_steps, line)
 
     def _step(self, read: Batch | PendingBatch, log: Log, clock: StepClock) -> bool:
         """Take a step; say whether there was a gradient."""
@@ -285,7 +305,7 @@ class Trainer:
         learning_rate = self._follow_schedules()
         batch = read.mixed_on(self.fabric.device)
         try:
-            loss, losses, weights, shares, *seen = self.module(
+            loss, losses, weights, shares, embeddings = self.module(
                 batch, self.training_set.targets_of(batch.utterances), measure=step % EVERY == 0
             )
         except TrainingError as error:
@@ -296,8 +316,11 @@ class Trainer:
         for name, value in values.items():
             if not math.isfinite(value):
                 raise self._not_finite(f"objectives.{name} is {value}", batch)
+        utterances = gather(batch.utterances)
         if self.centroids is not None:
-            self.centroids.add(*seen)
+            # A sampled positive is of its own utterance, not of that whose label it has.
+            labels = self.training_set.sampler.labels[utterances.cpu().numpy()]
+            self.centroids.add(embeddings, torch.from_numpy(labels))
         self.fabric.backward(loss)
         norm = self.fabric.clip_gradients(
             self.module,
@@ -314,7 +337,7 @@ class Trainer:
         self.module.average_weights()
         self.optimiser.zero_grad()
         self.progress.step = step + 1
-        positives = positive_shares(gather(batch.labels), gather(batch.utterances))
+        positives = positive_shares(gather(batch.labels), utterances)
         measured = {name: float(share) for name, share in shares.items()}
         self.watch.add(measured)
         with errors_of_any(self.fabric):

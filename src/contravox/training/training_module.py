@@ -23,7 +23,7 @@ from contravox.training.recipe import Recipe
 class Step(NamedTuple):
     """loss: the scalar to differentiate. losses, weights: what it was made of, scalars by name.
 
-    shares: see ``Balanced``. embeddings, labels: (N, d) and (N,) of all processes' segments.
+    shares: see ``Balanced``. embeddings: (N, d) of all processes' segments.
     """
 
     loss: Tensor
@@ -31,7 +31,6 @@ class Step(NamedTuple):
     weights: dict[str, Tensor]
     shares: dict[str, Tensor]
     embeddings: Tensor
-    labels: Tensor
 
 
 class _Encoded(NamedTuple):
@@ -157,8 +156,8 @@ class TrainingModule(nn.Module):
         balanced = self.balance(losses, shared, measure=measure)
         for name, gate in gates.items():
             gate.weight = balanced.gates[name]
-        seen = everywhere.embeddings.detach(), everywhere.labels
-        return Step(balanced.loss, losses, balanced.weights, balanced.shares, *seen)
+        seen = everywhere.embeddings.detach()
+        return Step(balanced.loss, losses, balanced.weights, balanced.shares, seen)
 
     def _encode(self, gates: Gates, measure: bool, waveforms: Tensor, lengths: Tensor) -> _Encoded:
         features, lengths = self.model.features(waveforms, lengths)
