@@ -40,8 +40,8 @@ def cluster_embeddings(
     agglomeration joins those whose union has the least variance (Ward 1963) until ``count`` are
     left, as the public code of Miara et al. 2024 (arXiv 2406.02285) does.
 
-    Beside the vectors some 100 bytes for each are held. Beyond SMALL of them k-means goes by batches
-    (Sculley 2010). Where fewer than ``count`` embeddings differ, some clusters are empty.
+    Beside the vectors some 100 bytes for each are held. Beyond SMALL of them k-means goes by
+    batches (Sculley 2010). Where fewer than ``count`` embeddings differ, some clusters are empty.
 
     vectors: (n, d), none of them zero; scaled to length 1 in place. count: from 2 to n.
     centroids: from count to n, and to MOST_CENTROIDS.
