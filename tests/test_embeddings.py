@@ -55,6 +55,13 @@ def test_whether_the_model_had_read_labels_is_noted(tmp_path, embeddings, used):
     np.testing.assert_array_equal(Embeddings.load(path).vectors, embeddings.vectors)
 
 
+@pytest.mark.parametrize("data", [b"\xff" * 8, b"\xff\xff\xff\0" * 2, b"\0\xd8\0\0" * 2])
+def test_a_note_that_is_no_text_says_nothing(tmp_path, data):
+    noted = np.frombuffer(data, "<U2")
+    np.savez(tmp_path / "e.npz", utterances=NAMES, embeddings=VECTORS, made_from=noted.reshape(()))
+    assert made_from(tmp_path / "e.npz") is None
+
+
 @pytest.mark.parametrize("noted", [np.array("False"), np.array([False, False]), np.array(0)])
 def test_what_was_noted_by_others_says_nothing(tmp_path, noted):
     np.savez(tmp_path / "e.npz", utterances=NAMES, embeddings=VECTORS, labels_used=noted)

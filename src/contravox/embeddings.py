@@ -1,6 +1,7 @@
 """Embeddings of named utterances, in memory and in one file."""
 
 import math
+import sys
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,9 +56,10 @@ class Embeddings:
         try:
             if utterances.dtype.kind == "S":
                 utterances = np.char.decode(utterances, "utf-8")
+            if not _has_characters(utterances):
+                raise ValueError("numbers that are no character")
             names = pl.Series(utterances.tolist(), dtype=pl.String)
-        # SystemError is what Python makes of numbers that are no character.
-        except (UnicodeError, ValueError, SystemError) as error:
+        except (UnicodeError, ValueError) as error:
             raise ModelError(f"{place}: utterances are not UTF-8: give names as text") from error
         blank = names.str.strip_chars() == ""
         if blank.any():
@@ -148,7 +150,18 @@ class Embeddings:
 def made_from(path: Path) -> str | None:
     """What ``save`` noted in a file; None where it did not, or the file is no such archive."""
     noted = _noted(path, MADE_FROM)
-    return None if noted is None else str(noted)
+    if noted is None or not _has_characters(noted):
+        return None
+    return str(noted)
+
+
+def _has_characters(text: NDArray) -> bool:
+    """Whether an array of text holds nothing but characters; Python and Polars fail with others."""
+    if text.dtype.kind != "U" or not text.dtype.itemsize:
+        return True
+    codes = np.frombuffer(text.tobytes(), f"{text.dtype.str[0]}u4")
+    surrogates = (codes >= 0xD800) & (codes <= 0xDFFF)
+    return not (surrogates | (codes > sys.maxunicode)).any()
 
 
 def labels_used(path: Path) -> bool | None:

@@ -123,6 +123,20 @@ def test_a_damaged_file_is_one_line(tmp_path, verifier):
     assert all(each.startswith(str(path)) and len(each.splitlines()) == 1 for each in said)
 
 
+@pytest.mark.parametrize("seconds", [b"\xfe" * 9, "long", float("inf")])
+def test_a_gallery_whose_seconds_of_speech_are_no_number(tmp_path, verifier, seconds):
+    path = tmp_path / "g.sqlite"
+    with Gallery.open(path, verifier) as gallery:
+        gallery.enrol("Ann", said_by("Ann"))
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE voiceprints SET seconds = ?", [seconds])
+    with (
+        Gallery.open(path, verifier) as gallery,
+        pytest.raises(GalleryError, match=r"is damaged .*seconds of speech are no number"),
+    ):
+        gallery.identify(said_by("Ann", 1))
+
+
 @pytest.mark.parametrize("size", [2**62, 0, -1, None, "long"])
 def test_a_gallery_that_does_not_say_how_large_a_voiceprint_is(tmp_path, verifier, size):
     path = tmp_path / "g.sqlite"

@@ -33,6 +33,8 @@ def tiny(recipe):
         raw["sampler"]["speakers"] = 3
     else:
         raw["sampler"]["utterances"] = 8
+        if raw["sampler"]["positives"]:
+            raw["sampler"]["positives"] |= {"clusters": 4, "neighbours": 1}
     if raw["training"]["chunk_size"]:
         raw["training"]["chunk_size"] = 8
     return Recipe.validate_keys(raw, "tiny")

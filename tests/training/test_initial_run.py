@@ -6,7 +6,8 @@ import torch
 from pydantic import ValidationError
 
 from contravox.cli import main
-from contravox.errors import CheckpointError, ModelError, RecipeError
+from contravox.errors import CheckpointError, RecipeError
+from contravox.model import Model
 from contravox.training.initial_run import cooldown_settings
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
@@ -138,6 +139,25 @@ def test_an_interrupted_cooldown_is_resumed_to_the_same_weights(make_recipe, tmp
     assert rates == pytest.approx([last * (1 - step / steps) for step in range(steps)])
 
 
+def test_a_run_stopped_before_it_wrote_a_model_is_gone_on_with(make_recipe, tmp_path):
+    """What it began with is known to have been learned, and how long it took."""
+    trained(make_recipe(epochs=1), tmp_path / "first")
+    first = Model.load(tmp_path / "first" / "model.safetensors").settings
+
+    def stop(done, total, text):
+        if done == 2:
+            raise _StopError
+
+    begun = make_recipe(initial_model=tmp_path / "first" / "model.safetensors", checkpoint_steps=1)
+    with pytest.raises(_StopError):
+        Trainer(begun, tmp_path / "run", progress=stop).fit()
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+    trainer = Trainer(make_recipe(initial_run=tmp_path / "run"), tmp_path / "next")
+    assert trainer.trained_on.speakers == set(first.trained_on)
+    assert trainer.trained_on.training_seconds > first.training_seconds > 0
+    trainer.fit()
+
+
 def test_what_cannot_be_gone_on_with(make_recipe, corpus, tmp_path):
     run = tmp_path / "run"
     trained(make_recipe(), run)
@@ -157,7 +177,7 @@ def test_what_cannot_be_gone_on_with(make_recipe, corpus, tmp_path):
         begin({"data": data})
     with pytest.raises(ValidationError, match="leave initial_model and initial_objectives out"):
         begin(initial_model=run / "model.safetensors")
-    with pytest.raises(ModelError, match="no such model"):
+    with pytest.raises(CheckpointError, match=r"none: holds no checkpoint\.pt to go on from"):
         Trainer(make_recipe(initial_run=tmp_path / "none"), tmp_path / "next")
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "model.safetensors").write_bytes((run / "model.safetensors").read_bytes())

@@ -40,8 +40,8 @@ def cluster_embeddings(
     agglomeration joins those whose union has the least variance (Ward 1963) until ``count`` are
     left, as the public code of Miara et al. 2024 (arXiv 2406.02285) does.
 
-    Beside the vectors a few bytes for each are held. Beyond SMALL of them k-means goes by batches
-    (Sculley 2010). Where fewer than ``count`` embeddings differ, some clusters are empty.
+    Beside the vectors some 100 bytes for each are held. Beyond SMALL of them k-means goes by
+    batches (Sculley 2010). Where fewer than ``count`` embeddings differ, some clusters are empty.
 
     vectors: (n, d), none of them zero; scaled to length 1 in place. count: from 2 to n.
     centroids: from count to n, and to MOST_CENTROIDS.
@@ -55,8 +55,9 @@ def cluster_embeddings(
             MiniBatchKMeans,
         )
         from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
-    vectors /= np.abs(vectors).max(axis=1, keepdims=True)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    # Without a copy. The longest would not have a length in 32 bits.
+    vectors /= np.maximum(vectors.max(axis=1), -vectors.min(axis=1))[:, None]
+    vectors /= np.sqrt(np.einsum("nd,nd->n", vectors, vectors))[:, None]
     first = centroids or count
     means = KMeans(first, random_state=seed)
     if len(vectors) > SMALL:

@@ -1,5 +1,6 @@
 """What a process holds of a gallery, in step with the database that others change too."""
 
+import math
 from itertools import groupby
 
 import numpy as np
@@ -99,7 +100,7 @@ class Memory:
                     speakers.append(speaker)
                     counts.append(len(own))
             vectors.append(self._checked([row.vector for row in part]))
-            seconds.append(np.array([row.seconds for row in part], np.float64))
+            seconds.append(self._checked_seconds([row.seconds for row in part]))
         if speakers:
             voices.put(
                 np.array(speakers),
@@ -107,6 +108,12 @@ class Memory:
                 np.concatenate(vectors),
                 np.concatenate(seconds),
             )
+
+    def _checked_seconds(self, values: list[float]) -> NDArray[np.float64]:
+        # A column of SQLite holds values of any type.
+        if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
+            raise damaged(self.name, "a voiceprint's seconds of speech are no number")
+        return np.array(values, np.float64)
 
     def _checked(self, vectors: list[NDArray[np.float32]]) -> NDArray[np.float32]:
         if any(len(vector) != self._size for vector in vectors):

@@ -1,6 +1,7 @@
 """A run that goes on from where another one stands."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ from torch import nn
 from torch.optim import Optimizer
 
 from contravox.errors import CheckpointError, RecipeError, brief
+from contravox.inference.loading import load_model
+from contravox.model import Model
+from contravox.trained_on import TrainedOn
 from contravox.training.checkpoint import (
     NAME,
     Progress,
@@ -60,6 +64,26 @@ def begin_from(
     state.optimiser["param_groups"] = optimiser.state_dict()["param_groups"]
     done = restore(run, state, module, optimiser, precision)
     return Progress(epochs_before=done.epochs_begun, left_out=done.left_out)
+
+
+def inherited_from(model: Path) -> TrainedOn:
+    """What a run has learned from; where it was stopped before its first model, what it began with.
+
+    model: the file that the run writes, or wrote, in its folder. Both train on the same speakers.
+
+    Raises CheckpointError where there is neither model nor checkpoint; ModelError.
+    """
+    if model.is_file():
+        return TrainedOn.of_model(model, Model.load(model).settings)
+    state, before = _read(model.parent)
+    start = before.training
+    if start.initial_run is not None:
+        known = inherited_from(start.initial_run / model.name)
+    elif start.initial_model is not None:
+        known = TrainedOn.of_model(start.initial_model, load_model(start.initial_model).settings)
+    else:
+        known = TrainedOn()
+    return replace(known, training_seconds=known.training_seconds + state.progress.seconds)
 
 
 def cooldown_settings(run: Path, epochs: int) -> list[str]:

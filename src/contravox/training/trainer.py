@@ -19,12 +19,12 @@ from contravox.files.writing import write_text
 from contravox.model import Model
 from contravox.objectives import positive_shares
 from contravox.objectives.segments import gather
-from contravox.trained_on import TrainedOn, write_recordings
+from contravox.trained_on import write_recordings
 from contravox.training.bfloat16 import warn_of_imitated_bfloat16
 from contravox.training.checkpoint import NAME as CHECKPOINT
 from contravox.training.checkpoint import Progress, read_checkpoint, restore, save_checkpoint
 from contravox.training.epoch import positives_in_epoch, positives_in_words
-from contravox.training.initial_run import begin_from
+from contravox.training.initial_run import begin_from, inherited_from
 from contravox.training.inputs import input_digests
 from contravox.training.interrupt import Interrupt, deferred_interrupt
 from contravox.training.left_out import NAME as UNREADABLE
@@ -108,8 +108,7 @@ class Trainer:
             self.total_steps = self.steps_per_epoch * settings.epochs
             module, inherited = start_module(recipe, self.training_set.classes, self.training_set)
             if settings.initial_run is not None:
-                path = settings.initial_run / MODEL
-                inherited = TrainedOn.of_model(path, Model.load(path).settings)
+                inherited = inherited_from(settings.initial_run / MODEL)
             self.trained_on = inherited.and_of(
                 self.training_set.manifest,
                 labels_used=uses_labels(recipe.data, self.training_set.manifest),
