@@ -23,10 +23,11 @@ def take_weights(model: Model, path: Path) -> OnnxModel:
     """Give an encoder the weights of an exported one; what the graph is.
 
     A graph does not say by which front-end and encoder it was made, beyond its weights' names and
-    shapes: both are run on noise, and must come to the same embedding.
+    shapes: both are run on noise, and must come to the same embedding. An ECAPA-TDNN keeps all
+    weights in its graph; of other encoders some are folded.
 
-    Raises ModelError where the file is no model of ours in float32, RecipeError where the model is
-    built otherwise than it.
+    Raises ModelError where the file is no model of ours in float32, or has lost weights,
+    RecipeError where the model is built otherwise than it.
     """
     exported = OnnxModel.load(path)
     expected = model.encoder.state_dict()
@@ -34,10 +35,15 @@ def take_weights(model: Model, path: Path) -> OnnxModel:
     for name, tensor in expected.items():
         if name.endswith("num_batches_tracked"):
             continue
-        if kind_of(weights.get(name)) != kind_of(tensor):
+        if name not in weights:
+            raise ModelError(
+                f"{path}: exporting it has folded weights into others ({brief(name)} is gone): give "
+                "the .safetensors that it was made from, or set this recipe's encoder to its own"
+            )
+        if kind_of(weights[name]) != kind_of(tensor):
             raise RecipeError(
                 f"training.initial_model: {path} has another encoder ({brief(name)} is "
-                f"{kind_of(weights.get(name))} there, {kind_of(tensor)} here): set this recipe's "
+                f"{kind_of(weights[name])} there, {kind_of(tensor)} here): set this recipe's "
                 "encoder to that"
             )
     model.encoder.load_state_dict(
@@ -45,7 +51,9 @@ def take_weights(model: Model, path: Path) -> OnnxModel:
     )
     samples = round(TRIED_SECONDS * exported.settings.sample_rate)
     noise = [np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)]
+    trains = model.training
     [ours], [theirs] = model.embed(noise), exported.embed(noise)
+    model.train(trains)
     if ours @ theirs < ALIKE * np.linalg.norm(ours) * np.linalg.norm(theirs):
         raise RecipeError(
             f"training.initial_model: with its weights this recipe's front-end and encoder come to "

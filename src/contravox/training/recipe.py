@@ -64,8 +64,8 @@ class TrainingSettings(Settings):
     )
     initial_model: InitialModel | None = Field(
         None,
-        description="model file, also an exported one, whose encoder weights training starts "
-        "from; default: the one that comes with contravox",
+        description="model file whose encoder weights training starts from; of exported ones "
+        "ECAPA-TDNN's; default: the one that comes with contravox",
     )
     initial_objectives: Path | None = Field(
         None, description="objectives.safetensors of that run: class vectors, heads, scales"
