@@ -37,8 +37,8 @@ def take_weights(model: Model, path: Path) -> OnnxModel:
             continue
         if name not in weights:
             raise ModelError(
-                f"{path}: exporting it has folded weights into others ({brief(name)} is gone): give "
-                "the .safetensors that it was made from, or set this recipe's encoder to its own"
+                f"{path}: exporting it has folded weights into others ({brief(name)} is gone): "
+                "give the .safetensors that it was made from, or set this recipe's encoder to its"
             )
         if kind_of(weights[name]) != kind_of(tensor):
             raise RecipeError(
