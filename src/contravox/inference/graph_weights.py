@@ -38,7 +38,7 @@ def take_weights(model: Model, path: Path) -> OnnxModel:
         if name not in weights:
             raise ModelError(
                 f"{path}: exporting it has folded weights into others ({brief(name)} is gone): "
-                "give the .safetensors that it was made from, or set this recipe's encoder to its"
+                "give the .safetensors that it was made from, or set the encoder that it has"
             )
         if kind_of(weights[name]) != kind_of(tensor):
             raise RecipeError(

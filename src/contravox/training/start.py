@@ -41,7 +41,7 @@ def start_module(
 
 def _load_model(model: Model, path: Path, recipe: Recipe) -> TrainedOn:
     """Give ``model`` a trained one's weights."""
-    if path.suffix == ".onnx":
+    if path.suffix.lower() == ".onnx":
         return TrainedOn.of_model(path, take_weights(model, path).settings)
     initial = Model.load(path)
     for key in ("features", "encoder"):
