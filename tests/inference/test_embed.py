@@ -6,6 +6,7 @@ import pytest
 import soundfile
 import torch
 
+from contravox.audio.speech_activity import only_speech
 from contravox.audio.waveform import read_audio
 from contravox.corpora.folder import folder_recordings
 from contravox.corpora.scan import scan_recordings
@@ -17,6 +18,7 @@ from contravox.inference import embed
 from contravox.inference.embed import Crops, _batches, embed_each, embed_manifest, embed_readable
 from contravox.manifest import Manifest
 from contravox.model import Model, ModelSettings
+from tones import spoken
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,23 @@ def test_a_silent_utterance_has_no_embedding(model, tmp_path):
     manifest = scan_recordings(folder_recordings(tmp_path)).manifest
     with pytest.raises(AudioError, match=r"quiet\.wav: silent"):
         embed_manifest(model, manifest)
+
+
+def test_a_model_of_speech_alone_embeds_nothing_else(model, tmp_path):
+    spoken_twice = np.concatenate([spoken(1.0, 120), np.zeros(32_000, "f4"), spoken(1.0, 90)])
+    noise = 0.01 * np.random.default_rng(0).standard_normal(16_000)
+    (tmp_path / "a").mkdir()
+    for name, waveform in (("noise", noise), ("speech", spoken_twice)):
+        soundfile.write(tmp_path / "a" / f"{name}.wav", waveform, 16_000, subtype="FLOAT")
+    manifest = scan_recordings(folder_recordings(tmp_path)).manifest
+    of_speech = copy.deepcopy(model)
+    of_speech.annotate(speech_only=True)
+    embedded = embed_readable(of_speech, manifest)
+    expected = model.embed([only_speech(spoken_twice)])
+    np.testing.assert_allclose(embedded.embeddings.vectors, expected, atol=1e-5)
+    [reason] = embedded.unreadable.values()
+    assert reason.endswith("noise.wav: no speech found in it, and the model embeds nothing else")
+    assert embed_readable(model, manifest).unreadable == {}
 
 
 def test_what_cannot_be_read_is_left_out_with_its_reason(model, tone_corpus, tmp_path):

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import numpy as np
 import polars as pl
 import pytest
+import soundfile
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
@@ -755,6 +756,48 @@ def test_resuming_leaves_out_what_an_uninterrupted_run_does(damaged, tmp_path, s
         for name in ("whole", "cut")
     ]
     assert lists[0] == lists[1]
+
+
+@pytest.mark.filterwarnings("ignore::contravox.errors.TrainingWarning")
+def test_speech_alone_is_trained_on_whatever_the_workers_and_when_resumed(
+    make_recipe, corpus, tmp_path
+):
+    """One utterance is silent but for the first 0.6 s, another all over: that is left out."""
+    table = pl.read_csv(corpus / "train" / "manifest.tsv", separator="\t")
+    paths = table["path"].to_list()
+    for row, spoken in ((3, 0), (11, 9_600)):
+        waveform, rate = soundfile.read(corpus / "train" / paths[row])
+        waveform[spoken:] = 0
+        paths[row] = str(tmp_path / f"silent{row}.wav")
+        soundfile.write(paths[row], waveform, rate)
+    table.with_columns(path=pl.Series(paths)).write_csv(tmp_path / "m.tsv", separator="\t")
+    recipe = make_recipe(checkpoint_steps=1, epochs=2)
+
+    def with_data(**data):
+        return recipe.model_copy(update={"data": recipe.data.model_copy(update=data)})
+
+    data = {"manifest": (tmp_path / "m.tsv",), "unreadable_share": 0.1, "speech_only": True}
+    trainer = Trainer(with_data(**data), tmp_path / "whole")
+    assert trainer.fit().settings.speech_only
+    listed = pl.read_csv(tmp_path / "whole" / "unreadable.tsv", separator="\t")
+    assert listed["utterance"].to_list() == [trainer.training_set.manifest.table["utterance"][3]]
+    assert "no speech found" in listed["reason"][0]
+
+    def stop(done, total, text):
+        if done == 2:
+            raise _StopError
+
+    # A resumed run has to find all speech again, in other processes.
+    with pytest.raises(_StopError):
+        Trainer(with_data(**data, workers=2), tmp_path / "cut", progress=stop).fit()
+    Trainer(with_data(**data), tmp_path / "cut").fit(resume=True)
+    whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert all(torch.equal(value, cut[name]) for name, value in whole.items())
+    other = Trainer(with_data(**data | {"speech_only": False}), tmp_path / "all")
+    other.fit()
+    assert not len(other.left_out)
+    trained_on_all = weights(tmp_path / "all")
+    assert not all(torch.equal(value, trained_on_all[name]) for name, value in whole.items())
 
 
 def test_validation_is_without_what_cannot_be_read(make_recipe, corpus, tmp_path):

@@ -22,6 +22,9 @@ SHORTEST = 4
 MARGIN = 3
 """Frames kept on both sides of speech: what begins and ends softly, and pauses up to 0.2 s."""
 
+WITHOUT_SPEECH = "no speech found in it, and the model embeds nothing else"
+"""Why a recording is of no use to a model of speech alone."""
+
 _of_thread = threading.local()
 
 
@@ -56,11 +59,17 @@ def only_speech(
     no speech.
     """
     found = speech_frames(waveform) if frames is None else frames
-    kept = [
-        waveform[max(0, first - MARGIN) * FRAME : (after + MARGIN) * FRAME]
-        for first, after in _runs(_without_pauses(found))
-    ]
+    kept = [waveform[first:after] for first, after in stretches_of_speech(found, len(waveform))]
     return np.concatenate(kept) if kept else waveform[:0]
+
+
+def stretches_of_speech(frames: NDArray[np.bool_], samples: int) -> NDArray[np.int64]:
+    """(k, 2) first sample, and that after the last, of what ``only_speech`` keeps.
+
+    frames: what ``speech_frames`` found in a waveform of so many samples.
+    """
+    runs = np.array(_runs(_without_pauses(frames)), np.int64).reshape(-1, 2)
+    return np.clip((runs + np.array([-MARGIN, MARGIN])) * FRAME, 0, samples)
 
 
 def _without_pauses(found: NDArray[np.bool_]) -> NDArray[np.bool_]:

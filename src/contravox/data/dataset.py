@@ -19,6 +19,7 @@ from contravox.augmentation.speed import change_speed, check_speeds
 from contravox.data.batch import Batch
 from contravox.data.pending_batch import PendingBatch
 from contravox.data.sampling import SegmentRequest
+from contravox.data.utterance_speech import UtteranceSpeech
 from contravox.errors import AudioError
 from contravox.manifest import Manifest
 
@@ -41,7 +42,7 @@ class Segment(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """A recording that could not be read, and why.
+    """A recording that could not be read, or holds no speech where that alone is cut, and why.
 
     utterance: its row in the manifest; None for a noise or a response, in place of which another
     was drawn.
@@ -64,6 +65,8 @@ class SegmentDataset(Dataset[Segment]):
     segments: how many are cut from an utterance at a time.
     placement: where in the utterance they lie.
     speeds: at which every utterance comes once more, such as 0.9 and 1.1.
+    speech_only: cut from the speech of an utterance, joined, as if nothing else were in it; babble
+    of training speakers too. See ``UtteranceSpeech``.
     augmentation: of every segment, or None.
 
     Raises RecipeError or ManifestError where the settings do not go together or with the files that
@@ -79,6 +82,7 @@ class SegmentDataset(Dataset[Segment]):
         segments: int = 1,
         placement: Placement = "apart",
         speeds: Sequence[float] = (),
+        speech_only: bool = False,
         augmentation: AugmentationSettings | None = None,
     ) -> None:
         check_speeds(speeds)
@@ -86,6 +90,9 @@ class SegmentDataset(Dataset[Segment]):
         self.paths = manifest.table["path"].to_list()
         self.starts = manifest.table["start"].to_numpy()
         self.durations = manifest.table["duration"].to_numpy()
+        self.speech = None
+        if speech_only:
+            self.speech = UtteranceSpeech(self.paths, self.starts, self.durations)
         self.speeds = (1.0, *speeds)
         self.classes = int(labels.max()) + 1
         self.labels = np.concatenate([labels + k * self.classes for k in range(len(self.speeds))])
@@ -153,7 +160,7 @@ class SegmentDataset(Dataset[Segment]):
         speed = self.speeds[index]
         # Places are chosen in the utterance as it will sound, which a higher speed makes shorter.
         places = segment_places(
-            self.durations[row] / speed,
+            self._seconds(row) / speed,
             self.samples / SAMPLE_RATE,
             self.segments,
             np.random.default_rng(request.seed),
@@ -180,7 +187,7 @@ class SegmentDataset(Dataset[Segment]):
 
         def read(row: int, generator: np.random.Generator, samples: int) -> NDArray[np.float32]:
             [(start, length)] = segment_places(
-                self.durations[row], samples / SAMPLE_RATE, 1, generator
+                self._seconds(row), samples / SAMPLE_RATE, 1, generator
             )
             return self._read(row, start, length, samples)
 
@@ -192,12 +199,18 @@ class SegmentDataset(Dataset[Segment]):
 
         return draw
 
+    def _seconds(self, row: int) -> float:
+        """Of an utterance, or of the speech in it, where places are chosen."""
+        return self.durations[row] if self.speech is None else self.speech.seconds(row)
+
     def _read(self, row: int, start: float, seconds: float, samples: int) -> NDArray[np.float32]:
-        """Read a place in an utterance, repeated or cut to ``samples``."""
-        path = self.paths[row]
-        return _repeated(
-            read_audio(path, start=self.starts[row] + start, duration=seconds), samples
-        )
+        """Read a place in an utterance, or in its speech, repeated or cut to ``samples``."""
+        if self.speech is None:
+            path = self.paths[row]
+            waveform = read_audio(path, start=self.starts[row] + start, duration=seconds)
+        else:
+            waveform = self.speech.read(row, start, seconds)
+        return _repeated(waveform, samples)
 
 
 def _repeated(waveform: NDArray[np.float32], samples: int) -> NDArray[np.float32]:

@@ -62,7 +62,8 @@ class DataSettings(Settings):
     )
     speech_only: bool = Field(
         False,
-        description="the model embeds only the speech of a recording, when validated as in use; "
-        "segments are still cut from all of it",
+        description="the model embeds only the speech of a recording, in use, in validation and in "
+        "training: segments are cut from the speech alone, joined, and what holds none counts as "
+        "unreadable",
     )
     workers: int = Field(1, ge=0, le=256, description="processes that read and augment")

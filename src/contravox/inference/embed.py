@@ -9,7 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from contravox.audio.speech_activity import FRAME, only_speech, speech_frames
+from contravox.audio.speech_activity import (
+    FRAME,
+    WITHOUT_SPEECH,
+    only_speech,
+    speech_frames,
+)
 from contravox.audio.waveform import SAMPLE_RATE, check_speech, read_audio
 from contravox.embedding_model import EmbeddingModel
 from contravox.embeddings import Embeddings
@@ -243,6 +248,5 @@ def _read(row: Row, speech_only: bool, measure_speech: bool) -> _Recording:
         return _Recording(waveform, seconds)
     spoken = only_speech(waveform, speech)
     if not len(spoken):
-        reason = "no speech found in it, and the model embeds nothing else"
-        return _Recording(AudioError(f"{path}: {reason}"))
+        return _Recording(AudioError(f"{path}: {WITHOUT_SPEECH}"))
     return _Recording(spoken, seconds)

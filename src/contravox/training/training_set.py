@@ -66,6 +66,7 @@ class TrainingSet:
             segments=recipe.sampler.segments,
             placement=recipe.data.placement,
             speeds=recipe.data.speeds,
+            speech_only=recipe.data.speech_only,
             augmentation=recipe.augmentation,
         )
         # A corpus at another speed is the same corpus.
