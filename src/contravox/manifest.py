@@ -70,6 +70,22 @@ class Manifest:
         """
         return self.table.select(_identity(self.table.columns)).to_series()
 
+    @cached_property
+    def recordings(self) -> pl.DataFrame:
+        """Columns utterance, speaker (its identity) and number, of the recording that it is.
+
+        Recordings are told apart by their content where that is known, by what of which file they
+        are, or else by their names.
+        """
+        source = [pl.col("path").fill_null(pl.col("utterance"))]
+        if "digest" in self.table.columns:
+            source.insert(0, pl.col("digest"))
+        told_apart = self.table.select(
+            pl.coalesce(source).alias("source"), pl.col("start", "duration").fill_null(0)
+        )
+        number = told_apart.select(pl.struct(pl.all()).rank("dense")).to_series()
+        return self.table.select("utterance", speaker=self.identities, number=number)
+
     @property
     def speakers(self) -> list[str]:
         """The distinct identities, sorted."""

@@ -120,9 +120,11 @@ def test_nothing_is_written_of_a_list_that_turns_out_wrong(long_list, run) -> No
     def refused(*options: str) -> str:
         before = sorted(Path("out").rglob("*"))
         status, output, errors = run("score", "list", "e.npz", "--scores-only", *options)
-        assert (status, output, len(errors.splitlines())) == (2, "", 1)
+        # Trials of a recording with itself are warned of where it gets so far.
+        [error] = [line for line in errors.splitlines() if not line.startswith("warning: list: ")]
+        assert (status, output) == (2, "")
         assert sorted(Path("out").rglob("*")) == before
-        return errors
+        return error
 
     text = Path("list").read_text()
     Path("list").write_text(f"{text}e1 e2\n")
@@ -131,6 +133,9 @@ def test_nothing_is_written_of_a_list_that_turns_out_wrong(long_list, run) -> No
     assert "1 utterances have no embedding, such as 'unknown'" in refused("-o", "out")
     Path("enrolments.tsv").write_text("enrolment\tutterance\ne1\te1\n")
     assert "no utterance is known of enrolment" in refused("-o", "out")
+    Path("enrolments.tsv").unlink()
+    Path("list").write_text(f"{text}e1 e1 0\n")
+    assert "1 of 501 trials cannot be true together" in refused("-o", "out")
     assert "--output" in run("score", "list", "e.npz", "--scores-only")[2]
     assert (
         "--p-target"

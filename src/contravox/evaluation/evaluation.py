@@ -196,7 +196,7 @@ def protocol_of(
         "targets": int(trials.targets.sum()),
         "non-targets": int((~trials.targets).sum()),
         "trials listed twice": trial_set.listed_twice,
-        "trials of a recording with itself": trial_set.self_trial_count,
+        "trials of a recording with itself": sum(trial_set.self_trials),
         "speakers": len(trial_set.manifest.speakers),
         "equal error rate": "by linear interpolation between operating points",
         "intervals": INTERVALS

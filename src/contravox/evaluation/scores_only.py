@@ -76,6 +76,7 @@ def score_long_list(
         **list_protocol(test.protocol, test.enrolments, settings),
         "targets": test.targets,
         "non-targets": test.trials - test.targets,
+        "trials of a recording with itself": sum(test.self_trials),
         **scorer.describe(),
         "training data": None if training is None else training.name,
         **(described or {}),

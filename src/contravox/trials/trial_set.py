@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 from numpy.typing import NDArray
@@ -18,6 +19,13 @@ from contravox.trials.trials import TRIALS, Trials
 
 FILES = (TRIALS, MANIFEST, ENROLMENTS, PROTOCOL)
 """What may lie in the folder of a trial list."""
+
+
+class SelfTrials(NamedTuple):
+    """How many trials, called target and non-target trials, compare a recording with itself."""
+
+    targets: int
+    non_targets: int
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ class TrialSet:
             needed = pl.concat([enrolments.utterances, trials.table["test"]])
         used = needed_of(manifest, needed.unique(), protocol.name)
         made = cls(trials, used, protocol, enrolments)
-        made._check_speakers()
+        made.check_speakers()
         return made
 
     def without(self, utterances: Collection[str]) -> "TrialSet":
@@ -128,19 +136,7 @@ class TrialSet:
     def _of_file(cls, path: Path, trials: Trials, manifest: Manifest) -> "TrialSet":
         protocol = Protocol.read(path.parent) or Protocol(str(path))
         trial_set = cls.of(trials, manifest, protocol, Enrolments.beside(path))
-        itself = trial_set.are_self_trials
-        for target, effect in (
-            (True, "they flatter the error rates"),
-            (False, "as of two people, so they spoil the error rates: mend who speaks in it"),
-        ):
-            count = int((itself & (trials.table["target"] == target)).sum())
-            if count:
-                warnings.warn(
-                    f"{path}: {count:,} of {len(trials):,} trials compare a recording with itself, "
-                    f"or with an enrolment that holds it: {effect}",
-                    TrialsWarning,
-                    stacklevel=3,
-                )
+        warn_of_self_trials(path, trial_set.self_trials, len(trials))
         return trial_set
 
     def write(self, folder: Path) -> None:
@@ -172,9 +168,10 @@ class TrialSet:
         return self._known(self._tested["speaker"], "test")
 
     @property
-    def self_trial_count(self) -> int:
+    def self_trials(self) -> "SelfTrials":
         """How many trials have one recording on both sides."""
-        return int(self.are_self_trials.sum())
+        itself, targets = self.are_self_trials, self.trials.table["target"]
+        return SelfTrials(int((itself & targets).sum()), int((itself & ~targets).sum()))
 
     @cached_property
     def are_self_trials(self) -> pl.Series:
@@ -185,7 +182,7 @@ class TrialSet:
         """
         if self.enrolments is None:
             return self._enrolled["number"] == self._tested["number"]
-        behind = self.enrolments.table.join(self._utterances, on="utterance")
+        behind = self.enrolments.table.join(self.manifest.recordings, on="utterance")
         tested = self.trials.table.select("enrolment", number=self._tested["number"])
         rows = tested.with_row_index("row").join(behind, on=["enrolment", "number"], how="semi")
         return pl.int_range(len(tested), eager=True).is_in(rows["row"].implode())
@@ -209,33 +206,22 @@ class TrialSet:
         return sides["one"] * (len(self.manifest) + 1) + sides["other"]
 
     @cached_property
-    def _utterances(self) -> pl.DataFrame:
-        """Each utterance, its speaker's identity, and a number for its recording."""
-        table = self.manifest.table
-        # What is known by its name alone is told apart by it.
-        source = [pl.col("path").fill_null(pl.col("utterance"))]
-        if "digest" in table.columns:
-            source.insert(0, pl.col("digest"))
-        recordings = table.select(
-            pl.coalesce(source).alias("source"), pl.col("start", "duration").fill_null(0)
-        )
-        number = recordings.select(pl.struct(pl.all()).rank("dense")).to_series()
-        speaker = self.manifest.identities
-        return table.select("utterance", speaker=speaker, number=number)
-
-    @cached_property
     def _tested(self) -> pl.DataFrame:
         """Speaker of each trial's test, and the number of its recording."""
         named = self.trials.table.select(utterance="test")
-        return named.join(self._utterances, on="utterance", how="left", maintain_order="left")
+        return named.join(
+            self.manifest.recordings, on="utterance", how="left", maintain_order="left"
+        )
 
     @cached_property
     def _enrolled(self) -> pl.DataFrame:
         """Speaker and number of each trial's enrolment; or of the utterance that it is."""
         if self.enrolments is None:
             named = self.trials.table.select(utterance="enrolment")
-            return named.join(self._utterances, on="utterance", how="left", maintain_order="left")
-        speakers = self.enrolments.table.join(self._utterances, on="utterance")
+            return named.join(
+                self.manifest.recordings, on="utterance", how="left", maintain_order="left"
+            )
+        speakers = self.enrolments.table.join(self.manifest.recordings, on="utterance")
         speakers = speakers.group_by("enrolment").agg(pl.col("speaker").drop_nulls().first())
         speakers = speakers.with_row_index("number")
         named = self.trials.table.select("enrolment")
@@ -250,14 +236,14 @@ class TrialSet:
             )
         return speakers.to_numpy()
 
-    def _check_speakers(self) -> None:
+    def check_speakers(self) -> None:
         """Refuse what contradicts the manifest's speakers, as far as it knows them.
 
         Raises TrialsError for an enrolment of two people, a target trial of two, a non-target
         trial of one, or a pair that is both.
         """
         if self.enrolments is not None:
-            behind = self.enrolments.table.join(self._utterances, on="utterance")
+            behind = self.enrolments.table.join(self.manifest.recordings, on="utterance")
             people = behind.group_by("enrolment").agg(pl.col("speaker").drop_nulls().unique())
             several = people.filter(pl.col("speaker").list.len() > 1).sort("enrolment")
             if len(several):
@@ -303,6 +289,24 @@ class TrialSet:
 def list_file(path: Path) -> Path:
     """The file of a trial list itself, or of the folder of one."""
     return path / TRIALS if path.is_dir() else path
+
+
+def warn_of_self_trials(path: Path, found: SelfTrials, trials: int) -> None:
+    """Warn with TrialsWarning of trials of a list's file that tell nothing of voices."""
+    for count, effect in (
+        (found.targets, "they flatter the error rates"),
+        (
+            found.non_targets,
+            "as of two people, so they spoil the error rates: mend who speaks in it",
+        ),
+    ):
+        if count:
+            warnings.warn(
+                f"{path}: {count:,} of {trials:,} trials compare a recording with itself, "
+                f"or with an enrolment that holds it: {effect}",
+                TrialsWarning,
+                stacklevel=4,
+            )
 
 
 def needed_of(manifest: Manifest, utterances: pl.Series, trial_list: str) -> Manifest:
