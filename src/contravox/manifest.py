@@ -12,6 +12,7 @@ import polars as pl
 from contravox.audio.storage import URL
 from contravox.errors import ManifestError, brief, quoted
 from contravox.files.tables import read_table, write_table
+from contravox.numbering import number_names
 
 MANIFEST = "manifest.tsv"
 
@@ -72,7 +73,9 @@ class Manifest:
 
     @cached_property
     def recordings(self) -> pl.DataFrame:
-        """Columns utterance, speaker (its identity) and number, of the recording that it is.
+        """Columns utterance, speaker (a place in ``speakers``) and number, of the recording it is.
+
+        Numbers, as each of millions of trials has them: names would be held for each.
 
         Recordings are told apart by their content where that is known, by what of which file they
         are, or else by their names.
@@ -84,7 +87,8 @@ class Manifest:
             pl.coalesce(source).alias("source"), pl.col("start", "duration").fill_null(0)
         )
         number = told_apart.select(pl.struct(pl.all()).rank("dense")).to_series()
-        return self.table.select("utterance", speaker=self.identities, number=number)
+        speaker = number_names(self.identities)
+        return self.table.select("utterance", speaker=speaker, number=number)
 
     @property
     def speakers(self) -> list[str]:

@@ -47,6 +47,7 @@ def test_replicates_are_those_of_repeated_trials(
 ) -> None:
     # Blocks that end within and between corners, and before the last draw.
     monkeypatch.setattr(bootstrap, "BLOCK_TRIALS", block)
+    monkeypatch.setattr(bootstrap, "BLOCK_CORNERS", block)
     monkeypatch.setattr(bootstrap, "BLOCK_NUMBERS", 1)
     monkeypatch.setattr(bootstrap, "FEWEST_DRAWS", 4)
     scores, targets, enrolment, test = simulate_speakers(6, 1, decimals)
@@ -172,3 +173,16 @@ def test_contradicting_speakers_are_refused() -> None:
     for wrong in ({"p_targets": (0.01, 1.0)}, {"false_alarms": (-0.1,)}):
         with pytest.raises(ValueError, match="between 0 and 1"):
             bootstrap_speakers(scores, targets, ["a"] * 3, ["a", "b", "b"], **wrong)
+
+
+@pytest.mark.parametrize("confidence", [-0.5, 0, 1, 1.5])
+def test_confidence_lies_between_0_and_1(confidence: float) -> None:
+    with pytest.raises(ValueError, match="confidence must be between 0 and 1"):
+        percentile_band(np.arange(5.0), confidence=confidence)
+
+
+def test_intervals_hold_95_percent_of_1000_replicates_unless_said_otherwise() -> None:
+    values = np.arange(1001) / 1000
+    assert percentile_interval(values) == pytest.approx((0.025, 0.975))
+    assert percentile_band(values) == pytest.approx((0.025, 0.975))
+    assert len(bootstrap_speakers(*simulate_speakers(4, 0)).equal_error_rate) == 1000

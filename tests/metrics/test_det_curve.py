@@ -104,6 +104,8 @@ def test_scores_that_give_no_rate_are_refused(scores: list, targets: list, messa
 def test_arrays_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match=r"\(3,\) and \(2,\)"):
         det_curve(np.zeros(3), np.array([True, False]))
+    with pytest.raises(ValueError, match=r"got \(\) and \(\)"):
+        det_curve(np.array(0.5), np.array(True))
     with pytest.raises(ValueError, match="must be bool, got int64"):
         det_curve(np.zeros(2), np.array([1, 0]))
 

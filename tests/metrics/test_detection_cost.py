@@ -9,6 +9,7 @@ from contravox.metrics.detection_cost import (
     actual_detection_cost,
     lowest_costs,
     minimum_detection_cost,
+    normalised_cost,
 )
 from simulated_scores import simulate
 
@@ -113,3 +114,14 @@ def test_actual_cost_of_calibrated_ratios_is_close_to_the_minimum() -> None:
 def test_actual_costs_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be"):
         actual_detection_cost(np.array([1.0, 0.0]), np.array([True, False]), **wrong)
+
+
+def test_prior_and_costs_are_those_of_nist_unless_said_otherwise() -> None:
+    scores, targets = simulate(5000, 3, 9)
+    said = {"p_target": 0.01, "c_miss": 1.0, "c_false_alarm": 1.0}
+    assert minimum_detection_cost(scores, targets) == minimum_detection_cost(
+        scores, targets, **said
+    )
+    ratios = 4 * scores - 2
+    assert actual_detection_cost(ratios, targets) == actual_detection_cost(ratios, targets, **said)
+    assert normalised_cost(0.3, 0.2, p_target=0.1) == pytest.approx(0.3 + 9 * 0.2)

@@ -176,3 +176,12 @@ def test_misses_are_the_lowest_that_a_threshold_reaches(decimals: int) -> None:
 def test_rates_out_of_range_are_refused(rate: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         false_rejection_rate(np.array([1.0, 0.0]), np.array([True, False]), false_acceptance=rate)
+
+
+def test_threshold_between_the_last_of_a_run_and_what_comes_after() -> None:
+    # At 0.6 of false alarms misses go from 0 to 0.75 along 1, 2, 3: the rates cross after 2.4 of
+    # these three trials, which is at the third.
+    scores = np.array([1.0, 2, 3, 9, 0, 0.5, 5, 6, 7])
+    rate, threshold = equal_error_rate(scores, np.arange(9) < 4)
+    assert rate == pytest.approx(0.6)
+    assert threshold == pytest.approx(3)

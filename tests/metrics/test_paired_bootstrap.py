@@ -100,3 +100,20 @@ def test_a_first_rate_of_zero_has_no_relative_difference() -> None:
     assert (rate.first, rate.second) == (0, 1)
     assert rate.relative is None
     assert rate.relative_interval is None
+
+
+def test_progress_counts_the_replicates_of_both_systems() -> None:
+    first, *trials = simulate_speakers(4, 0)
+    seen: list[tuple[int, int]] = []
+    paired_bootstrap(first, -first, *trials, replicates=100, progress=lambda *at: seen.append(at))
+    done = [count for count, _ in seen]
+    assert {total for _, total in seen} == {200}
+    assert done == sorted(set(done))
+    assert {100, 200} <= set(done)
+
+
+def test_replicates_are_1000_unless_said_otherwise() -> None:
+    first, *trials = simulate_speakers(4, 0)
+    seen: list[tuple[int, int]] = []
+    paired_bootstrap(first, first, *trials, progress=lambda *at: seen.append(at))
+    assert seen[-1] == (2000, 2000)

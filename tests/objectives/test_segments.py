@@ -35,3 +35,8 @@ def test_refuses_too_few_and_too_many(least, most, message):
     labels, views = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, 1])
     with pytest.raises(RecipeError, match=message):
         Segments(torch.ones(4, 2), labels, views).by_view(least=least, most=most)
+
+
+def test_one_process_alone_has_the_segments_of_all():
+    segments = Segments(torch.ones(2, 3), torch.tensor([0, 1]), torch.tensor([0, 0]))
+    assert segments.gathered().embeddings is segments.embeddings

@@ -1,8 +1,11 @@
+from functools import partial
+
 import numpy as np
 import polars as pl
 import pytest
 
 from contravox.errors import TrialsError
+from contravox.trials import score_formats
 from contravox.trials.score_formats import parse_fields, read_scores
 from contravox.trials.scores import align_scores, write_scores
 from contravox.trials.trials import Trials
@@ -12,6 +15,7 @@ TRIALS = pl.DataFrame(
     [row[:3] for row in ROWS], schema=["enrolment", "test", "target"], orient="row"
 )
 SCORES = [row[3] for row in ROWS]
+FIELDS = ("enrolment", "test", "score")
 WORDS = {True: "target", False: "nontarget"}
 STYLES = {
     "Kaldi": "{e} {t} {s}",
@@ -114,3 +118,47 @@ def test_fields_that_make_no_sense(text):
     with pytest.raises(TrialsError, match="are no fields of a score file"):
         parse_fields(text)
     assert parse_fields("_ enrolment,test, score") == ("_", "enrolment", "test", "score")
+
+
+@pytest.fixture
+def short_blocks(monkeypatch):
+    """Files come a line at a time."""
+    for name in ("read_text_blocks", "read_table_blocks"):
+        read = partial(getattr(score_formats, name), size=1)
+        monkeypatch.setattr(score_formats, name, read)
+
+
+@pytest.mark.usefixtures("short_blocks")
+@pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
+def test_blocks_are_read_as_the_whole_is(write, style):
+    path = write("", *lines(style), "")
+    found = read_scores(path, TRIALS)
+    assert found["enrolment"].to_list() == [row[0] for row in ROWS]
+    assert found["test"].to_list() == [row[1] for row in ROWS]
+    np.testing.assert_allclose(found["score"], SCORES, atol=1e-5)
+
+
+@pytest.mark.usefixtures("short_blocks")
+def test_a_tab_in_any_block_parts_the_fields_of_all(write):
+    with pytest.raises(TrialsError, match="line 1: has 1 fields in place of 3"):
+        read_scores(
+            write("a x/1 0.5", "a x/2 1", "b\tx/1\t2"), TRIALS, ("enrolment", "test", "score")
+        )
+    with pytest.raises(TrialsError, match="line 2: has 1 fields in place of 3"):
+        read_scores(write("a\tx/1\t0.5", "a x/2 1"), TRIALS, FIELDS)
+    assert len(read_scores(write("a x/1 0.5", "a x/2 1", "b x/1 2\t"), TRIALS)) == 3
+
+
+@pytest.mark.usefixtures("short_blocks")
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        (["a x/1 0.5", "", "a x/2 1", "b x/1"], "line 4: has 2 fields in place of 3"),
+        (["enrolment test score", "a x/1 1", "a x/2 1", "a x/2 high"], "line 4: 'a x/2 high'"),
+        (["enrolment\ttest\tscore", "a\tx/1\t1", 'a\tx/2\t"high"'], "line 3: 'a x/2 high'"),
+        (["enrolment\ttest\tscore", "a\tx/1\t1", "a\tx/2\thigh"], "line 3: 'a x/2 high'"),
+    ],
+)
+def test_lines_are_counted_from_block_to_block(write, rows, reason):
+    with pytest.raises(TrialsError, match=reason):
+        read_scores(write(*rows), TRIALS)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contravox.errors import TrialsError
-from contravox.trials.scores import aligned_scores, write_scores
+from contravox.trials.scores import align_scores, aligned_scores, write_scores
 from contravox.trials.trials import Trials
 from hostile import mutations, value_or_line
 
@@ -53,3 +53,15 @@ def test_any_bytes_are_scores_or_one_line_of_error(tmp_path_factory, data):
     if scores is not None:
         assert scores.shape == (2,)
         assert np.isfinite(scores).all()
+
+
+def test_sides_are_not_exchanged_and_repeated_trials_keep_their_turn(tmp_path):
+    rows = [("a", "b", True), ("b", "a", True), ("a", "b", True), ("a", "a", False)]
+    table = pl.DataFrame(rows, schema=["enrolment", "test", "target"], orient="row")
+    scores = pl.DataFrame({"enrolment": ["b", "a", "a", "a"], "test": ["a", "b", "a", "b"]})
+    scores = scores.with_columns(score=pl.Series([2.0, 1.0, 4.0, 3.0]))
+    assert align_scores(scores, table, tmp_path, "list").tolist() == [1, 2, 3, 4]
+    with pytest.raises(TrialsError, match="no score for 1 of the 4 trials of list, and 0 scores"):
+        align_scores(scores[:3], table, tmp_path, "list")
+    with pytest.raises(TrialsError, match="no score for 0 of the 3 trials of list, and 1 scores"):
+        align_scores(scores, table[1:], tmp_path, "list")

@@ -32,10 +32,12 @@ def test_only_the_utterances_needed_are_taken():
 
 def test_speakers_of_both_sides():
     pairs = TrialSet.of(trials(*PAIRS), manifest(), Protocol("list"))
-    assert pairs.enrolment_speakers.tolist() == ["s0", "s3"]
-    assert pairs.test_speakers.tolist() == ["s0", "s0"]
+    assert pairs.manifest.speakers == ["s0", "s3"]
+    assert pairs.enrolment_speakers.tolist() == [0, 1]
+    assert pairs.test_speakers.tolist() == [0, 0]
     models = TrialSet.of(trials(*MODELS), manifest(), Protocol("list"), enrolments(*BEHIND))
-    assert models.enrolment_speakers.tolist() == ["s0", "s1"]
+    assert models.manifest.speakers == ["s0", "s1"]
+    assert models.enrolment_speakers.tolist() == [0, 1]
     unnamed = Manifest(manifest().table.with_columns(speaker=pl.lit(None, dtype=pl.String)))
     with pytest.raises(ManifestError, match="'s0/u0' has no speaker"):
         _ = TrialSet.of(trials(*PAIRS), unnamed, Protocol("list")).enrolment_speakers
@@ -98,8 +100,9 @@ def test_a_list_alone_knows_names_and_nothing_else(tmp_path, behind):
 def test_speakers_of_two_corpora_are_told_apart_on_both_sides():
     rows = [("a", "0", "A"), ("b", "0", "A"), ("c", "0", "B")]
     pairs = TrialSet.of(trials(("a", "b", True), ("c", "b", False)), pooled(*rows), Protocol("l"))
-    assert pairs.enrolment_speakers.tolist() == ["A/0", "B/0"]
-    assert pairs.test_speakers.tolist() == ["A/0", "A/0"]
+    assert pairs.manifest.speakers == ["A/0", "B/0"]
+    assert pairs.enrolment_speakers.tolist() == [0, 1]
+    assert pairs.test_speakers.tolist() == [0, 0]
 
 
 @pytest.mark.parametrize(

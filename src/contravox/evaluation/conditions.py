@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
@@ -23,12 +22,12 @@ UNKNOWN = "unknown"
 class Condition(NamedTuple):
     """Some of the trials. column: what they were grouped by; name: such as ``both female``.
 
-    rows: (k,) bool, which trials.
+    rows: (k,) bool, which trials: of polars, a bit for each, as all the conditions' are held.
     """
 
     column: str
     name: str
-    rows: NDArray[np.bool_]
+    rows: pl.Series
 
 
 class ConditionResult(NamedTuple):
@@ -70,9 +69,9 @@ def conditions(trial_set: TrialSet, columns: Sequence[str]) -> Iterator[Conditio
                 f"{few(trial_set.manifest.table.columns)}"
             )
         names = _sides(trial_set, column).select(_name(column)).to_series()
-        shared = ~trial_set.trials.targets if column == "session" else False
+        shared = ~trial_set.trials.table["target"] if column == "session" else False
         for name in _in_order(names):
-            yield Condition(column, name, names.eq_missing(name).to_numpy() | shared)
+            yield Condition(column, name, names.eq_missing(name) | shared)
 
 
 def conditions_of(
@@ -99,8 +98,9 @@ def conditions_of(
         speakers = trial_set.enrolment_speakers, trial_set.test_speakers
     results = []
     parts = list(conditions(trial_set, columns))
-    for done, (column, name, rows) in enumerate(parts):
+    for done, (column, name, held) in enumerate(parts):
         progress(done, len(parts))
+        rows = held.to_numpy()
         kinds = targets[rows]
         count = int(kinds.sum())
         result = ConditionResult(column, name, count, len(kinds) - count)

@@ -12,6 +12,7 @@ Files are opened by their very names: no pattern, ``~`` or URL is expanded and n
 import csv
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 
@@ -86,6 +87,31 @@ def lines_of(data: bytes) -> pl.DataFrame:
         "line", offset=1
     )
     return lines.filter(pl.col("text") != "")
+
+
+def regular_lines(data: bytes, separator: str, width: int) -> pl.DataFrame | None:
+    """Number, ``line``, and fields of each line, named by ``field_names``, of a text.
+
+    None unless one separator, a tab or a space, always parts so many fields that are not empty: a
+    parser takes a second for the millions of lines that patterns take twenty for.
+    """
+    # Blanks around a field are for patterns to take off.
+    around = [b"\t ", b" \t", b"\n ", b" \n"] if separator == "\t" else [b"\t"]
+    if data.startswith(b" ") or any(blanks in data for blanks in around):
+        return None
+    with suppress(pl.exceptions.PolarsError, OSError):
+        fields = pl.read_csv(
+            data, separator=separator, has_header=False, quote_char=None, infer_schema=False
+        )
+        if fields.width == width and not sum(fields.null_count().row(0)):
+            fields.columns = field_names(width)
+            return fields.with_row_index("line", offset=1)
+    return None
+
+
+def field_names(width: int) -> tuple[str, ...]:
+    """What the fields of a line are called, where no header does: ``field1``, ``field2``, ..."""
+    return tuple(f"field{number}" for number in range(1, width + 1))
 
 
 def read_text(path: Path, error: type[ContravoxError]) -> bytes:

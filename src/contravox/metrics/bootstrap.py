@@ -22,10 +22,12 @@ from contravox.numbering import number_names
 
 BLOCK_NUMBERS = 2**21
 """So many numbers are held at once for each kind of trial, 16 MiB, or those of FEWEST_DRAWS."""
-FEWEST_DRAWS, MOST_DRAWS = 16, 64
+FEWEST_DRAWS, MOST_DRAWS = 8, 64
 """So many draws are weighed together: fewer are slower, more no faster."""
 BLOCK_TRIALS = 4096
 """So many trials are weighed at once, in the processor's cache."""
+BLOCK_CORNERS = 4096
+"""At so many corners costs are found at once, there too."""
 
 
 class Replicates(NamedTuple):
@@ -196,13 +198,17 @@ def _measure(
         (len(false_alarms), len(draws)),
     )
     costs = np.empty((len(draws), len(p_targets)))
-    room = np.empty_like(missed)
     for column, p_target in enumerate(p_targets):
         # normalised_cost over (1 − P)/nontargets, without what is the same at all corners.
         odds = p_target / (1 - p_target)
-        np.multiply(missed, odds * nontargets / targets, out=room)
-        np.subtract(room, rejected, out=room)
-        costs[:, column] = (1 + room.min(axis=0) / nontargets) / min(odds, 1)
+        weight = odds * nontargets / targets
+        lowest = np.full(len(draws), np.inf)
+        for start in range(0, len(missed), BLOCK_CORNERS):
+            rows = slice(start, start + BLOCK_CORNERS)
+            some = missed[rows] * weight
+            some -= rejected[rows]
+            np.minimum(lowest, some.min(axis=0), out=lowest)
+        costs[:, column] = (1 + lowest / nontargets) / min(odds, 1)
     return Replicates((1 - share) * miss(before) + share * miss(after), costs, miss(grid).T)
 
 

@@ -1,13 +1,21 @@
 """Score files as other toolkits write them."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from contravox.errors import TrialsError, few, quoted
-from contravox.files.tables import lines_of, read_table, read_text
-from contravox.trials.formats import TARGET_WORDS
+from contravox.files.tables import (
+    field_names,
+    lines_of,
+    read_table_blocks,
+    read_text_blocks,
+    regular_lines,
+)
+from contravox.numbering import held_once
+from contravox.trials.formats import INNER_TAB, TARGET_WORDS
 
 FIELDS = ("enrolment", "test", "score", "target", "_")
 """What a field of a line may be; ``_`` is not looked at."""
@@ -57,15 +65,19 @@ def read_scores(
     """
     if not path.is_file():
         raise TrialsError(f"{path}: no such file of scores")
-    lines = _lines(path)
-    names = [name.strip('"') for name in lines["fields"][0]]
-    if fields is None and {"enrolment", "test", "score"} <= set(names):
+    tabs, first = _first_line(path)
+    names = [name.strip('"') for name in first]
+    header = fields is None and {"enrolment", "test", "score"} <= set(names)
+    if header:
         fields = [name if name in FIELDS else "_" for name in names]
-        lines = _rows(path) if "\t" in lines["text"][0] else lines[1:]
-    _check_widths(path, lines, fields)
+    width = len(first if fields is None else fields)
+    lines = pl.concat(_rows(path) if header and tabs else _lines(path, tabs, width))
+    if header and not tabs:
+        lines = lines[1:]
+    if lines.is_empty():
+        raise TrialsError(f"{path}: holds no score")
     if fields is not None:
         return _parsed(path, lines, fields)
-    width = len(lines["fields"][0])
     ways = [
         order
         for order in ORDERS
@@ -74,11 +86,13 @@ def read_scores(
     listed = [
         order
         for order in ways
-        if len(_columns(lines, order).join(trials, on=["enrolment", "test"], how="semi"))
+        # Those of one way need no list to tell which it is.
+        if len(ways) > 1
+        and len(_columns(lines, order).join(trials, on=["enrolment", "test"], how="semi"))
     ]
     if len(listed or ways) == 1:
         return _parsed(path, lines, (listed or ways)[0])
-    text = " ".join(lines["fields"][0])
+    text = _text(lines, 0)
     if ways:
         several = few([repr(" ".join(order)) for order in listed or ways])
         raise TrialsError(
@@ -90,38 +104,66 @@ def read_scores(
     )
 
 
-def _rows(path: Path) -> pl.DataFrame:
+def _first_line(path: Path) -> tuple[bool, list[str]]:
+    """Whether tabs part the fields, as one within any line tells, and the fields of the first."""
+    tabs, line = False, b""
+    for data in read_text_blocks(path, TrialsError):
+        tabs = tabs or (b"\t" in data and INNER_TAB.search(data) is not None)
+        line = line or data.strip(b" \t\n").partition(b"\n")[0]
+    if not line:
+        raise TrialsError(f"{path}: holds no score")
+    text = line.decode().strip(" \t")
+    return tabs, text.split("\t") if tabs else re.split(" +", text)
+
+
+def _rows(path: Path) -> Iterator[pl.DataFrame]:
     """As ``_lines``, of a tab-separated table with a header, where names may be quoted."""
-    rows = read_table(path, TrialsError).select(fields=pl.concat_list(pl.all()))
-    return rows.with_row_index("line", offset=2)
+    first = 2
+    for table in read_table_blocks(path, TrialsError):
+        table.columns = field_names(table.width)
+        yield _held_once(table.with_row_index("line", offset=first))
+        first += len(table)
 
 
-def _lines(path: Path) -> pl.DataFrame:
-    """Number, text and ``fields`` of each line: parted by tabs, or blanks where there is no tab."""
-    lines = lines_of(read_text(path, TrialsError))
-    if lines.is_empty():
-        raise TrialsError(f"{path}: holds no score")
-    text = pl.col("text")
-    if not lines["text"].str.contains("\t", literal=True).any():
-        text = text.str.replace_all(" +", "\t")
-    return lines.select("line", "text", text.str.split("\t").alias("fields"))
+def _lines(path: Path, tabs: bool, width: int) -> Iterator[pl.DataFrame]:
+    """Number and fields of each line, block by block: parted by tabs, or else by blanks.
+
+    Raises TrialsError for a line of another width.
+    """
+    before = 0
+    for data in read_text_blocks(path, TrialsError):
+        lines = regular_lines(data, "\t" if tabs else " ", width)
+        if lines is None:
+            lines = _irregular_lines(data, tabs, width, before, path)
+        yield _held_once(lines.with_columns(pl.col("line") + before))
+        before += data.count(b"\n")
 
 
-def _check_widths(path: Path, lines: pl.DataFrame, fields: Sequence[str] | None) -> None:
-    if lines.is_empty():
-        raise TrialsError(f"{path}: holds no score")
-    width = len(lines["fields"][0]) if fields is None else len(fields)
+def _irregular_lines(data: bytes, tabs: bool, width: int, before: int, path: Path) -> pl.DataFrame:
+    text = pl.col("text") if tabs else pl.col("text").str.replace_all(" +", "\t")
+    lines = lines_of(data).select("line", fields=text.str.split("\t"))
     wrong = lines.filter(pl.col("fields").list.len() != width)
     if len(wrong):
         raise TrialsError(
-            f"{path}: line {wrong['line'][0]}: has {len(wrong['fields'][0])} fields in place of "
-            f"{width}: write every line alike"
+            f"{path}: line {wrong['line'][0] + before}: has {len(wrong['fields'][0])} fields in "
+            f"place of {width}: write every line alike"
         )
+    fields = enumerate(field_names(width))
+    return lines.select("line", *(pl.col("fields").list.get(i).alias(name) for i, name in fields))
+
+
+def _held_once(lines: pl.DataFrame) -> pl.DataFrame:
+    return lines.with_columns(held_once(lines[name]) for name in lines.columns[1:])
+
+
+def _text(lines: pl.DataFrame, row: int) -> str:
+    # A field of nothing in quotation marks is none.
+    return " ".join(field or "" for field in lines.row(row)[1:])
 
 
 def _columns(lines: pl.DataFrame, fields: Sequence[str]) -> pl.DataFrame:
     """The named fields of each line; null where they are not what they should be."""
-    field = {name: pl.col("fields").list.get(place) for place, name in enumerate(fields)}
+    field = dict(zip(fields, map(pl.col, field_names(len(fields))), strict=True))
     number = field["score"].str.strip_chars()
     columns = {
         "enrolment": field["enrolment"],
@@ -146,8 +188,7 @@ def _parsed(path: Path, lines: pl.DataFrame, fields: Sequence[str]) -> pl.DataFr
     bad = _bad_lines(columns).arg_true()
     if len(bad):
         row = int(bad[0])
-        # A field of nothing in quotation marks is none.
-        text = " ".join(field or "" for field in lines["fields"][row])
+        text = _text(lines, row)
         raise TrialsError(
             f"{path}: line {lines['line'][row]}: {quoted(text)} is not `{' '.join(fields)}`: write "
             "a finite number as the score, or say what the fields are by --fields"

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
@@ -158,13 +159,19 @@ class TrialSet:
         return self.manifest.table["utterance"].to_list()
 
     @property
-    def enrolment_speakers(self) -> NDArray:
-        """(k,) identity of each trial's enrolment. Raises ManifestError where one is unknown."""
+    def enrolment_speakers(self) -> NDArray[np.uint32]:
+        """(k,) speaker of each trial's enrolment: a place in ``manifest.speakers``.
+
+        Raises ManifestError where one is unknown.
+        """
         return self._known(self._enrolled["speaker"], "enrolment")
 
     @property
-    def test_speakers(self) -> NDArray:
-        """(k,) identity of each trial's test. Raises ManifestError where one is unknown."""
+    def test_speakers(self) -> NDArray[np.uint32]:
+        """(k,) speaker of each trial's test: a place in ``manifest.speakers``.
+
+        Raises ManifestError where one is unknown.
+        """
         return self._known(self._tested["speaker"], "test")
 
     @property
@@ -207,27 +214,28 @@ class TrialSet:
 
     @cached_property
     def _tested(self) -> pl.DataFrame:
-        """Speaker of each trial's test, and the number of its recording."""
-        named = self.trials.table.select(utterance="test")
-        return named.join(
-            self.manifest.recordings, on="utterance", how="left", maintain_order="left"
-        )
+        """Numbers of the speaker of each trial's test, and of its recording."""
+        return self._utterances_named("test")
 
     @cached_property
     def _enrolled(self) -> pl.DataFrame:
-        """Speaker and number of each trial's enrolment; or of the utterance that it is."""
+        """Numbers of the speaker of each trial's enrolment, and of it; or of its recording."""
         if self.enrolments is None:
-            named = self.trials.table.select(utterance="enrolment")
-            return named.join(
-                self.manifest.recordings, on="utterance", how="left", maintain_order="left"
-            )
+            return self._utterances_named("enrolment")
         speakers = self.enrolments.table.join(self.manifest.recordings, on="utterance")
         speakers = speakers.group_by("enrolment").agg(pl.col("speaker").drop_nulls().first())
         speakers = speakers.with_row_index("number")
         named = self.trials.table.select("enrolment")
-        return named.join(speakers, on="enrolment", how="left", maintain_order="left")
+        joined = named.join(speakers, on="enrolment", how="left", maintain_order="left")
+        return joined.select("speaker", "number")
 
-    def _known(self, speakers: pl.Series, side: str) -> NDArray:
+    def _utterances_named(self, side: str) -> pl.DataFrame:
+        named = self.trials.table.select(utterance=side)
+        known = self.manifest.recordings
+        joined = named.join(known, on="utterance", how="left", maintain_order="left")
+        return joined.select("speaker", "number")
+
+    def _known(self, speakers: pl.Series, side: str) -> NDArray[np.uint32]:
         missing = speakers.is_null().arg_true()
         if len(missing):
             raise ManifestError(
@@ -248,9 +256,11 @@ class TrialSet:
             several = people.filter(pl.col("speaker").list.len() > 1).sort("enrolment")
             if len(several):
                 enrolment, speakers = several.row(0)
+                names = self.manifest.speakers
+                who = few(sorted(names[speaker] for speaker in speakers))
                 raise TrialsError(
                     f"{self.name}: enrolment {quoted(enrolment)} is of several speakers, "
-                    f"{few(sorted(speakers))}: enrol each by recordings of one, in {ENROLMENTS}"
+                    f"{who}: enrol each by recordings of one, in {ENROLMENTS}"
                 )
         one, other = self._enrolled["speaker"], self._tested["speaker"]
         # Null, which is not true, where either is unknown.
@@ -258,7 +268,8 @@ class TrialSet:
         if len(wrong):
             trial = self.trials.table.row(int(wrong[0]), named=True)
             kind = "target" if trial["target"] else "non-target"
-            who = few([one[int(wrong[0])], other[int(wrong[0])]])
+            names = self.manifest.speakers
+            who = few([names[side[int(wrong[0])]] for side in (one, other)])
             raise TrialsError(
                 f"{self.name}: {len(wrong):,} of {len(self.trials):,} trials contradict the "
                 f"manifest, such as {quoted(trial['enrolment'])} and "

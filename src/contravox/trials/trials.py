@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from contravox.files.tables import write_table
+from contravox.numbering import held_once
 from contravox.trials.formats import TargetPlace, read_trial_list
 
 TRIALS = "trials.tsv"
@@ -51,7 +52,13 @@ class Trials:
         Raises TrialsError naming the file and line, or where without a header, and without
         ``target``, the list may be read in two ways.
         """
-        return cls(pl.concat(read_trial_list(Path(path), target)))
+        blocks = read_trial_list(Path(path), target)
+        return cls(
+            pl.concat(
+                block.with_columns(held_once(block[side]) for side in ("enrolment", "test"))
+                for block in blocks
+            )
+        )
 
     @classmethod
     def read_blocks(cls, path: Path, target: TargetPlace | None = None) -> "Iterator[Trials]":
