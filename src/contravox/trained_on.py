@@ -66,6 +66,15 @@ class TrainedOn:
             pl.concat([self.recordings, recording_digests(manifest)]).unique().sort(),
         )
 
+    def and_by(self, teacher: "TrainedOn") -> "TrainedOn":
+        """With what a teacher has learned from, whose time is its own."""
+        return TrainedOn(
+            self.labels_used or teacher.labels_used,
+            self.training_seconds,
+            self.speakers | teacher.speakers,
+            pl.concat([self.recordings, teacher.recordings]).unique().sort(),
+        )
+
     def refuse(self, test: Manifest, name: str | Path, override: str) -> None:
         """Raise OverlapError where a test has speakers or recordings that were trained on.
 

@@ -98,8 +98,8 @@ def test_the_objective_on_similarities_has_nothing_to_train(vectors, segments_of
 
 
 def test_it_needs_a_teacher(vectors, segments_of):
-    with pytest.raises(RecipeError, match=r"set data\.targets"):
+    with pytest.raises(RecipeError, match=r"set data\.teacher"):
         DistillationSettings().build(Site(5, (), 3))
     objective = DistillationSettings().build(Site(5, (), 3, target_size=7))
-    with pytest.raises(RecipeError, match=r"set data\.targets"):
+    with pytest.raises(RecipeError, match=r"set data\.teacher"):
         objective(segments_of(vectors(4, 5).float(), [0, 1, 1, 0]))

@@ -3,11 +3,13 @@ import polars as pl
 import pytest
 import torch
 
+from contravox.data.batch import Batch
 from contravox.data.settings import DataSettings
 from contravox.embeddings import Embeddings
 from contravox.errors import ManifestError, RecipeError, TrainingWarning
+from contravox.trained_on import TrainedOn
 from contravox.training.recipe import Recipe
-from contravox.training.training_set import TrainingSet, uses_labels
+from contravox.training.training_set import TrainingSet
 
 ROWS = {"a": "ann", "b": "bob", "c": "ann", "d": "cat"}
 """Speaker by utterance."""
@@ -77,14 +79,18 @@ def test_each_speed_has_rows_and_speakers_of_its_own(read):
     assert corpus.utterances([9, 1, 4]) == ["a", "b"]
 
 
+def batch(utterances):
+    rows = torch.tensor(utterances)
+    return Batch(torch.zeros(len(rows), 8), torch.full((len(rows),), 8), rows, rows, rows)
+
+
 def test_targets_are_the_utterances_whatever_their_order(read, tmp_path):
-    assert read((ROWS, {})).targets_of(torch.tensor([0])) is None
+    assert read((ROWS, {})).targets_of(batch([0])) is None
     path, vectors = tmp_path / "teacher.npz", np.arange(1, 11, dtype=np.float32).reshape(5, 2)
     Embeddings(["d", "x", "a", "c", "b"], vectors).save(path)
     corpus = read((ROWS, {}), targets=path)
     assert corpus.target_size == 2
-    rows = torch.tensor([3, 0, 1])
-    assert corpus.targets_of(rows).tolist() == [[1, 2], [5, 6], [9, 10]]
+    assert corpus.targets_of(batch([3, 0, 1])).tolist() == [[1, 2], [5, 6], [9, 10]]
 
 
 def test_utterances_without_a_target_are_told(read, tmp_path):
@@ -143,8 +149,9 @@ def test_whether_labels_are_used(read, tmp_path, labels, source, teacher, used):
     if teacher is not None:
         data["targets"] = tmp_path / "teacher.npz"
         Embeddings(list(ROWS), np.ones((4, 2), np.float32)).save(data["targets"], **teacher)
-    manifest = read((ROWS, {"speaker_source": source}), **data).manifest
-    assert uses_labels(DataSettings(manifest=["m.tsv"], **data), manifest) is used
+    corpus = read((ROWS, {"speaker_source": source}), **data)
+    learned = corpus.learned_from(TrainedOn(), speakers=labels == "speaker")
+    assert learned.labels_used is used
 
 
 def release(**stated):

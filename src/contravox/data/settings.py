@@ -47,6 +47,11 @@ class DataSettings(Settings):
         description="a teacher's embedding of every utterance, for `distillation`: the .npz of "
         "`contravox embed`",
     )
+    teacher: Path | None = Field(
+        None,
+        description="in place of targets: a model (.onnx, .safetensors) that embeds every segment, "
+        "as the encoder hears it",
+    )
     segment_seconds: float = Field(3.0, gt=0.1, le=600)
     placement: Placement = Field(
         "apart",
@@ -67,3 +72,8 @@ class DataSettings(Settings):
         "unreadable",
     )
     workers: int = Field(1, ge=0, le=256, description="processes that read and augment")
+
+    @property
+    def has_teacher(self) -> bool:
+        """Whether there is anything for ``distillation`` to learn from."""
+        return self.targets is not None or self.teacher is not None

@@ -61,7 +61,7 @@ def _check_pair(name: str, vectors: Tensor, targets: Tensor) -> None:
 
 
 class DistillationSettings(ObjectiveSettings):
-    """What is matched of the teacher, whose embeddings are ``data.targets``.
+    """What is matched of the teacher, which ``data.teacher`` or ``data.targets`` names.
 
     match: its embeddings, by a linear layer of the objective's own on the encoder's; or the
     similarities of all pairs in a batch, which needs none.
@@ -86,7 +86,7 @@ class Distillation(Objective[DistillationSettings]):
     def __init__(self, settings: DistillationSettings, site: Site) -> None:
         super().__init__(settings)
         if site.target_size is None:
-            raise RecipeError("distillation needs a teacher's embeddings: set data.targets")
+            raise RecipeError("distillation needs a teacher: set data.teacher or data.targets")
         self.projection = None
         if settings.match == "embeddings":
             self.per_segment = True
@@ -94,7 +94,7 @@ class Distillation(Objective[DistillationSettings]):
 
     def forward(self, segments: Segments) -> Tensor:
         if segments.targets is None:
-            raise RecipeError("the batch has no targets: set data.targets")
+            raise RecipeError("the batch has no targets: set data.teacher or data.targets")
         if self.projection is None:
             return similarity_distillation_loss(segments.embeddings, segments.targets)
         return embedding_distillation_loss(self.projection(segments.embeddings), segments.targets)

@@ -31,7 +31,7 @@ WITHOUT_EFFECT = (
 """Keys of a recipe whose values may change between two parts of a run."""
 
 COMPARED_BY_CONTENT = (
-    *("data.manifest", "data.targets"),
+    *("data.manifest", "data.targets", "data.teacher"),
     *("data.validation_trials", "data.validation_manifest"),
     *("augmentation.noises", "augmentation.rooms"),
     *("training.initial_model", "training.initial_objectives"),

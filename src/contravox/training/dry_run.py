@@ -171,8 +171,8 @@ def _generated(
 def _targets(recipe: Recipe, corpus: TrainingSet | None, batch: Batch) -> torch.Tensor | None:
     """A teacher's embeddings of the batch; where that is not there, as ``start_module`` says."""
     if corpus is not None:
-        return corpus.targets_of(batch.utterances)
-    if recipe.data.targets is None:
+        return corpus.targets_of(batch)
+    if not recipe.data.has_teacher:
         return None
     return torch.randn(len(batch.labels), recipe.encoder.embedding_size).to(batch.labels.device)
 

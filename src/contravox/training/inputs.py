@@ -34,6 +34,8 @@ def input_digests(
             digests[f"augmentation.{key}"] = digest_of(contents(recordings), kinds)
     if recipe.data.targets is not None:
         digests["data.targets"] = _file_digest(recipe.data.targets)
+    if recipe.data.teacher is not None:
+        digests["data.teacher"] = load_model(recipe.data.teacher).digest
     training = recipe.training
     if training.initial_model is not None:
         digests["training.initial_model"] = load_model(training.initial_model).digest

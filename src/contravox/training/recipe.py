@@ -141,16 +141,20 @@ class Recipe(Settings):
     def _check_targets(self) -> None:
         """Raise ValueError where a teacher and who learns from it do not go together."""
         learns = [name for name, each in self.objectives.items() if each.needs_targets]
-        if learns and self.data.targets is None:
+        if learns and not self.data.has_teacher:
             raise ValueError(
-                f"objectives.{learns[0]}: learns from a teacher: set data.targets to its "
-                "embeddings, as `contravox embed` writes them"
+                f"objectives.{learns[0]}: learns from a teacher: set data.teacher to its model, or "
+                "data.targets to its embeddings, as `contravox embed` writes them"
+            )
+        if self.data.targets is not None and self.data.teacher is not None:
+            raise ValueError(
+                "data.targets: these are a teacher's embeddings, and data.teacher would make its "
+                "own: leave one of them out"
             )
         if self.data.targets is not None and self.data.speeds:
             raise ValueError(
                 "data.speeds: at another speed an utterance is another voice, of which "
-                "data.targets says nothing: write that speech to files, and let the teacher embed "
-                "it too"
+                "data.targets says nothing: set data.teacher, who hears it, in its place"
             )
 
     @property

@@ -28,7 +28,7 @@ def start_module(
     settings, trained_on = recipe.training, TrainedOn()
     torch.manual_seed(settings.seed)
     # Without the corpus there is no teacher to look at: its embeddings may be as long as these.
-    stand_in = recipe.encoder.embedding_size if recipe.data.targets is not None else None
+    stand_in = recipe.encoder.embedding_size if recipe.data.has_teacher else None
     module = TrainingModule(recipe, classes, corpus.target_size if corpus else stand_in)
     if settings.initial_model is not None:
         trained_on = _load_model(module.model, settings.initial_model, recipe)

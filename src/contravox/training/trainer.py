@@ -53,7 +53,7 @@ from contravox.training.step_clock import StepClock
 from contravox.training.supervision import check_supervision
 from contravox.training.trained_objectives import NAME as OBJECTIVES
 from contravox.training.trained_objectives import save_objectives
-from contravox.training.training_set import TrainingSet, uses_labels
+from contravox.training.training_set import TrainingSet
 
 MODEL = "model.safetensors"
 
@@ -109,9 +109,8 @@ class Trainer:
             module, inherited = start_module(recipe, self.training_set.classes, self.training_set)
             if settings.initial_run is not None:
                 inherited = inherited_from(settings.initial_run / MODEL)
-            self.trained_on = inherited.and_of(
-                self.training_set.manifest,
-                labels_used=uses_labels(recipe.data, self.training_set.manifest),
+            self.trained_on = self.training_set.learned_from(
+                inherited, speakers=recipe.data.labels == "speaker"
             )
             module.model.annotate(
                 labels_used=self.trained_on.labels_used,
@@ -303,9 +302,11 @@ class Trainer:
         settings, step = self.recipe.training, self.progress.step
         learning_rate = self._follow_schedules()
         batch = read.mixed_on(self.fabric.device)
+        with self.fabric.autocast():
+            targets = self.training_set.targets_of(batch)
         try:
             loss, losses, weights, shares, embeddings = self.module(
-                batch, self.training_set.targets_of(batch.utterances), measure=step % EVERY == 0
+                batch, targets, measure=step % EVERY == 0
             )
         except TrainingError as error:
             raise self._not_finite(str(error), batch) from error

@@ -7,27 +7,25 @@ from functools import cached_property
 
 import numpy as np
 import polars as pl
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from contravox.data.batch import Batch
 from contravox.data.dataset import SegmentDataset
 from contravox.data.sampling import Sampler
 from contravox.data.settings import DataSettings
-from contravox.embeddings import Embeddings, labels_used
 from contravox.errors import (
     ManifestError,
-    ModelError,
     RecipeError,
     TrainingWarning,
-    TrialsError,
     brief,
 )
 from contravox.manifest import Manifest
 from contravox.numbering import number_names
+from contravox.trained_on import TrainedOn
 from contravox.training.inputs import contents, digest_of
 from contravox.training.processes import leads
 from contravox.training.recipe import Recipe
+from contravox.training.teacher import Teacher, read_teacher
 
 
 @dataclass(frozen=True)
@@ -38,14 +36,14 @@ class TrainingSet:
     each is told from others by: the speaker, or in training without labels the utterance itself.
     dataset: of those utterances with labels 0, 1, ... in the order of identities; then of all of
     them at each other speed, in rows and with labels of their own. sampler: of the dataset's rows.
-    targets: (n, t), a teacher's embedding of each utterance, if there is a teacher.
+    teacher: what objectives learn from, if the recipe names one.
     """
 
     manifest: Manifest
     identities: pl.Series
     dataset: SegmentDataset
     sampler: Sampler
-    targets: NDArray[np.float32] | None = None
+    teacher: Teacher | None = None
 
     @classmethod
     def read(cls, recipe: Recipe) -> "TrainingSet":
@@ -77,7 +75,7 @@ class TrainingSet:
             corpora=np.tile(corpus_names(manifest).to_numpy(), speeds),
             seed=recipe.training.seed,
         )
-        return cls(manifest, identities, dataset, sampler, _targets(manifest, recipe.data))
+        return cls(manifest, identities, dataset, sampler, read_teacher(recipe.data, manifest))
 
     @property
     def classes(self) -> int:
@@ -87,13 +85,20 @@ class TrainingSet:
     @property
     def target_size(self) -> int | None:
         """Numbers in a target, or None without a teacher."""
-        return None if self.targets is None else self.targets.shape[1]
+        return None if self.teacher is None else self.teacher.size
 
-    def targets_of(self, rows: Tensor) -> Tensor | None:
-        """(N, t) targets of the dataset's rows (N,), on their device; None without a teacher."""
-        if self.targets is None:
-            return None
-        return torch.from_numpy(self.targets[rows.cpu().numpy()]).to(rows.device)
+    def targets_of(self, batch: Batch) -> Tensor | None:
+        """(N, t) targets of a batch's segments, on its device; None without a teacher."""
+        return None if self.teacher is None else self.teacher.targets(batch)
+
+    def learned_from(self, before: TrainedOn, *, speakers: bool) -> TrainedOn:
+        """What a model has learned from that learns from this, after what it did before.
+
+        speakers: whether it is told who speaks, where the manifest says so; a teacher may know it.
+        """
+        if self.teacher is not None:
+            before = before.and_by(self.teacher.trained_on)
+        return before.and_of(self.manifest, labels_used=speakers and self.manifest.labels_told)
 
     @cached_property
     def class_digest(self) -> str:
@@ -126,16 +131,6 @@ class TrainingSet:
         return ", ".join(different) or None
 
 
-def uses_labels(data: DataSettings, manifest: Manifest) -> bool:
-    """Whether speakers that somebody told are learned from, be it by way of another model.
-
-    A teacher of whom it is not known counts as one who was told.
-    """
-    if data.labels == "speaker" and manifest.labels_told:
-        return True
-    return data.targets is not None and labels_used(data.targets) is not False
-
-
 def corpus_names(manifest: Manifest) -> pl.Series:
     """(n,) name of the corpus of each utterance, empty where there is none."""
     if "corpus" not in manifest.table.columns:
@@ -158,24 +153,6 @@ def _identities(manifest: Manifest, data: DataSettings) -> pl.Series:
     if manifest.identities.n_unique() < 2:
         raise RecipeError(f"{files}: holds one speaker only: training needs at least two")
     return manifest.identities
-
-
-def _targets(manifest: Manifest, data: DataSettings) -> NDArray[np.float32] | None:
-    """(n, t) of the manifest's rows. Raises RecipeError where one has none."""
-    if data.targets is None:
-        return None
-    try:
-        embeddings = Embeddings.load(data.targets)
-        rows = embeddings.rows(manifest.table["utterance"])
-    except ModelError as error:
-        raise RecipeError(f"data.targets: {error}") from error
-    except TrialsError as error:
-        files = " ".join(map(str, data.manifest))
-        raise RecipeError(
-            f"data.targets: in {data.targets} {error.args[0].partition(':')[0]}: make it with "
-            f"`contravox embed TEACHER {files}`"
-        ) from error
-    return embeddings.vectors[rows]
 
 
 def _tell_shared_speakers(manifests: Sequence[Manifest]) -> None:
