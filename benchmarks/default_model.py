@@ -2,13 +2,16 @@
 
     pip install praat-parselmouth
     python benchmarks/default_model.py --speech SPEECH --noise NOISE --responses RESPONSES
-        --teacher TEACHER [--output DIR] [KEY=VALUE ...]
+        --teacher TEACHER [--output DIR] [--further [--kept SHARE]] [KEY=VALUE ...]
 
 SPEECH holds corpora, each a folder for every speaker and ``utterances.tsv``; NOISE and RESPONSES
-are trees of noises and of impulse responses. TEACHER is a model that `contravox convert` made,
-which embeds the training speech once. The recipe lies beside this file; KEY=VALUE changes it. Short
-runs, on all but two of the corpora, tell what its parts are worth on these two. Everything is kept
-in DIR, and what was cut off goes on.
+are trees of noises and of impulse responses. TEACHER is a model that `contravox convert` made; of
+the kind .safetensors it is quicker than .onnx. The recipe lies beside this file; KEY=VALUE changes
+it. Short runs, on all but two of the corpora, tell what its parts are worth on these two.
+Everything is kept in DIR, and what was cut off goes on.
+
+With --further training starts from the model that there is, and --kept says how much of the way
+from its weights to those at the end is taken.
 
 It writes src/contravox/default_model/model.onnx, docs/model-card.json and, from that, the card.
 CAM++ is measured beside it, which TEACHER should be, and Resemblyzer where it is installed.
@@ -16,39 +19,32 @@ CAM++ is measured beside it, which TEACHER should be, and Resemblyzer where it i
 
 import argparse
 import importlib.util
-import itertools
 import json
-import multiprocessing
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import torch
 
 from contravox.commands.cpu import tune_process
-from contravox.embeddings import Embeddings
 from contravox.errors import AudioWarning
 from contravox.evaluation.model_evaluation import ModelEvaluation
 from contravox.files.writing import write_bytes, write_text
 from contravox.inference.default_model import DEFAULT_MODEL
-from contravox.inference.embed import embed_manifest
 from contravox.inference.export import export_model
 from contravox.inference.graph_weights import take_weights
 from contravox.inference.loading import load_model
 from contravox.manifest import Manifest
 from contravox.model import Model
 from contravox.terminal.messages import note
-from contravox.terminal.progress import progress_bar
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
 from contravox.trials.making import make_pooled_trials
 from contravox.trials.trial_set import TrialSet
 from default_card import CARD, write_card
-from default_corpus import ANOTHER_WAY, prepare_noises, prepare_parts
+from default_corpus import prepare_noises, prepare_parts
 from default_rates import contravox_system, embed_conditions, measure, resemblyzer_system
 from default_rooms import prepare_rooms
 from default_run import RECIPE, files, train
@@ -61,8 +57,6 @@ PROVENANCE = (
     "Commands and Arabic commands (CC BY 4.0) and DSP-speech-20 (MIT), and on what CAM++ of "
     "3D-Speaker (Apache-2.0) makes of the same recordings"
 )
-SHARES = 100
-"""Of the training speech, each embedded at once."""
 MAXIMUM = 5000
 """Trials of a kind from one corpus, to calibrate on."""
 
@@ -79,6 +73,7 @@ def main() -> None:
     parser.add_argument("--teacher", type=Path, required=True)
     parser.add_argument("--output", type=Path, default=Path("default_model"))
     parser.add_argument("--further", action="store_true", help="train the one there is further")
+    parser.add_argument("--kept", type=float, default=1.0, metavar="SHARE")
     arguments = parser.parse_intermixed_args()
     tune_process()
     warnings.simplefilter("ignore", AudioWarning)
@@ -87,49 +82,17 @@ def main() -> None:
     prepare_parts(arguments.speech, output)
     prepare_noises(arguments.noise, output)
     prepare_rooms(arguments.responses, output)
-    embed_training(arguments.teacher, output)
     start, goes = begin(output) if arguments.further else ([], [])
-    recipe = Recipe.read(RECIPE, [*files(output), *start, *arguments.overrides])
+    recipe = Recipe.read(RECIPE, [*files(output, arguments.teacher), *start, *arguments.overrides])
     train(recipe, output / "run")
-    goes.append(describe(recipe, output / "run", goes))
-    finish(output, arguments.further)
-    results = {"left_out": measure_left_out(output), "goes": goes}
+    kept = arguments.kept if arguments.further else 1.0
+    goes.append({**describe(recipe, output / "run", goes), "kept": kept})
+    finish(output, kept)
+    results = {"left_out": measure_left_out(output, arguments.teacher), "goes": goes}
     calibrate(output)
     results |= measure_all(arguments.teacher, output)
     write_card(results)
     note(f"{DEFAULT_MODEL} and its card are written")
-
-
-def embed_training(teacher: Path, output: Path) -> None:
-    """What the teacher makes of every training utterance, written once.
-
-    What is said in another way has the embedding of what it was made of: the speaker is the same,
-    and is to be taken for the same.
-    """
-    if (output / "teacher.npz").exists():
-        return
-    table = Manifest.read(output / "train" / "manifest.tsv").table
-    heard = table.with_columns(
-        heard=pl.col("utterance").str.replace(f"{ANOTHER_WAY}.wav", ".wav", literal=True)
-    )
-    own = heard.filter(pl.col("utterance") == pl.col("heard")).drop("heard")
-    shares = [Manifest(own.gather_every(SHARES, start)) for start in range(SHARES)]
-    # Polars' threads do not live in a process that was forked.
-    pool = ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"))
-    with pool as processes, progress_bar("the teacher listens", "shares") as report:
-        embedded = []
-        for each in processes.map(embed_share, itertools.repeat(teacher), shares):
-            embedded.append(each)
-            report(len(embedded), SHARES)
-    together = Embeddings.joined(embedded)
-    vectors = together.vectors[together.rows(heard["heard"])]
-    Embeddings(heard["utterance"].to_list(), vectors).save(output / "teacher.npz")
-
-
-def embed_share(teacher: Path, manifest: Manifest) -> Embeddings:
-    """In a process of its own, of which each takes one thread: two would wait for each other."""
-    warnings.simplefilter("ignore", AudioWarning)
-    return embed_manifest(load_model(teacher), manifest)
 
 
 def begin(output: Path) -> tuple[list[str], list[dict[str, Any]]]:
@@ -145,14 +108,10 @@ def begin(output: Path) -> tuple[list[str], list[dict[str, Any]]]:
     return [f"training.initial_model={model}"], json.loads(goes.read_text(encoding="utf-8"))
 
 
-def finish(output: Path, further: bool) -> None:
-    """Write the model that was trained; of one trained further, half way from where it began.
-
-    Half way it errs on calibration speakers as little as before in what it knew, and less in what
-    is new (docs/log.md).
-    """
+def finish(output: Path, kept: float) -> None:
+    """Write the model that was trained, or what is part of the way to it from where it began."""
     model = Model.load(output / "run" / "model.safetensors")
-    if further:
+    if kept < 1:
         before = Model(model.settings)
         take_weights(before, output / "before.onnx")
         with torch.no_grad():
@@ -160,7 +119,7 @@ def finish(output: Path, further: bool) -> None:
                 before.state_dict().values(), model.state_dict().values(), strict=True
             ):
                 if new.is_floating_point():
-                    new.lerp_(old, 0.5)
+                    new.lerp_(old, 1 - kept)
     model.save(output / "model.safetensors")
 
 
@@ -177,7 +136,9 @@ def describe(recipe: Recipe, folder: Path, before: Sequence[Mapping[str, Any]]) 
         "hours": hours,
         "speakers": recipe.data.speakers,
         "utterances": recipe.data.utterances,
+        "cores": torch.get_num_threads(),
         "processor": _processor(),
+        "heard": "every segment" if recipe.data.teacher else "whole utterances, once",
     }
 
 

@@ -10,11 +10,11 @@ from contravox.training.trainer import Trainer
 RECIPE = Path(__file__).parent / "default_model.yaml"
 
 
-def files(output: Path) -> list[str]:
+def files(output: Path, teacher: Path) -> list[str]:
     """The recipe's files as keys and values, below the folder where they were prepared."""
     return [
         f"data.manifest={output / 'train' / 'manifest.tsv'}",
-        f"data.targets={output / 'teacher.npz'}",
+        f"data.teacher={teacher}",
         f"augmentation.noises={output / 'noises' / 'manifest.tsv'}",
         f"augmentation.rooms={output / 'rooms' / 'manifest.tsv'}",
     ]

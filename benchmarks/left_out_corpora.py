@@ -1,6 +1,6 @@
 """What the parts of the default model's recipe are worth on corpora that it never heard.
 
-    python benchmarks/left_out_corpora.py [--output DIR] [--only NAME ...]
+    python benchmarks/left_out_corpora.py --teacher TEACHER [--output DIR] [--only NAME ...]
 
 Trains each of VARIANTS on what `default_model.py` prepared in DIR, but for LEFT_OUT, and measures
 it on these, all of their speakers: whole, 2 s of each, over the telephone and in noise. A run is
@@ -28,6 +28,7 @@ from contravox.training.recipe import Recipe
 from default_corpus import ANOTHER_WAY, PARTS
 from default_rates import contravox_system, embed_conditions, rates_by_corpus
 from default_run import RECIPE, files, train
+from default_targets import embed_training
 
 LEFT_OUT = ("librispeech", "dspspeech20")
 CONDITIONS = ("as recorded", "2 s", "telephone", "noise, 10 dB")
@@ -44,15 +45,17 @@ SHORT = (
 class Variant(NamedTuple):
     """without: a regular expression of paths of training speech that are left out.
 
-    overrides: of the recipe.
+    overrides: of the recipe. once: whether the teacher heard every utterance once, clean and whole,
+    in place of every segment.
     """
 
     without: str | None
     overrides: tuple[str, ...]
+    once: bool = False
 
 
 LABELS_ALONE = (
-    "data.targets=null",
+    "data.teacher=null",
     "objectives={classification: {name: aam_softmax, margin: 0.2, scale: 30, weight: 0.1}, "
     "contrast: {name: supcon, temperature: 0.07, weight: 0.05}}",
 )
@@ -60,9 +63,13 @@ VARIANTS = {
     "recordings at three speeds, simulated rooms": Variant(
         r"@voice|\+\.wav",
         ("training.epochs=4", "augmentation.rooms=null", "augmentation.codecs=[mu_law]"),
+        once=True,
     ),
-    "and other voices, other ways to speak, devices, MP3": Variant(None, ("training.epochs=2",)),
+    "and other voices, other ways to speak, devices, MP3": Variant(
+        None, ("training.epochs=2",), once=True
+    ),
     "the same by labels alone": Variant(None, ("training.epochs=2", *LABELS_ALONE)),
+    "the same, and the teacher hears each segment": Variant(None, ("training.epochs=2",)),
 }
 
 
@@ -71,15 +78,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--teacher", type=Path, required=True)
     parser.add_argument("--output", type=Path, default=Path("default_model"))
     parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     arguments = parser.parse_args()
     tune_process()
     warnings.simplefilter("ignore", AudioWarning)
-    print(json.dumps(measure_left_out(arguments.output, arguments.only), indent=1))
+    print(
+        json.dumps(measure_left_out(arguments.output, arguments.teacher, arguments.only), indent=1)
+    )
 
 
-def measure_left_out(output: Path, names: Sequence[str] = tuple(VARIANTS)) -> dict[str, Any]:
+def measure_left_out(
+    output: Path, teacher: Path, names: Sequence[str] = tuple(VARIANTS)
+) -> dict[str, Any]:
     """Steps and rates of each variant, the rates by condition and corpus left out."""
     heard = _heard(output)
     results = {}
@@ -87,7 +99,7 @@ def measure_left_out(output: Path, names: Sequence[str] = tuple(VARIANTS)) -> di
         folder = output / "left_out" / name
         known = folder / "rates.json"
         if not known.exists():
-            train(_recipe(output, folder, VARIANTS[name]), folder / "run")
+            train(_recipe(output, teacher, folder, VARIANTS[name]), folder / "run")
             rates = _rates(name, folder, heard)
             steps = max(entry["step"] for entry in read_log(folder / "run")) + 1
             write_text(known, json.dumps({"steps": steps, "rates": rates}))
@@ -95,7 +107,7 @@ def measure_left_out(output: Path, names: Sequence[str] = tuple(VARIANTS)) -> di
     return results
 
 
-def _recipe(output: Path, folder: Path, variant: Variant) -> Recipe:
+def _recipe(output: Path, teacher: Path, folder: Path, variant: Variant) -> Recipe:
     folder.mkdir(parents=True, exist_ok=True)
     table = Manifest.read(output / "train" / "manifest.tsv").table
     table = table.filter(~pl.col("corpus").is_in(LEFT_OUT))
@@ -103,12 +115,14 @@ def _recipe(output: Path, folder: Path, variant: Variant) -> Recipe:
         table = table.filter(~pl.col("path").str.contains(variant.without))
     rest = Manifest(table)
     rest.write(folder / "manifest.tsv")
-    own = (
+    own = [
         f"data.manifest={folder / 'manifest.tsv'}",
         f"data.speakers={len(rest.speakers)}",
         f"data.utterances={len(rest)}",
-    )
-    return Recipe.read(RECIPE, [*files(output), *own, *SHORT, *variant.overrides])
+    ]
+    if variant.once:
+        own += ["data.teacher=null", f"data.targets={embed_training(teacher, output)}"]
+    return Recipe.read(RECIPE, [*files(output, teacher), *own, *SHORT, *variant.overrides])
 
 
 def _heard(output: Path) -> Manifest:
