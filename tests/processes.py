@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import distributed, multiprocessing
 
-SECONDS = 60.0
+SECONDS = 180.0
 
 
 def run_processes(
