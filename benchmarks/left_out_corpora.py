@@ -84,9 +84,8 @@ def main() -> None:
     arguments = parser.parse_args()
     tune_process()
     warnings.simplefilter("ignore", AudioWarning)
-    print(
-        json.dumps(measure_left_out(arguments.output, arguments.teacher, arguments.only), indent=1)
-    )
+    measured = measure_left_out(arguments.output, arguments.teacher, arguments.only)
+    print(json.dumps(measured, indent=1))
 
 
 def measure_left_out(

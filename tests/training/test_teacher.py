@@ -29,7 +29,7 @@ def write_model(path, seed=0, **noted):
 def make_trainer(corpus, tmp_path):
     """A training that learns from a teacher alone, in noise."""
 
-    def make(teacher, folder="run", **data):
+    def make(teacher, *, training=None, **data):
         recipe = {
             "data": {
                 "manifest": corpus / "train" / "manifest.tsv",
@@ -48,11 +48,24 @@ def make_trainer(corpus, tmp_path):
                 "teacher": {"name": "distillation"},
                 "similarities": {"name": "distillation", "match": "similarities"},
             },
-            "training": {"epochs": 1},
+            "training": {"epochs": 1, **(training or {})},
         }
-        return Trainer(Recipe.model_validate(recipe), tmp_path / folder)
+        return Trainer(Recipe.model_validate(recipe), tmp_path / "run")
 
     return make
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """(batch, targets) of every step of a training."""
+    noted, forward = [], TrainingModule.forward
+
+    def note(module, batch, targets=None, **options):
+        noted.append((batch, targets))
+        return forward(module, batch, targets, **options)
+
+    monkeypatch.setattr(TrainingModule, "forward", note)
+    return noted
 
 
 @pytest.mark.parametrize("kind", [".onnx", ".safetensors"])
@@ -74,15 +87,8 @@ def test_a_target_is_the_embedding_of_what_is_heard_in_a_segment(kind, tmp_path)
     np.testing.assert_allclose(targets.numpy(), np.stack(alone), atol=1e-4 * np.abs(alone).max())
 
 
-def test_the_teacher_hears_what_the_student_hears(make_trainer, tmp_path, monkeypatch):
+def test_the_teacher_hears_what_the_student_hears(make_trainer, tmp_path, steps):
     path = write_model(tmp_path / "teacher.safetensors")
-    steps, forward = [], TrainingModule.forward
-
-    def noted(module, batch, targets=None, **options):
-        steps.append((batch, targets))
-        return forward(module, batch, targets, **options)
-
-    monkeypatch.setattr(TrainingModule, "forward", noted)
     # At another speed an utterance is another voice, of which this teacher hears, too.
     trainer = make_trainer(path, speeds=[0.9])
     trainer.fit()
@@ -93,6 +99,17 @@ def test_the_teacher_hears_what_the_student_hears(make_trainer, tmp_path, monkey
         np.testing.assert_allclose(targets.numpy(), heard, atol=1e-5)
         utterances |= set(batch.utterances.tolist())
     assert max(utterances) >= len(trainer.training_set.manifest)
+
+
+def test_a_teacher_in_pytorch_has_the_precision_of_the_training(make_trainer, tmp_path, steps):
+    path = write_model(tmp_path / "teacher.safetensors")
+    make_trainer(path, training={"precision": "bf16-mixed"}).fit()
+    model, (batch, targets) = Model.load(path), steps[0]
+    waveforms = list(batch.waveforms.numpy())
+    with torch.autocast("cpu", torch.bfloat16):
+        heard = model.embed(waveforms)
+    np.testing.assert_array_equal(targets, heard)
+    assert not np.allclose(heard, model.embed(waveforms), atol=1e-5)
 
 
 def test_who_taught_the_teacher_may_not_be_validated_on(corpus, make_trainer, tmp_path):

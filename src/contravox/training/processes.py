@@ -15,6 +15,7 @@ from torch import Tensor, distributed, nn
 
 from contravox.errors import ContravoxError, RecipeError, TrainingError, TrainingWarning
 from contravox.objectives.multiscale import MultiscaleSettings
+from contravox.training.autocast import Autocast
 from contravox.training.recipe import Recipe
 
 Request = TypeVar("Request")
@@ -59,11 +60,13 @@ def join_processes(recipe: Recipe) -> Fabric:
     # It greets from every process.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     precision = recipe.training.precision
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    mixed = [] if precision == "32-true" else [Autocast(precision, device)]
     count = int(_from_torchrun("WORLD_SIZE", "1"))
     if count == 1:
         # It would take a job of Slurm for several processes; here torchrun alone starts those.
         alone = LightningEnvironment()
-        return Fabric(accelerator="auto", devices=1, precision=precision, plugins=[alone])
+        return Fabric(accelerator="auto", devices=1, plugins=[alone, *mixed])
     devices = int(_from_torchrun("LOCAL_WORLD_SIZE", "1"))
     # What the encoder does after its maps has then no gradient, for which others would wait.
     on_maps_alone = all(isinstance(each, MultiscaleSettings) for each in recipe.objectives.values())
@@ -72,8 +75,7 @@ def join_processes(recipe: Recipe) -> Fabric:
         strategy=DDPStrategy(find_unused_parameters=on_maps_alone),
         devices=devices,
         num_nodes=count // devices,
-        precision=precision,
-        plugins=[TorchElasticEnvironment()],
+        plugins=[TorchElasticEnvironment(), *mixed],
     )
     with processes_that_live():
         fabric.launch()
