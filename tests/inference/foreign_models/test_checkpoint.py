@@ -1,5 +1,6 @@
 import os
 import pickle
+import struct
 import zipfile
 
 import pytest
@@ -98,6 +99,15 @@ def test_what_is_no_models_is_one_line(weights, message, tmp_path) -> None:
 
 def test_nothing_is_no_checkpoint(tmp_path) -> None:
     with pytest.raises(ModelError, match="no such file"):
+        read_checkpoint(tmp_path / "model.pt")
+
+
+def test_an_archive_that_says_it_is_of_several_disks_is_one_line(tmp_path) -> None:
+    # Of which zipfile.is_zipfile raises an error of its own.
+    whole, end = saved(tmp_path), 22
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, 0, 2)
+    (tmp_path / "model.pt").write_bytes(whole[:100] + locator + whole[-end:])
+    with pytest.raises(ModelError, match=r"not a whole checkpoint .*: copy it again$"):
         read_checkpoint(tmp_path / "model.pt")
 
 

@@ -3,7 +3,6 @@
 import pickle
 import re
 import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -74,9 +73,15 @@ def _why(error: Exception) -> str:
 def _why_broken(path: Path, error: Exception) -> str:
     if "TorchScript" in str(error):
         return "a TorchScript program, which is not run: save the weights of the model alone"
-    if zipfile.is_zipfile(path):
+    if _is_zip(path):
         return f"not a whole checkpoint ({brief(str(error), 80)}): copy it again"
     return "not a checkpoint of PyTorch, or cut short: copy it again"
+
+
+def _is_zip(path: Path) -> bool:
+    """By how it begins: zipfile looks at how it ends, and fails where that is broken."""
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04"
 
 
 def _weights_in(loaded: Any, path: Path) -> Weights:
