@@ -1,7 +1,7 @@
 """Read damaged files, one after another, in a process that may end by it.
 
-``python -m fuzz.child READER SECONDS SEED FOLDER`` leaves in the folder: under ``now`` the file
-that is read; ``count``; and for each way to fail a file that does, beside the traceback.
+``python -m fuzz.child READER SECONDS FILES SEED FOLDER`` leaves in the folder: under ``now`` the
+file that is read; ``count``; and for each way to fail a file that does, beside the traceback.
 """
 
 import faulthandler
@@ -34,8 +34,8 @@ KEPT = 300
 """Files that are damaged further."""
 
 
-def main(name: str, seconds: float, seed: int, folder: Path) -> None:
-    """Read until the time is over."""
+def main(name: str, seconds: float, files: int, seed: int, folder: Path) -> None:
+    """Read until the time is over, or so many are read."""
     reader = READERS[name]
     place = folder / "now"
     place.mkdir(exist_ok=True)
@@ -51,7 +51,7 @@ def main(name: str, seconds: float, seed: int, folder: Path) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_addresses() + MEMORY,) * 2)
     seen: set[str] = set()
     end, count = time.monotonic() + seconds, 0
-    while time.monotonic() < end:
+    while count < files and time.monotonic() < end:
         whole = draw.choice(corpus)
         change = draw.choice([damaged, *reader.damages])
         try:
@@ -116,4 +116,4 @@ def _addresses() -> int:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))
+    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5]))
