@@ -313,6 +313,23 @@ def test_a_calibrated_model_verifies_by_prior_and_costs(contravox, work, tone_co
     assert "at a prior of 0.5" in contravox(*arguments).stdout
 
 
+def test_a_model_calibrated_on_augmented_copies_says_so(
+    contravox, fails, work, tone_corpus, no_cache
+):
+    def calibrate(copies):
+        arguments = ("corpus/validation", "--quality", "duration", "--augmented", copies)
+        return ("calibrate", "run/model.safetensors", *arguments, "-o", "copies.safetensors")
+
+    assert contravox(*calibrate(2)).status == 0
+    # The same command may write it again, another may not.
+    assert contravox(*calibrate(2)).status == 0
+    assert "copies.safetensors" in fails(*calibrate(3))
+    assert "less than or equal to 100" in fails(*calibrate(101))
+    first, second = sorted(tone_corpus.rglob("*.wav"))[:2]
+    said = json.loads(contravox("verify", "copies.safetensors", first, second, "--json").stdout)
+    assert said["decided_by"].endswith(", with 2 augmented copies of each recording")
+
+
 def test_a_model_that_embeds_only_speech_hears_no_silence(
     contravox, tone_corpus, tmp_path, no_cache
 ):

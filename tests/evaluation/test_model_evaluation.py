@@ -5,6 +5,7 @@ import torch
 
 from contravox.encoders.ecapa_tdnn import EcapaTdnnSettings
 from contravox.errors import AudioError, OverlapError, ScoringError
+from contravox.evaluation.augmented_copies import AugmentedCopies
 from contravox.evaluation.evaluation import EvaluationSettings
 from contravox.evaluation.model_evaluation import ModelEvaluation
 from contravox.evaluation.validation import score_trials
@@ -137,6 +138,34 @@ def test_unreadable_recordings_are_refused_or_left_out_and_counted(corpus, path,
         )
         assert evaluation.protocol["trials dropped"] == len(naming) > 0
         assert len(evaluation.result.scores) == len(trials.trials) - len(naming)
+
+
+def test_copies_are_learned_from_beside_the_recordings(corpus, path):
+    validation, copies = TrialSet.read(corpus / "validation"), AugmentedCopies(2)
+    evaluation = ModelEvaluation(path)
+    learned = evaluation.calibrate(validation, ["duration"], copies)
+    settings = evaluation.model.settings
+    assert settings.calibration == learned
+    source = f"{validation.name}, with 2 augmented copies of each recording"
+    assert settings.calibration_source == source
+    more = copies.add_to(evaluation.embed(validation), evaluation.model)
+    table, vectors = more.trial_set.trials.table, more.embeddings
+    sides = [vectors.rows(table[side]) for side in ("enrolment", "test")]
+    units = vectors.vectors / np.linalg.norm(vectors.vectors, axis=1, keepdims=True)
+    scores = np.sum(units[sides[0]].astype(float) * units[sides[1]], axis=1)
+    held = more.trial_set.manifest.table
+    seconds = dict(held.select("utterance", "duration").rows())
+    logarithms = np.log([[seconds[name] for name in table[side]] for side in ("enrolment", "test")])
+    expected = Calibration.learn(
+        {
+            "score": scores,
+            "lower log duration": logarithms.min(axis=0),
+            "higher log duration": logarithms.max(axis=0),
+        },
+        more.trial_set.trials.targets,
+    )
+    assert learned.weights == pytest.approx(expected.weights, rel=1e-2, abs=1e-2)
+    assert learned.offset == pytest.approx(expected.offset, rel=1e-2, abs=1e-2)
 
 
 def test_cohort_quality_needs_a_cohort(corpus, path):

@@ -26,6 +26,15 @@ def calibrate(
         list[RecordingQuality] | None,
         typer.Option(help="What to look at beside the score; may be given again."),
     ] = None,
+    augmented: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=100,
+            help="Copies of every recording to learn from too: shorter, in noise, in a room, "
+            "over the telephone.",
+        ),
+    ] = 0,
     speech_only: Annotated[
         bool | None,
         typer.Option(
@@ -40,7 +49,8 @@ def calibrate(
 ) -> None:
     """Learn log-likelihood ratios; writes a model whose `verify` gives probabilities."""
     from contravox.errors import MissingExtraError, ModelError
-    from contravox.evaluation.model_evaluation import ModelEvaluation
+    from contravox.evaluation.augmented_copies import AugmentedCopies
+    from contravox.evaluation.model_evaluation import ModelEvaluation, calibration_source
     from contravox.files.outputs import claimed_file
     from contravox.inference.embedding_cache import default_cache
     from contravox.inference.loading import load_model
@@ -54,6 +64,8 @@ def calibrate(
         # The threshold was set on other scores.
         evaluation.model.annotate(speech_only=speech_only, threshold=None, threshold_source=None)
     trial_set = TrialSet.read(trials, target=target_column)
+    copies = AugmentedCopies(augmented) if augmented else None
+    expected = calibration_source(trial_set, copies)
 
     def own(path: Path) -> bool:
         try:
@@ -61,10 +73,12 @@ def calibrate(
         except (ModelError, MissingExtraError):
             return False
         source = before.settings.calibration_source
-        return source == trial_set.name and before.digest == evaluation.model.digest
+        return source == expected and before.digest == evaluation.model.digest
 
     with claimed_file(output, model.suffix, inputs=(model, trials), own=own, force=force):
-        calibration = evaluation.calibrate(trial_set, [measure.value for measure in quality or []])
+        calibration = evaluation.calibrate(
+            trial_set, [measure.value for measure in quality or []], copies
+        )
         evaluation.model.save(output)
     if as_json:
         print_json({"model": str(output), **calibration.model_dump()})

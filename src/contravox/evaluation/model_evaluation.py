@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contravox.errors import AudioError
+from contravox.evaluation.augmented_copies import AugmentedCopies
 from contravox.evaluation.evaluation import (
     Evaluation,
     EvaluationSettings,
@@ -141,18 +142,29 @@ class ModelEvaluation:
             stage=self.stage,
         )
 
-    def calibrate(self, trials: TrialSet, quality: Sequence[Quality] = ()) -> Calibration:
+    def calibrate(
+        self,
+        trials: TrialSet,
+        quality: Sequence[Quality] = (),
+        copies: AugmentedCopies | None = None,
+    ) -> Calibration:
         """Learn calibration of the plain score, and keep it in the model.
+
+        copies: of the recordings, to learn from beside them.
 
         Raises ScoringError, and as ``embed`` does.
         """
         test = self.embed(trials)
+        if copies is not None:
+            with self.stage("augmented copies") as report:
+                test = copies.add_to(test, self.model, report)
         of = test.trial_set
         scorer = Scorer(ScoringSettings(), comparison=self.model.settings.comparison)
         scored = scorer.score(test.embeddings, of.trials, of.enrolments)
         columns = trial_columns(scored, test.embeddings, of, quality)
         calibration = Calibration.learn(columns, of.trials.targets)
-        self.model.annotate(calibration=calibration, calibration_source=trials.name)
+        source = calibration_source(trials, copies)
+        self.model.annotate(calibration=calibration, calibration_source=source)
         return calibration
 
     def _embed(self, manifest: Manifest) -> Embedded:
@@ -165,3 +177,8 @@ class ModelEvaluation:
         if not self.allow_overlap:
             both = f"{trials.name} and {name}"
             refuse_shared(trials.manifest, other, both, "pass --allow-overlap")
+
+
+def calibration_source(trials: TrialSet, copies: AugmentedCopies | None = None) -> str:
+    """What a model that was calibrated on trials says of them."""
+    return f"{trials.name}, with {copies}" if copies else trials.name
