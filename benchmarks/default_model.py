@@ -30,6 +30,7 @@ import torch
 
 from contravox.commands.cpu import tune_process
 from contravox.errors import AudioWarning
+from contravox.evaluation.augmented_copies import AugmentedCopies
 from contravox.evaluation.model_evaluation import ModelEvaluation
 from contravox.files.writing import write_bytes, write_text
 from contravox.inference.default_model import DEFAULT_MODEL
@@ -39,12 +40,14 @@ from contravox.inference.loading import load_model
 from contravox.manifest import Manifest
 from contravox.model import Model
 from contravox.terminal.messages import note
+from contravox.terminal.progress import progress_bar
 from contravox.training.log import read_log
 from contravox.training.recipe import Recipe
 from contravox.trials.making import make_pooled_trials
 from contravox.trials.trial_set import TrialSet
 from default_card import CARD, write_card
 from default_corpus import prepare_noises, prepare_parts
+from default_decisions import decide
 from default_rates import contravox_system, embed_conditions, measure, resemblyzer_system
 from default_rooms import prepare_rooms
 from default_run import RECIPE, files, train
@@ -59,6 +62,7 @@ PROVENANCE = (
 )
 MAXIMUM = 5000
 """Trials of a kind from one corpus, to calibrate on."""
+COPIES = 2
 
 
 def main() -> None:
@@ -149,24 +153,27 @@ def _processor() -> str:
 
 
 def calibrate(output: Path) -> None:
-    """Give the model a calibration and a threshold of speakers of their own; export it."""
+    """Give the model a calibration and a threshold of speakers of their own; export it.
+
+    The calibration looks at durations, and learns from augmented copies too, as ``verify`` hears
+    shorter and worse recordings than those of corpora.
+    """
     folder = output / "calibration"
     manifest = Manifest.read(folder / "manifest.tsv")
     make_pooled_trials(manifest, maximum=MAXIMUM).write(folder / "trials.tsv")
     trials = TrialSet.read(folder)
     source = output / "model.safetensors"
-    evaluation = ModelEvaluation(source)
-    evaluation.calibrate(trials)
+    evaluation = ModelEvaluation(source, stage=progress_bar)
+    # Where the ratio is even by the score alone: what decides where nothing else is looked at.
+    plain = evaluation.calibrate(trials)
+    copies = AugmentedCopies(COPIES)
+    evaluation.calibrate(trials, ["duration"], copies)
     model = evaluation.model
     assert isinstance(model, Model)
-    calibration = model.settings.calibration
-    assert calibration is not None
-    # Where the ratio is even: what decides for those who do not ask for probabilities.
-    [weight] = calibration.weights.values()
     model.annotate(
-        threshold=-calibration.offset / weight,
+        threshold=-plain.offset / plain.weights["score"],
         threshold_source="calibration speakers",
-        calibration_source="calibration speakers",
+        calibration_source=f"calibration speakers, with {copies}",
         licence=LICENCE,
         provenance=PROVENANCE,
     )
@@ -185,9 +192,14 @@ def measure_all(teacher: Path, output: Path) -> dict[str, Any]:
         folder = output / "measured" / (digest if name == OURS else name)
         embed_conditions(name, embed, manifest, folder)
     folders = {name: output / "measured" / (digest if name == OURS else name) for name in systems}
-    return {"digest": digest, "bytes": DEFAULT_MODEL.stat().st_size} | measure(
-        manifest, folders, OURS
-    )
+    calibration = load_model().settings.calibration
+    assert calibration is not None
+    return {
+        "digest": digest,
+        "bytes": DEFAULT_MODEL.stat().st_size,
+        "decisions": decide(manifest, folders[OURS], calibration),
+        **measure(manifest, folders, OURS),
+    }
 
 
 if __name__ == "__main__":

@@ -28,6 +28,9 @@ from contravox.trials.making import make_trials
 MAXIMUM = 5000
 """Trials of a kind from one corpus."""
 
+SECONDS = {"2 s": 2.0, "1 s": 1.0}
+"""Conditions that are that long at most."""
+
 Waveform = NDArray[np.float32]
 Embed = Callable[[Waveform], NDArray[np.float32]]
 
@@ -59,8 +62,7 @@ def _in_a_room(waveform: Waveform, generator: np.random.Generator) -> Waveform:
 
 CONDITIONS: dict[str, Callable[[Waveform, np.random.Generator], Waveform]] = {
     "as recorded": lambda waveform, generator: waveform,
-    "2 s": _middle(2.0),
-    "1 s": _middle(1.0),
+    **{condition: _middle(seconds) for condition, seconds in SECONDS.items()},
     "noise, 10 dB": _in_noise(10.0),
     "noise, 5 dB": _in_noise(5.0),
     "telephone": lambda waveform, generator: through_codec(waveform, "mu_law"),
@@ -114,8 +116,8 @@ def embed_conditions(
         Embeddings([name for name, _ in rows], np.stack(vectors)).save(path)
 
 
-class _Trials:
-    """The trials of a corpus; scores of a system on them."""
+class CorpusTrials:
+    """The trials of a corpus; scores of a system on them. sides: names of both, of each trial."""
 
     def __init__(self, corpus: pl.DataFrame) -> None:
         self.manifest = Manifest(corpus)
@@ -139,7 +141,7 @@ def rates_by_corpus(manifest: Manifest, embeddings: Embeddings) -> dict[str, flo
     """The equal error rate in each corpus."""
     return {
         corpus: equal_error_rate(trials.scores(embeddings), trials.trials.targets)[0]
-        for corpus, trials in _trials_of(manifest).items()
+        for corpus, trials in trials_by_corpus(manifest).items()
     }
 
 
@@ -148,7 +150,7 @@ def measure(manifest: Manifest, folders: Mapping[str, Path], ours: str) -> dict[
 
     folders: of ``embed_conditions``, by system. Rates are shares; an interval is of 95 %.
     """
-    corpora = _trials_of(manifest)
+    corpora = trials_by_corpus(manifest)
     rates: dict[str, Any] = {system: {} for system in folders}
     against: dict[str, Any] = {system: {} for system in folders if system != ours}
     for condition in CONDITIONS:
@@ -177,17 +179,18 @@ def measure(manifest: Manifest, folders: Mapping[str, Path], ours: str) -> dict[
     }
 
 
-def _trials_of(manifest: Manifest) -> dict[str, _Trials]:
+def trials_by_corpus(manifest: Manifest) -> dict[str, CorpusTrials]:
+    """The trials of each corpus of a manifest; the same each time."""
     parts = manifest.table.partition_by("corpus", as_dict=True)
-    return {str(name): _Trials(table) for (name,), table in sorted(parts.items())}
+    return {str(name): CorpusTrials(table) for (name,), table in sorted(parts.items())}
 
 
-def _rate(trials: _Trials, embeddings: Embeddings) -> tuple[float, NDArray[np.float64]]:
+def _rate(trials: CorpusTrials, embeddings: Embeddings) -> tuple[float, NDArray[np.float64]]:
     scores = trials.scores(embeddings)
     return equal_error_rate(scores, trials.trials.targets)[0], trials.replicates(scores)
 
 
-def _described(trials: _Trials) -> Mapping[str, float]:
+def _described(trials: CorpusTrials) -> Mapping[str, float]:
     targets = trials.trials.targets
     return {
         "speakers": len(trials.manifest.speakers),

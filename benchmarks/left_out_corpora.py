@@ -54,6 +54,11 @@ class Variant(NamedTuple):
     once: bool = False
 
 
+BABBLE = (
+    "augmentation.babble=1",
+    "augmentation.babble_voices=[3, 7]",
+    "augmentation.babble_snr=[13, 20]",
+)
 LABELS_ALONE = (
     "data.teacher=null",
     "objectives={classification: {name: aam_softmax, margin: 0.2, scale: 30, weight: 0.1}, "
@@ -62,14 +67,19 @@ LABELS_ALONE = (
 VARIANTS = {
     "recordings at three speeds, simulated rooms": Variant(
         r"@voice|\+\.wav",
-        ("training.epochs=4", "augmentation.rooms=null", "augmentation.codecs=[mu_law]"),
+        (
+            "training.epochs=4",
+            *("augmentation.rooms=null", "augmentation.codecs=[mu_law]"),
+            *BABBLE,
+        ),
         once=True,
     ),
     "and other voices, other ways to speak, devices, MP3": Variant(
-        None, ("training.epochs=2",), once=True
+        None, ("training.epochs=2", *BABBLE), once=True
     ),
-    "the same by labels alone": Variant(None, ("training.epochs=2", *LABELS_ALONE)),
-    "the same, and the teacher hears each segment": Variant(None, ("training.epochs=2",)),
+    "the same by labels alone": Variant(None, ("training.epochs=2", *BABBLE, *LABELS_ALONE)),
+    "the same, and the teacher hears each segment": Variant(None, ("training.epochs=2", *BABBLE)),
+    "and in a third of them a second voice": Variant(None, ("training.epochs=2",)),
 }
 
 

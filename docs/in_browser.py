@@ -32,6 +32,7 @@ from contravox.inference import recording
 from contravox.inference.deciding import Rule
 from contravox.inference.default_model import DEFAULT_MODEL
 from contravox.inference.onnx_model import OnnxModel
+from contravox.scoring.calibration_columns import DURATION, SCORE
 
 ROOT = Path(__file__).parents[1]
 OWN = ROOT / "docs" / "in_browser"
@@ -178,11 +179,14 @@ def settings_of(model: OnnxModel) -> dict[str, Any]:
     Raises PluginError for a model that would need more than the page does.
     """
     settings, rule = model.settings, Rule.of(model.settings)
-    plain = rule.calibration is not None and set(rule.calibration.weights) == {"score"}
-    if settings.comparison != "cosine" or settings.speech_only or not plain:
+    weights = {} if rule.calibration is None else rule.calibration.weights
+    known = {"score": SCORE, "duration": DURATION}
+    calibrated = SCORE in weights and weights.keys() <= set(known.values())
+    if settings.comparison != "cosine" or settings.speech_only or not calibrated:
         raise PluginError(
             "docs/in_browser.py: the page knows models that embed whole recordings, compare by the "
-            "cosine and are calibrated by the score alone, and the default model is none of them"
+            "cosine and are calibrated by the score and the duration at most, and the default "
+            "model is none of them"
         )
     assert rule.calibration is not None
     return {
@@ -192,7 +196,7 @@ def settings_of(model: OnnxModel) -> dict[str, Any]:
         "maximum_seconds": settings.maximum_seconds,
         "calibration": {
             "offset": rule.calibration.offset,
-            "weight": rule.calibration.weights["score"],
+            "weights": {name: weights.get(column, 0) for name, column in known.items()},
             "source": rule.source,
         },
         "speech": {

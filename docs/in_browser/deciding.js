@@ -1,9 +1,12 @@
 /** From scores to probabilities and decisions, as contravox's Python has it: from even odds, and where
  * one error costs what the other does. */
 
-/** The log-likelihood ratio (natural) of a score, by the model's calibration. */
-export function ratioOf({ calibration }, score) {
-  return calibration.weight * score + calibration.offset;
+/** The log-likelihood ratio (natural) of a score, by the model's calibration. one, other: seconds of
+ * what was compared, of several recordings their mean. */
+export function ratioOf({ calibration }, score, one, other) {
+  const { offset, weights } = calibration;
+  const duration = Math.log(2 / (1 / one + 1 / other));
+  return offset + weights.score * score + weights.duration * duration;
 }
 
 /** That it is the same speaker and not another. */

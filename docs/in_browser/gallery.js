@@ -23,13 +23,14 @@ export class Gallery {
     throw new Refusal("unknown_speaker", `“${name}” is not enrolled: choose one of the list.`);
   }
 
-  /** The cosine of a voiceprint with each speaker, by name: with the mean of theirs. */
-  scoresOf(vector) {
-    const scores = new Map();
+  /** How a voiceprint compares with each speaker, by name: the score, and its ratio. */
+  compare({ vector, quality }) {
+    const heard = { vector, seconds: quality.seconds };
+    const compared = new Map();
     for (const [name, { utterances }] of this.#speakers) {
-      scores.set(name, cosine(vector, meanDirection(utterances.map((each) => each.vector))));
+      compared.set(name, this.#compared(heard, utterances));
     }
-    return scores;
+    return compared;
   }
 
   /** As the page lists them, by name. */
@@ -48,11 +49,13 @@ export class Gallery {
     const name = formOf(text);
     const known = this.#speakers.get(name);
     const kept = known?.utterances ?? [];
-    const added = notAmong(kept, taken).map(({ vector, quality }) => ({
+    const fresh = notAmong(kept, taken);
+    const added = fresh.map(({ vector, quality }) => ({
       vector: [...vector],
+      seconds: quality.seconds,
       speech_seconds: quality.speech_seconds,
     }));
-    const outliers = this.#outliersOf(notAmong(kept, taken), kept);
+    const outliers = this.#outliersOf(added, kept).map((i) => ({ recording: fresh[i].name }));
     const speech = secondsOf(added);
     if (!known) this.#refuseLittle(name, speech);
     if (outliers.length && !allowOutliers) {
@@ -87,17 +90,20 @@ export class Gallery {
     );
   }
 
-  /** Of what is new, what does not sound like the mean of all others. */
+  /** Which of those added do not sound like the mean of all others. */
   #outliersOf(added, kept) {
-    const vectors = [...added, ...kept].map((each) => each.vector);
-    if (vectors.length < 2) return [];
-    return added
-      .filter((_, i) => {
-        const others = vectors.filter((_, j) => j !== i);
-        const score = cosine(vectors[i], meanDirection(others));
-        return ratioOf(this.settings, score) < this.settings.refused.outlier_ratio;
-      })
-      .map(({ name }) => ({ recording: name }));
+    const all = [...added, ...kept];
+    if (all.length < 2) return [];
+    return [...added.keys()].filter((i) => {
+      const others = all.filter((_, j) => j !== i);
+      return this.#compared(added[i], others).ratio < this.settings.refused.outlier_ratio;
+    });
+  }
+
+  #compared({ vector, seconds }, utterances) {
+    const score = cosine(vector, meanDirection(utterances.map((each) => each.vector)));
+    const mean = utterances.reduce((sum, each) => sum + each.seconds, 0) / utterances.length;
+    return { score, ratio: ratioOf(this.settings, score, seconds, mean) };
   }
 
   #keep(speakers) {

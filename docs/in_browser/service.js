@@ -20,15 +20,15 @@ export async function verifyClaim(speaker, recording) {
   const enrolled = await gallery;
   const name = enrolled.nameOf(speaker);
   const heard = await voiceprintOf(recording, "recording");
-  const scores = enrolled.scoresOf(heard.vector);
-  const score = scores.get(name);
-  scores.delete(name);
-  const ratio = ratioOf(enrolled.settings, score);
+  const compared = enrolled.compare(heard);
+  const { score, ratio } = compared.get(name);
+  compared.delete(name);
+  const others = [...compared.values()].map((each) => each.score);
   return {
     ...told(enrolled.settings, heard),
     accepted: decisionOf(ratio),
     match: matchOf(name, score, ratio, probabilityOf(ratio)),
-    margin: scores.size ? score - Math.max(...scores.values()) : null,
+    margin: others.length ? score - Math.max(...others) : null,
   };
 }
 
@@ -38,7 +38,7 @@ export async function compare(first, second) {
   const reference = await voiceprintOf(first, "reference");
   const recording = await voiceprintOf(second, "recording");
   const score = cosine(reference.vector, recording.vector);
-  const ratio = ratioOf(settings, score);
+  const ratio = ratioOf(settings, score, reference.quality.seconds, recording.quality.seconds);
   return {
     score,
     threshold: null,
@@ -59,11 +59,10 @@ export async function compare(first, second) {
 export async function identify(recording, top) {
   const enrolled = await gallery;
   const heard = await voiceprintOf(recording, "recording");
-  const ranked = [...enrolled.scoresOf(heard.vector)].sort(([, one], [, other]) => other - one);
-  const ratios = ranked.map(([, score]) => ratioOf(enrolled.settings, score));
-  const { probabilities, nobody } = openSetOf(ratios);
-  const matches = ranked.map(([name, score], i) =>
-    matchOf(name, score, ratios[i], probabilities[i]),
+  const ranked = [...enrolled.compare(heard)].sort(([, one], [, other]) => other.ratio - one.ratio);
+  const { probabilities, nobody } = openSetOf(ranked.map(([, { ratio }]) => ratio));
+  const matches = ranked.map(([name, { score, ratio }], i) =>
+    matchOf(name, score, ratio, probabilities[i]),
   );
   return {
     ...told(enrolled.settings, heard),

@@ -68,7 +68,11 @@ def test_what_decides_is_the_model_s(gathered):
     entries = {each.key: each.value for each in onnx.load(DEFAULT_MODEL).metadata_props}
     said = json.loads(entries["contravox"])["settings"]
     assert settings["calibration"]["offset"] == said["calibration"]["offset"]
-    assert settings["calibration"]["weight"] == said["calibration"]["weights"]["score"]
+    learned = said["calibration"]["weights"]
+    assert settings["calibration"]["weights"] == {
+        "score": learned["score"],
+        "duration": learned["log duration"],
+    }
     assert settings["calibration"]["source"].endswith(said["calibration_source"])
     assert settings["maximum_seconds"] == said["maximum_seconds"]
     loaded = ("page/model.onnx", "page/silero_vad.onnx", "page/ort-wasm-simd-threaded.wasm")
@@ -78,9 +82,13 @@ def test_what_decides_is_the_model_s(gathered):
 
 def test_a_model_that_needs_more_than_the_page_does_is_refused(script):
     model = OnnxModel.load(DEFAULT_MODEL)
-    model.annotate(calibration=None)
-    with pytest.raises(PluginError, match="calibrated by the score alone"):
-        script.settings_of(model)
+    for calibration in (None, {"offset": 0, "weights": {"score": 1, "lower magnitude": 1}}):
+        model.annotate(calibration=calibration)
+        with pytest.raises(PluginError, match="by the score and the duration at most"):
+            script.settings_of(model)
+    model.annotate(calibration={"offset": 0, "weights": {"score": 2}})
+    weights = script.settings_of(model)["calibration"]["weights"]
+    assert weights == {"score": 2, "duration": 0}
 
 
 def test_without_a_runtime_the_site_goes_without_the_page_and_says_so(without):

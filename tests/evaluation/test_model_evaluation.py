@@ -73,7 +73,7 @@ def test_a_calibrated_model_gives_log_likelihood_ratios(corpus, path):
     validation, test = TrialSet.read(corpus / "validation"), TrialSet.read(corpus / "test")
     calibrating = ModelEvaluation(path)
     learned = calibrating.calibrate(validation, ["duration"])
-    assert set(learned.weights) == {"score", "lower log duration", "higher log duration"}
+    assert set(learned.weights) == {"score", "log duration"}
     calibrating.model.save(path)
     assert Model.load(path).settings.calibration == learned
     own = ModelEvaluation(path).evaluate(test, EvaluationSettings())
@@ -155,13 +155,9 @@ def test_copies_are_learned_from_beside_the_recordings(corpus, path):
     scores = np.sum(units[sides[0]].astype(float) * units[sides[1]], axis=1)
     held = more.trial_set.manifest.table
     seconds = dict(held.select("utterance", "duration").rows())
-    logarithms = np.log([[seconds[name] for name in table[side]] for side in ("enrolment", "test")])
+    inverses = [[1 / seconds[name] for name in table[side]] for side in ("enrolment", "test")]
     expected = Calibration.learn(
-        {
-            "score": scores,
-            "lower log duration": logarithms.min(axis=0),
-            "higher log duration": logarithms.max(axis=0),
-        },
+        {"score": scores, "log duration": np.log(2 / np.sum(inverses, axis=0))},
         more.trial_set.trials.targets,
     )
     assert learned.weights == pytest.approx(expected.weights, rel=1e-2, abs=1e-2)

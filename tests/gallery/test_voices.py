@@ -14,8 +14,7 @@ WITH_QUALITIES = Calibration(
     offset=-1.0,
     weights={
         "score": 7.0,
-        "lower log duration": 0.5,
-        "higher log duration": -0.2,
+        "log duration": 0.5,
         "lower magnitude": 0.1,
         "higher magnitude": 0.3,
     },
@@ -95,10 +94,10 @@ def test_calibrated_ratios_worked_by_hand():
     test = np.array([0, 2, 0, 0, 0], np.float32)
     seconds = [2.0, 6.0]
     # Of the one: score 0; of the other: 1. Test: 5 s, length 2.
-    first = -1 + 0.5 * np.log(2) - 0.2 * np.log(5) + 0.1 * 2 + 0.3 * 3
-    second = -1 + 7 + 0.5 * np.log(5) - 0.2 * np.log(6) + 0.1 * 2 + 0.3 * 4
+    first = -1 + 0.5 * np.log(2 / (1 / 2 + 1 / 5)) + 0.1 * 2 + 0.3 * 3
+    second = -1 + 7 + 0.5 * np.log(2 / (1 / 5 + 1 / 6)) + 0.1 * 2 + 0.3 * 4
     # The mean of both has score √½, 4 s and length 3.5.
-    mean = -1 + 7 * 0.5**0.5 + 0.5 * np.log(4) - 0.2 * np.log(5) + 0.1 * 2 + 0.3 * 3.5
+    mean = -1 + 7 * 0.5**0.5 + 0.5 * np.log(2 / (1 / 4 + 1 / 5)) + 0.1 * 2 + 0.3 * 3.5
     expected = {"mean": mean, "mean of scores": (first + second) / 2, "best": max(first, second)}
     for scoring in METHODS:
         voices = Voices(D, scoring)

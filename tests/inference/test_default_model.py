@@ -11,11 +11,12 @@ from contravox.embeddings import Embeddings
 from contravox.inference.default_model import DEFAULT_MODEL, told_of
 from contravox.inference.loading import load_model
 from contravox.inference.verifier import Verifier
+from contravox.scoring.calibration_columns import ratios_of
 from contravox.trained_on import TrainedOn
 from tones import spoken
 
 CARD = Path(__file__).parents[2] / "docs" / "model-card.json"
-FIRST_NUMBERS = [-0.079549, -0.047752, 0.048949, 0.083798, -0.040277, -0.067731, 0.045385, 0.007576]
+FIRST_NUMBERS = [-0.028361, -0.068408, 0.060456, 0.081585, -0.014208, -0.080035, 0.08957, 0.022642]
 """Of the embedding of two seconds of vowels, scaled to length 1."""
 
 
@@ -32,9 +33,26 @@ def test_it_says_what_it_is():
     assert settings.licence == "Apache-2.0"
     assert "LibriSpeech" in (settings.provenance or "")
     assert len(TrainedOn.of_model(DEFAULT_MODEL, settings).speakers) > 1000
-    # Without probabilities it decides at the same score: where the ratio is even.
-    [weight] = settings.calibration.weights.values()
-    assert settings.threshold == pytest.approx(-settings.calibration.offset / weight)
+
+
+def test_it_is_calibrated_for_recordings_of_any_length():
+    """Speech of seconds decides at about the threshold, a word at a lower score."""
+    settings = load_model().settings
+
+    def even(one, other):
+        """The score at which both are as likely, by halving."""
+        low, high = -1.0, 1.0
+        for _ in range(40):
+            middle = (low + high) / 2
+            sides = [([one], [other]), ([1.0], [1.0])]
+            [ratio] = ratios_of(settings.calibration, np.array([middle]), *sides)
+            low, high = (middle, high) if ratio < 0 else (low, middle)
+        return low
+
+    assert 0.25 < even(1, 1) < even(2, 2) - 0.02 < even(4, 4) - 0.04 < even(60, 60) - 0.1 < 0.8
+    assert even(5, 5) == pytest.approx(settings.threshold, abs=0.1)
+    # A minute beside a word is little more than two words.
+    assert even(60, 1) == pytest.approx(even(2, 2), abs=0.02)
 
 
 def test_its_embedding_of_a_known_sound():

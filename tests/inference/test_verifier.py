@@ -69,9 +69,10 @@ def test_a_calibrated_model_gives_a_probability_and_decides_by_prior_and_costs(
 ):
     seconds = [soundfile.info(path).duration for path in recordings]
     score = verifier.verify(*recordings).score
-    weights = {"score": 3.0, "lower log duration": 0.5, "higher log duration": -0.25}
+    weights = {"score": 3.0, "log duration": 0.5}
     verifier.model.annotate(calibration=Calibration(offset=0.2, weights=weights))
-    ratio = float(0.2 + 3 * score + 0.5 * np.log(min(seconds)) - 0.25 * np.log(max(seconds)))
+    mean = 2 / sum(1 / each for each in seconds)
+    ratio = float(0.2 + 3 * score + 0.5 * np.log(mean))
     even = verifier.verify(*recordings)
     assert even.log_likelihood_ratio == pytest.approx(ratio, abs=1e-5)
     assert even.probability == pytest.approx(1 / (1 + np.exp(-ratio)), abs=1e-5)

@@ -113,14 +113,14 @@ def test_a_measure_of_quality_helps_where_scores_depend_on_it():
     durations = generator.uniform(0, 3, size=(6000, 2))
     shift = durations.min(axis=1)
     columns = {"cosine": np.where(targets, 2.0, 0.0) + shift + generator.normal(0, 0.7, 6000)}
-    measured = columns | quality_columns("log duration", durations[:, 0], durations[:, 1])
+    measured = columns | quality_columns("measure", durations[:, 0], durations[:, 1])
     plain, aware = Calibration.learn(columns, targets), Calibration.learn(measured, targets)
     assert cllr(aware.log_likelihood_ratios(measured), targets) < 0.8 * cllr(
         plain.log_likelihood_ratios(columns), targets
     )
     weight = aware.weights["cosine"]
-    assert aware.weights["lower log duration"] == pytest.approx(-weight, rel=0.1)
-    assert aware.weights["higher log duration"] == pytest.approx(0, abs=0.1 * weight)
+    assert aware.weights["lower measure"] == pytest.approx(-weight, rel=0.1)
+    assert aware.weights["higher measure"] == pytest.approx(0, abs=0.1 * weight)
 
 
 def test_it_is_saved_as_settings():

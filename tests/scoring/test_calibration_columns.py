@@ -6,7 +6,13 @@ from contravox.embeddings import Embeddings
 from contravox.errors import ScoringError
 from contravox.manifest import Manifest
 from contravox.scoring.calibration import Calibration
-from contravox.scoring.calibration_columns import qualities, quality_columns, trial_columns
+from contravox.scoring.calibration_columns import (
+    duration_column,
+    qualities,
+    quality_columns,
+    ratios_of,
+    trial_columns,
+)
 from contravox.scoring.scorer import Scored
 from contravox.trials.enrolments import Enrolments
 from contravox.trials.protocol import Protocol
@@ -35,7 +41,7 @@ def trial_set(corpus, enrolments=None):
     return TrialSet.of(trials, corpus, Protocol("list"), enrolments)
 
 
-def test_each_quality_is_two_columns(corpus, embeddings):
+def test_qualities_are_columns_of_both_sides(corpus, embeddings):
     scored = Scored(
         np.array([0.5, 0.1], np.float32),
         (np.array([0.3, 0.2], np.float32), np.array([0.1, 0.4], np.float32)),
@@ -44,8 +50,7 @@ def test_each_quality_is_two_columns(corpus, embeddings):
     columns = trial_columns(scored, embeddings, trial_set(corpus), quality)
     expected = {
         "score": [0.5, 0.1],
-        "lower log duration": np.log([1, 1]),
-        "higher log duration": np.log([2, 8]),
+        "log duration": np.log([4 / 3, 16 / 9]),
         "lower magnitude": [1, 3],
         "higher magnitude": [3, 5],
         "lower cohort mean": [0.1, 0.2],
@@ -64,7 +69,9 @@ def test_an_enrolment_of_several_has_their_mean(corpus, embeddings):
     behind = Enrolments(pl.DataFrame(rows, schema=["enrolment", "utterance"], orient="row"))
     scored = Scored(np.zeros(2, np.float32))
     columns = trial_columns(scored, embeddings, trial_set(corpus, behind), ("duration",))
-    np.testing.assert_allclose(columns["higher log duration"], np.log([2.5, 8]), rtol=1e-6)
+    np.testing.assert_allclose(
+        columns["log duration"], np.log([2 / (1 / 2.5 + 1 / 2), 16 / 9]), rtol=1e-6
+    )
 
 
 def test_a_cohort_must_be_there(corpus, embeddings):
@@ -74,11 +81,31 @@ def test_a_cohort_must_be_there(corpus, embeddings):
 
 def test_sides_may_change_places():
     first, second = np.array([1.0, 5.0, 3.0]), np.array([2.0, 4.0, 3.0])
-    columns = quality_columns("log duration", first, second)
+    columns = quality_columns("magnitude", first, second)
     assert {name: values.tolist() for name, values in columns.items()} == {
-        "lower log duration": [1, 4, 3],
-        "higher log duration": [2, 5, 3],
+        "lower magnitude": [1, 4, 3],
+        "higher magnitude": [2, 5, 3],
     }
-    swapped = quality_columns("log duration", second, first)
+    swapped = quality_columns("magnitude", second, first)
     for name, values in columns.items():
         np.testing.assert_array_equal(values, swapped[name])
+
+
+def test_the_shorter_side_decides_how_long_a_trial_is():
+    word, minute = 1.0, 60.0
+    [both_words, with_a_minute, both_minutes] = duration_column(
+        [word, word, minute], [word, minute, minute]
+    )["log duration"]
+    assert both_words == 0
+    assert both_minutes == pytest.approx(np.log(60))
+    # As two recordings of just under two seconds.
+    assert np.exp(with_a_minute) == pytest.approx(120 / 61)
+    again = duration_column([minute], [word])["log duration"]
+    assert again == pytest.approx([with_a_minute])
+
+
+def test_a_calibration_by_what_is_not_known_of_two_recordings_is_one_line():
+    calibration = Calibration(offset=0, weights={"score": 1, "lower cohort mean": 1})
+    sides = (np.ones(1), np.ones(1))
+    with pytest.raises(ScoringError, match=r"at 'lower cohort mean', .*contravox calibrate"):
+        ratios_of(calibration, np.zeros(1), sides, sides)

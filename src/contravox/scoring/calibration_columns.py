@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from contravox.embeddings import Embeddings
-from contravox.errors import ScoringError
+from contravox.errors import ScoringError, quoted
 from contravox.scoring.calibration import Calibration
 from contravox.scoring.enrolment import enrolment_means
 from contravox.scoring.scorer import Scored
 from contravox.trials.trial_set import TrialSet
 
 Quality = Literal["duration", "magnitude", "cohort"]
-"""The logarithm of the seconds, the length of the embedding, the mean score against a cohort."""
+"""How long both recordings are, the length of the embedding, the mean score against a cohort."""
 
 SCORE, DURATION, MAGNITUDE, COHORT = "score", "log duration", "magnitude", "cohort mean"
 
@@ -22,7 +22,7 @@ SCORE, DURATION, MAGNITUDE, COHORT = "score", "log duration", "magnitude", "coho
 def trial_columns(
     scored: Scored, embeddings: Embeddings, trial_set: TrialSet, quality: Sequence[Quality] = ()
 ) -> dict[str, NDArray]:
-    """Columns (k,) of a trial list for ``Calibration``: the score, and two of each quality.
+    """Columns (k,) of a trial list for ``Calibration``: the score, and one or two of each quality.
 
     Raises ScoringError where the cohort is asked for and there was none.
     """
@@ -39,7 +39,7 @@ def trial_columns(
             seconds = Embeddings(
                 table["utterance"].to_list(), table["duration"].to_numpy()[:, None]
             )
-            columns |= duration_columns(*_of_sides(embeddings, trial_set, seconds))
+            columns |= duration_column(*_of_sides(embeddings, trial_set, seconds))
     return columns
 
 
@@ -47,17 +47,22 @@ def qualities(calibration: Calibration) -> tuple[Quality, ...]:
     """What a calibration looks at beside the score."""
     signs: dict[Quality, str] = {
         "duration": DURATION,
-        "magnitude": MAGNITUDE,
-        "cohort": COHORT,
+        "magnitude": f"lower {MAGNITUDE}",
+        "cohort": f"lower {COHORT}",
     }
-    return tuple(
-        quality for quality, name in signs.items() if f"lower {name}" in calibration.weights
-    )
+    return tuple(quality for quality, name in signs.items() if name in calibration.weights)
 
 
-def duration_columns(enrolment: ArrayLike, test: ArrayLike) -> dict[str, NDArray]:
-    """From the seconds (k,) of each side."""
-    return quality_columns(DURATION, np.log(enrolment), np.log(test))
+def duration_column(enrolment: ArrayLike, test: ArrayLike) -> dict[str, NDArray]:
+    """ln of the harmonic mean of the seconds (k,) of both sides.
+
+    What an embedding misses of a voice falls about as 1/seconds, and that of a score is the sum of
+    both sides'. So a word decides how much a minute beside it is worth; with a weight for the
+    shorter and one for the longer side, learned where both are of some seconds, a minute beside a
+    word would outweigh it.
+    """
+    sum_of_inverses = 1 / np.asarray(enrolment, float) + 1 / np.asarray(test, float)
+    return {DURATION: np.log(2 / sum_of_inverses)}
 
 
 def magnitude_columns(enrolment: ArrayLike, test: ArrayLike) -> dict[str, NDArray]:
@@ -86,10 +91,18 @@ def ratios_of(
     """Log-likelihood ratios (k,) of scores (k,) and what else the calibration looks at.
 
     seconds, magnitudes: (k,) of both sides, the recordings' and the lengths of their embeddings.
+
+    Raises ScoringError for a calibration that looks at anything else.
     """
     columns: dict[str, NDArray] = {SCORE: scores}
     if len(calibration.weights) > 1:
-        columns |= duration_columns(*seconds) | magnitude_columns(*magnitudes)
+        columns |= duration_column(*seconds) | magnitude_columns(*magnitudes)
+    unknown = calibration.weights.keys() - columns.keys()
+    if unknown:
+        raise ScoringError(
+            f"the model's calibration looks at {quoted(min(unknown))}, which is not known of two "
+            "recordings: calibrate it again with `contravox calibrate`"
+        )
     known = {name: columns[name] for name in calibration.weights}
     return calibration.log_likelihood_ratios(known)
 
