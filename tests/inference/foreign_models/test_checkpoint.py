@@ -107,7 +107,7 @@ def test_an_archive_that_says_it_is_of_several_disks_is_one_line(tmp_path) -> No
     whole, end = saved(tmp_path), 22
     locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, 0, 2)
     (tmp_path / "model.pt").write_bytes(whole[:100] + locator + whole[-end:])
-    with pytest.raises(ModelError, match=r"not a whole checkpoint .*: copy it again$"):
+    with pytest.raises(ModelError, match=r"damaged or cut short .*: copy it again$"):
         read_checkpoint(tmp_path / "model.pt")
 
 

@@ -74,7 +74,7 @@ def _why_broken(path: Path, error: Exception) -> str:
     if "TorchScript" in str(error):
         return "a TorchScript program, which is not run: save the weights of the model alone"
     if _is_zip(path):
-        return f"not a whole checkpoint ({brief(str(error), 80)}): copy it again"
+        return f"a checkpoint that is damaged or cut short ({brief(str(error), 80)}): copy it again"
     return "not a checkpoint of PyTorch, or cut short: copy it again"
 
 
