@@ -2,6 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from contravox.audio.speech_activity import FRAME
 from contravox.audio.waveform import SAMPLE_RATE, read_audio
 from contravox.embedding_model import EmbeddingModel, ModelDescription
 from contravox.evaluation import augmented_copies
@@ -42,10 +43,15 @@ def test(corpus, measuring):
     return TrialEmbeddings(trials, embed_manifest(measuring, trials.manifest))
 
 
+def all_speech(waveform):
+    return np.ones(-(-len(waveform) // FRAME), bool)
+
+
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    """The tones last about a second, so that nothing would be cut."""
+    """The tones last about a second, so that nothing would be cut; all of it is speech."""
     monkeypatch.setattr(augmented_copies, "SHORTEST", 0.3)
+    monkeypatch.setattr(augmented_copies, "speech_frames", all_speech)
 
 
 def original(name: str) -> str:
@@ -107,21 +113,26 @@ def test_the_same_copies_are_drawn_each_time(test) -> None:
     assert one.trial_set.trials.table.equals(other.trial_set.trials.table)
 
 
-def test_a_model_of_speech_alone_embeds_the_speech_of_a_copy(test, monkeypatch) -> None:
-    """Of copies without any there are no trials; seconds are of the whole copy, as in use."""
-    limit = SAMPLE_RATE // 2
+def half_speech(waveform):
+    """The first half of what lasts half a second or longer, nothing of the rest."""
+    found = all_speech(waveform)
+    found[len(found) // 2 if len(waveform) >= SAMPLE_RATE // 2 else 0 :] = False
+    return found
 
-    def first_half(waveform):
-        return waveform[: len(waveform) // 2] if len(waveform) >= limit else waveform[:0]
 
-    monkeypatch.setattr(augmented_copies, "only_speech", first_half)
-    model = Measuring(speech_only=True)
-    more = AugmentedCopies(3).add_to(test, model)
+@pytest.mark.parametrize("speech_only", [True, False])
+def test_a_copy_with_too_little_speech_is_left_out(test, monkeypatch, speech_only) -> None:
+    """Seconds are of the whole copy, as in use, whatever of it is embedded."""
+    monkeypatch.setattr(augmented_copies, "speech_frames", half_speech)
+    more = AugmentedCopies(3).add_to(test, Measuring(speech_only=speech_only))
     copies = more.trial_set.manifest.table.filter(pl.col("utterance").str.ends_with(")"))
-    assert copies["duration"].min() >= 0.5
-    rows = more.embeddings.rows(copies["utterance"])
     seconds = copies["duration"].to_numpy()
-    np.testing.assert_allclose(more.embeddings.vectors[rows, 0], seconds * SAMPLE_RATE // 2, atol=1)
+    # Of half a second a half is just enough, but for whole frames.
+    assert 0.5 <= seconds.min() < 0.62
+    embedded = more.embeddings.vectors[more.embeddings.rows(copies["utterance"]), 0] / SAMPLE_RATE
+    # Speech is kept with what is around it.
+    expected = seconds / 2 + 3 * FRAME / SAMPLE_RATE if speech_only else seconds
+    np.testing.assert_allclose(embedded, expected, atol=FRAME / SAMPLE_RATE)
     dropped = more.trial_set.protocol.trials_dropped
     assert len(more.trial_set.trials) + dropped <= 4 * len(test.trial_set.trials)
     assert dropped > 0

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from contravox.audio.speech_activity import only_speech
+from contravox.audio.speech_activity import FRAME, only_speech, speech_frames
 from contravox.audio.waveform import SAMPLE_RATE, read_audio
 from contravox.augmentation.augmentation import Augmentation, AugmentationSettings
 from contravox.embedding_model import EmbeddingModel
@@ -19,6 +19,7 @@ from contravox.embeddings import Embeddings
 from contravox.errors import AudioError
 from contravox.evaluation.evaluation import TrialEmbeddings
 from contravox.inference.embed import BATCH_SECONDS, embed_each
+from contravox.inference.recording import LEAST_SPEECH
 from contravox.manifest import Manifest
 from contravox.trials.enrolments import Enrolments
 from contravox.trials.trial_set import TrialSet
@@ -70,7 +71,7 @@ class AugmentedCopies:
         In these either side is drawn anew, one of the copies or the recording itself, so that
         clean and whole recordings are also compared with others.
 
-        Copies in which no speech is left, where the model embeds nothing else, are left out.
+        Copies with too little speech, which ``verify`` would refuse, are left out.
 
         progress: called with the recordings done and in all. Raises AudioError where a recording is
         gone.
@@ -97,15 +98,18 @@ class AugmentedCopies:
         seconds: dict[str, float],
         progress: Progress,
     ) -> dict[str, NDArray[np.float32]]:
-        """(d,) of each copy that can be embedded; notes the seconds of all."""
+        """(d,) of each copy that ``verify`` would compare; notes the seconds of all."""
         vectors = {}
         for batch in _batches(self._copies(manifest, progress)):
             seconds |= {name: len(each) / SAMPLE_RATE for name, each in batch.items()}
-            if model.settings.speech_only:
-                batch = {name: only_speech(each) for name, each in batch.items()}
-                batch = {name: each for name, each in batch.items() if len(each)}
-            results = embed_each(model, list(batch.values()), list(batch)) if batch else []
-            for name, vector in zip(batch, results, strict=True):
+            fit = {}
+            for name, waveform in batch.items():
+                speech = speech_frames(waveform)
+                if speech.sum() * FRAME >= LEAST_SPEECH * SAMPLE_RATE:
+                    only = model.settings.speech_only
+                    fit[name] = only_speech(waveform, speech) if only else waveform
+            results = embed_each(model, list(fit.values()), list(fit)) if fit else []
+            for name, vector in zip(fit, results, strict=True):
                 if not isinstance(vector, AudioError):
                     vectors[name] = vector
         return vectors
