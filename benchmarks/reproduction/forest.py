@@ -41,7 +41,8 @@ class Row:
 def draw_forest(rows: Sequence[Row], equivalence: float, title: str) -> str:
     """Draw a row for each difference, with the equivalence margin behind them all."""
     ends = [end for row in rows if row.difference is not None for end in row.interval]
-    step = 0.1
+    # Labels of more ticks would run into one another.
+    step = 0.1 if max([0, *ends]) - min([0, *ends]) <= 0.6 else 0.2
     low, high = (_outward(end, step) for end in (min([0, *ends]), max([0, *ends])))
     high = max(high, low + step)
     scale = (WIDTH - TEXT - EDGE) / (high - low)
