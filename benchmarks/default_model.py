@@ -63,6 +63,7 @@ PROVENANCE = (
 MAXIMUM = 5000
 """Trials of a kind from one corpus, to calibrate on."""
 COPIES = 2
+"""Of every recording, to calibrate on."""
 
 
 def main() -> None:

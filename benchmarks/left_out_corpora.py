@@ -59,6 +59,7 @@ BABBLE = (
     "augmentation.babble_voices=[3, 7]",
     "augmentation.babble_snr=[13, 20]",
 )
+"""Several voices far below the speaker's, as before there was a second one."""
 LABELS_ALONE = (
     "data.teacher=null",
     "objectives={classification: {name: aam_softmax, margin: 0.2, scale: 30, weight: 0.1}, "

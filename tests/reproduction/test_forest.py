@@ -49,3 +49,9 @@ def test_nothing_leaves_the_picture():
 
 def test_nothing_measured_is_a_picture_too():
     assert drawn([])
+
+
+def test_labels_of_wide_pictures_leave_room_for_one_another():
+    texts = [text for tag, _, text in drawn([*ROWS, Row("far", -0.5, (-0.55, -0.4), "holds")])]
+    ticks = [text for text in texts if text and (text.endswith(" %") or text == "0")]
+    assert ticks == ["−60 %", "−40 %", "−20 %", "0", "+20 %", "+40 %"]
