@@ -31,10 +31,15 @@ def exported(encoder, path):
 
 
 @pytest.mark.export
-def test_they_are_those_that_were_exported(tmp_path):
-    model = exported(ENCODERS[0], tmp_path / "m.onnx")
-    taken = fresh(ENCODERS[0], model.settings.features)
-    assert take_weights(taken, tmp_path / "m.onnx").settings.architecture == "ecapa_tdnn"
+@pytest.mark.parametrize(
+    "encoder",
+    [each for each in ENCODERS if each.name != "mfa_conformer"],
+    ids=lambda encoder: encoder.name,
+)
+def test_they_are_those_that_were_exported(encoder, tmp_path):
+    model = exported(encoder, tmp_path / "m.onnx")
+    taken = fresh(encoder, model.settings.features)
+    assert take_weights(taken, tmp_path / "m.onnx").settings.architecture == encoder.name
     assert taken.training
     expected = model.encoder.state_dict()
     for name, values in taken.encoder.state_dict().items():
@@ -43,11 +48,11 @@ def test_they_are_those_that_were_exported(tmp_path):
 
 
 @pytest.mark.export
-@pytest.mark.parametrize("encoder", ENCODERS[1:3], ids=lambda encoder: encoder.name)
-def test_of_an_encoder_whose_graph_has_lost_some_they_are_refused(encoder, tmp_path):
-    model = exported(encoder, tmp_path / "m.onnx")
-    with pytest.raises(ModelError, match=r"exporting it has folded weights .*\.safetensors"):
-        take_weights(fresh(encoder, model.settings.features), tmp_path / "m.onnx")
+def test_of_a_graph_that_has_lost_some_they_are_refused(tmp_path):
+    [conformer] = [each for each in ENCODERS if each.name == "mfa_conformer"]
+    model = exported(conformer, tmp_path / "m.onnx")
+    with pytest.raises(ModelError, match=r"has no weights .*or give the \.safetensors"):
+        take_weights(fresh(conformer, model.settings.features), tmp_path / "m.onnx")
 
 
 @pytest.fixture(scope="module")

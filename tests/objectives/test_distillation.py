@@ -87,6 +87,14 @@ def test_the_objective_looks_through_a_layer_of_its_own(vectors, segments_of):
     assert objective.per_segment
 
 
+def test_embeddings_as_long_as_the_teachers_are_compared_as_they_are_at_first(vectors, segments_of):
+    segments = segments_of(vectors(6, 5).float(), [0, 1, 2, 2, 1, 0])
+    segments = segments._replace(targets=vectors(6, 5, seed=1).float())
+    objective = DistillationSettings().build(Site(5, (), 3, target_size=5))
+    expected = embedding_distillation_loss(segments.embeddings, segments.targets)
+    torch.testing.assert_close(objective(segments), expected)
+
+
 def test_the_objective_on_similarities_has_nothing_to_train(vectors, segments_of):
     objective = DistillationSettings(match="similarities").build(Site(5, (), 3, target_size=7))
     segments = segments_of(vectors(4, 5).float(), [0, 1, 1, 0])

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from contravox.data.batch import Batch
-from contravox.training.recipe import Recipe
+from contravox.training.recipe import Recipe, TrainingSettings
 from contravox.training.training_module import TrainingModule
 from processes import run_processes
 
@@ -301,3 +302,29 @@ def test_weights_that_are_not_averaged_are_the_result():
     system = TrainingModule(make_recipe({"one": AAM}), classes=5)
     system.average_weights()
     assert system.result is system.model
+
+
+def test_batch_normalisation_can_keep_what_it_knows():
+    recipe = make_recipe({"one": AAM})
+    kept = {"batchnorm": "initial", "initial_model": "known.safetensors"}
+    training = recipe.training.model_copy(update=kept)
+    system = TrainingModule(recipe.model_copy(update={"training": training}), classes=5)
+    with torch.no_grad():
+        for name, value in system.model.named_buffers():
+            if "running" in name:
+                value.uniform_(0.5, 2.0)
+    statistics = {name: each.clone() for name, each in system.model.named_buffers()}
+    waveforms, lengths = torch.randn(6, 8000), torch.full((6,), 8000)
+    with torch.no_grad():
+        expected = system.eval().model(waveforms, lengths).embedding
+        assert system.train().training
+        assert system.model.encoder.training
+        torch.testing.assert_close(system.model(waveforms, lengths).embedding, expected)
+    for name, value in system.model.named_buffers():
+        assert torch.equal(value, statistics[name]), name
+    assert all(each.requires_grad for each in system.model.parameters())
+
+
+def test_what_it_knows_is_a_models():
+    with pytest.raises(ValidationError, match="batchnorm: initial keeps .* name it by initial_mod"):
+        TrainingSettings(batchnorm="initial")

@@ -26,6 +26,7 @@ from contravox.model import Model
 
 if TYPE_CHECKING:
     import onnx
+    import onnx_ir
 
 OPSET = 18
 """Edition of ONNX's operators: of late 2022, so that runtimes of the last years have it."""
@@ -83,8 +84,10 @@ def export_graph(module: nn.Module, output: str = EMBEDDINGS) -> bytes:
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
+            optimize=False,
         )
-    assert program is not None
+        assert program is not None
+        _simplify(program.model)
     return _without_notes(program.model_proto)
 
 
@@ -98,6 +101,19 @@ class _WholeModel(nn.Module):
 
     def forward(self, waveforms: Tensor, lengths: Tensor) -> Tensor:
         return self.encoder(*self.features(waveforms, lengths)).embedding
+
+
+def _simplify(graph: "onnx_ir.Model") -> None:
+    """Compute what is constant, in place.
+
+    The exporter's own way would go on to fold batch normalisation into the weights before it, as
+    runtimes do anyway; and with what is left nothing could be trained further (``take_weights``).
+    """
+    from onnxscript.optimizer import fold_constants, inline, remove_unused_nodes
+
+    inline(graph)
+    fold_constants(graph)
+    remove_unused_nodes(graph)
 
 
 def _without_notes(graph: "onnx.ModelProto") -> bytes:

@@ -23,8 +23,8 @@ def take_weights(model: Model, path: Path) -> OnnxModel:
     """Give an encoder the weights of an exported one; what the graph is.
 
     A graph does not say by which front-end and encoder it was made, beyond its weights' names and
-    shapes: both are run on noise, and must come to the same embedding. An ECAPA-TDNN keeps all
-    weights in its graph; of other encoders some are folded.
+    shapes: both are run on noise, and must come to the same embedding. All encoders keep their weights
+    in a graph but MFA-Conformer, whose linear layers stand there turned, without names.
 
     Raises ModelError where the file is no model of ours in float32, or has lost weights,
     RecipeError where the model is built otherwise than it.
@@ -37,8 +37,8 @@ def take_weights(model: Model, path: Path) -> OnnxModel:
             continue
         if name not in weights:
             raise ModelError(
-                f"{path}: exporting it has folded weights into others ({brief(name)} is gone): "
-                "give the .safetensors that it was made from, or set the encoder that it has"
+                f"{path}: has no weights {brief(name)}, as this recipe's encoder has: set the "
+                "encoder that it has, or give the .safetensors that it was made from"
             )
         if kind_of(weights[name]) != kind_of(tensor):
             raise RecipeError(

@@ -63,8 +63,8 @@ def _check_pair(name: str, vectors: Tensor, targets: Tensor) -> None:
 class DistillationSettings(ObjectiveSettings):
     """What is matched of the teacher, which ``data.teacher`` or ``data.targets`` names.
 
-    match: its embeddings, by a linear layer of the objective's own on the encoder's; or the
-    similarities of all pairs in a batch, which needs none.
+    match: its embeddings, by a linear layer of the objective's own on the encoder's, at first the
+    identity where both are as long; or the similarities of all pairs in a batch, which needs none.
     """
 
     needs_positives: ClassVar[bool] = False
@@ -91,6 +91,10 @@ class Distillation(Objective[DistillationSettings]):
         if settings.match == "embeddings":
             self.per_segment = True
             self.projection = nn.Linear(site.embedding_size, site.target_size)
+            if site.embedding_size == site.target_size:
+                # What begins as a part of the teacher is not to be turned at first.
+                nn.init.eye_(self.projection.weight)
+                nn.init.zeros_(self.projection.bias)
 
     def forward(self, segments: Segments) -> Tensor:
         if segments.targets is None:

@@ -47,6 +47,11 @@ class TrainingSettings(Settings):
     sync_batchnorm: bool = Field(
         False, description="batch statistics over all processes; needs GPUs"
     )
+    batchnorm: Literal["batch", "initial"] = Field(
+        "batch",
+        description="statistics of batch normalisation: each batch's, or those of initial_model, "
+        "with which it goes on computing what it did",
+    )
     gradient_clip: Positive | None = Field(None, description="largest norm of the gradient")
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = Field(
         "32-true", description="mixed: quicker where GPU or processor has instructions for it"
@@ -64,8 +69,8 @@ class TrainingSettings(Settings):
     )
     initial_model: InitialModel | None = Field(
         None,
-        description="model file whose encoder weights training starts from; of exported ones "
-        "ECAPA-TDNN's; default: the one that comes with contravox",
+        description="model file whose encoder weights training starts from, MFA-Conformer's not "
+        "of an exported one; default: the one that comes with contravox",
     )
     initial_objectives: Path | None = Field(
         None, description="objectives.safetensors of that run: class vectors, heads, scales"
@@ -82,6 +87,10 @@ class TrainingSettings(Settings):
             raise ValueError(
                 f"schedule.decay_epochs is {schedule.decay_epochs} of only {self.epochs} epochs: "
                 "lower it, or raise training.epochs"
+            )
+        if self.batchnorm == "initial" and self.initial_model is None:
+            raise ValueError(
+                "batchnorm: initial keeps the statistics of a model: name it by initial_model"
             )
         if self.initial_run and (self.initial_model or self.initial_objectives):
             raise ValueError(

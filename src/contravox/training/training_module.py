@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from contravox.augmentation.spec_augment import SpecAugment
@@ -73,6 +74,19 @@ class TrainingModule(nn.Module):
             SpecAugment(recipe.spec_augment) if recipe.spec_augment is not None else None
         )
         self.chunk_size = recipe.training.chunk_size
+        self.own_statistics = recipe.training.batchnorm == "batch"
+
+    def train(self, mode: bool = True) -> "TrainingModule":
+        """Into training mode, or out of it; batch normalisation that keeps its statistics is not.
+
+        Those that a batch has of its own are further from a trained model's than a step is long.
+        """
+        super().train(mode)
+        if not self.own_statistics:
+            for each in self.model.modules():
+                if isinstance(each, _BatchNorm):
+                    each.eval()
+        return self
 
     @property
     def parameter_groups(self) -> list[dict[str, Any]]:
