@@ -7,7 +7,7 @@ SPEECH ?= ../shared/speech
 NOISE ?= ../shared/noise
 RESPONSES ?= ../shared/impulse_responses
 # What `contravox convert` makes of 3D-Speaker's campplus_cn_en_common.pt.
-TEACHER ?= cam_plus_plus.onnx
+TEACHER ?= cam_plus_plus.safetensors
 
 .PHONY: demo test reproduce default-model setup check docs release-check clean
 

@@ -5,16 +5,16 @@
         --teacher TEACHER [--output DIR] [--further [--kept SHARE]] [KEY=VALUE ...]
 
 SPEECH holds corpora, each a folder for every speaker and ``utterances.tsv``; NOISE and RESPONSES
-are trees of noises and of impulse responses. TEACHER is a model that `contravox convert` made; of
-the kind .safetensors it is quicker than .onnx. The recipe lies beside this file; KEY=VALUE changes
-it. Short runs, on all but two of the corpora, tell what its parts are worth on these two.
-Everything is kept in DIR, and what was cut off goes on.
+are trees of noises and of impulse responses. TEACHER is the CAM++ that `contravox convert` made, of
+the kind .safetensors. The recipe lies beside this file; KEY=VALUE changes it. Short runs, on all
+but two of the corpora, tell what its parts are worth on these two. Everything is kept in DIR, and
+what was cut off goes on.
 
 With --further training starts from the model that there is, and --kept says how much of the way
 from its weights to those at the end is taken.
 
 It writes src/contravox/default_model/model.onnx, docs/model-card.json and, from that, the card.
-CAM++ is measured beside it, which TEACHER should be, and Resemblyzer where it is installed.
+CAM++ is measured beside it, which TEACHER is, and Resemblyzer where it is installed.
 """
 
 import argparse
@@ -51,6 +51,7 @@ from default_decisions import decide
 from default_rates import contravox_system, embed_conditions, measure, resemblyzer_system
 from default_rooms import prepare_rooms
 from default_run import RECIPE, files, train
+from default_student import begin_student
 from left_out_corpora import measure_left_out
 
 OURS, TEACHER, RESEMBLYZER = "contravox", "CAM++", "Resemblyzer"
@@ -87,8 +88,9 @@ def main() -> None:
     prepare_parts(arguments.speech, output)
     prepare_noises(arguments.noise, output)
     prepare_rooms(arguments.responses, output)
-    start, goes = begin(output) if arguments.further else ([], [])
-    recipe = Recipe.read(RECIPE, [*files(output, arguments.teacher), *start, *arguments.overrides])
+    given = [*files(output, arguments.teacher), *arguments.overrides]
+    start, goes = begin_again(output) if arguments.further else (begin(output, given), [])
+    recipe = Recipe.read(RECIPE, [*given, start])
     train(recipe, output / "run")
     kept = arguments.kept if arguments.further else 1.0
     goes.append({**describe(recipe, output / "run", goes), "kept": kept})
@@ -100,8 +102,19 @@ def main() -> None:
     note(f"{DEFAULT_MODEL} and its card are written")
 
 
-def begin(output: Path) -> tuple[list[str], list[dict[str, Any]]]:
-    """Settings by which training starts from the model that there is, and how that was trained.
+def begin(output: Path, given: Sequence[str]) -> str:
+    """The setting by which training starts from part of the teacher, which is made once."""
+    student = output / "student.safetensors"
+    start = f"training.initial_model={student}"
+    if not student.exists():
+        recipe = Recipe.read(RECIPE, [*given, start])
+        assert recipe.data.teacher is not None
+        begin_student(recipe.data.teacher, recipe).save(student)
+    return start
+
+
+def begin_again(output: Path) -> tuple[str, list[dict[str, Any]]]:
+    """The setting by which training starts from the model that there is, and how that was trained.
 
     They are copied: the end writes others in their place, after which this may be called again.
     """
@@ -110,7 +123,7 @@ def begin(output: Path) -> tuple[list[str], list[dict[str, Any]]]:
         write_bytes(model, DEFAULT_MODEL.read_bytes())
         card = json.loads(CARD.read_text(encoding="utf-8"))
         write_text(goes, json.dumps(card["goes"]))
-    return [f"training.initial_model={model}"], json.loads(goes.read_text(encoding="utf-8"))
+    return f"training.initial_model={model}", json.loads(goes.read_text(encoding="utf-8"))
 
 
 def finish(output: Path, kept: float) -> None:

@@ -3,8 +3,8 @@
     python benchmarks/left_out_corpora.py --teacher TEACHER [--output DIR] [--only NAME ...]
 
 Trains each of VARIANTS on what `default_model.py` prepared in DIR, but for LEFT_OUT, and measures
-it on these, all of their speakers: whole, 2 s of each, over the telephone and in noise. A run is
-a short one, of a thousand steps. The results are kept in DIR, and what was cut off goes on.
+it on these, all of their speakers: whole, 2 s of each, over the telephone and in noise. Runs are
+short, of a thousand steps at most. The results are kept in DIR, and what was cut off goes on.
 """
 
 import argparse
@@ -28,30 +28,30 @@ from contravox.training.recipe import Recipe
 from default_corpus import ANOTHER_WAY, PARTS
 from default_rates import contravox_system, embed_conditions, rates_by_corpus
 from default_run import RECIPE, files, train
+from default_student import begin_student
 from default_targets import embed_training
 
 LEFT_OUT = ("librispeech", "dspspeech20")
 CONDITIONS = ("as recorded", "2 s", "telephone", "noise, 10 dB")
 MOST = 20
 """Recordings of a speaker that are tested."""
-SHORT = (
-    "sampler.corpus_shares={an4: 0.25, arabic_commands: 0.2, speech_commands: 0.55}",
-    "training.schedule={name: cosine, warmup_steps: 100}",
-    "training.margin_schedule.end=1",
-    "training.average=0.99",
-)
+SHARES = "sampler.corpus_shares={an4: 0.25, arabic_commands: 0.2, speech_commands: 0.55}"
+FROM_RANDOM = Path(__file__).with_suffix(".yaml")
 
 
 class Variant(NamedTuple):
     """without: a regular expression of paths of training speech that are left out.
 
     overrides: of the recipe. once: whether the teacher heard every utterance once, clean and whole,
-    in place of every segment.
+    in place of every segment. begun: whether the model begins as part of the teacher, by the
+    default model's recipe, and not at random. trained: or left as it began.
     """
 
-    without: str | None
-    overrides: tuple[str, ...]
+    without: str | None = None
+    overrides: tuple[str, ...] = ()
     once: bool = False
+    begun: bool = False
+    trained: bool = True
 
 
 BABBLE = (
@@ -75,12 +75,12 @@ VARIANTS = {
         ),
         once=True,
     ),
-    "and other voices, other ways to speak, devices, MP3": Variant(
-        None, ("training.epochs=2", *BABBLE), once=True
-    ),
-    "the same by labels alone": Variant(None, ("training.epochs=2", *BABBLE, *LABELS_ALONE)),
-    "the same, and the teacher hears each segment": Variant(None, ("training.epochs=2", *BABBLE)),
-    "and in a third of them a second voice": Variant(None, ("training.epochs=2",)),
+    "and other voices, other ways to speak, devices, MP3": Variant(overrides=BABBLE, once=True),
+    "the same by labels alone": Variant(overrides=(*BABBLE, *LABELS_ALONE)),
+    "the same, and the teacher hears each segment": Variant(overrides=BABBLE),
+    "and in a third of them a second voice": Variant(),
+    "every other layer of the teacher, not trained": Variant(begun=True, trained=False),
+    "every other layer of the teacher, trained": Variant(begun=True),
 }
 
 
@@ -109,12 +109,28 @@ def measure_left_out(
         folder = output / "left_out" / name
         known = folder / "rates.json"
         if not known.exists():
-            train(_recipe(output, teacher, folder, VARIANTS[name]), folder / "run")
-            rates = _rates(name, folder, heard)
-            steps = max(entry["step"] for entry in read_log(folder / "run")) + 1
+            model, steps = _model(output, teacher, folder, VARIANTS[name])
+            rates = _rates(name, model, folder, heard)
             write_text(known, json.dumps({"steps": steps, "rates": rates}))
         results[name] = json.loads(known.read_text(encoding="utf-8"))
     return results
+
+
+def _model(output: Path, teacher: Path, folder: Path, variant: Variant) -> tuple[Path, int]:
+    """The file of a variant's model, and the steps that it was trained."""
+    recipe = _recipe(output, teacher, folder, variant)
+    if variant.begun and not (begun := _begun(output)).exists():
+        begin_student(teacher, recipe).save(begun)
+    if not variant.trained:
+        return _begun(output), 0
+    train(recipe, folder / "run")
+    steps = max(entry["step"] for entry in read_log(folder / "run")) + 1
+    return folder / "run" / "model.safetensors", steps
+
+
+def _begun(output: Path) -> Path:
+    """The part of the teacher that models begin as, fitted without what is left out."""
+    return output / "left_out" / "student.safetensors"
 
 
 def _recipe(output: Path, teacher: Path, folder: Path, variant: Variant) -> Recipe:
@@ -132,7 +148,11 @@ def _recipe(output: Path, teacher: Path, folder: Path, variant: Variant) -> Reci
     ]
     if variant.once:
         own += ["data.teacher=null", f"data.targets={embed_training(teacher, output)}"]
-    return Recipe.read(RECIPE, [*files(output, teacher), *own, *SHORT, *variant.overrides])
+    if variant.begun:
+        own.append(f"training.initial_model={_begun(output)}")
+    source = RECIPE if variant.begun else FROM_RANDOM
+    own.append(SHARES)
+    return Recipe.read(source, [*files(output, teacher), *own, *variant.overrides])
 
 
 def _heard(output: Path) -> Manifest:
@@ -146,9 +166,11 @@ def _heard(output: Path) -> Manifest:
     return Manifest(table.filter(~changed).filter(drawn))
 
 
-def _rates(name: str, folder: Path, heard: Manifest) -> Mapping[str, Mapping[str, float]]:
-    source, exported = folder / "run" / "model.safetensors", folder / "model.onnx"
-    export_model(Model.load(source), source).save(exported)
+def _rates(
+    name: str, model: Path, folder: Path, heard: Manifest
+) -> Mapping[str, Mapping[str, float]]:
+    exported = folder / "model.onnx"
+    export_model(Model.load(model), model).save(exported)
     system = contravox_system(exported)
     embed_conditions(name, system, heard, folder / "measured", CONDITIONS)
     return {
