@@ -326,5 +326,5 @@ def test_batch_normalisation_can_keep_what_it_knows():
 
 
 def test_what_it_knows_is_a_models():
-    with pytest.raises(ValidationError, match=r"batchnorm: initial keeps .* name it by initial_mod"):
+    with pytest.raises(ValidationError, match=r"batchnorm: initial keeps .* name it by"):
         TrainingSettings(batchnorm="initial")

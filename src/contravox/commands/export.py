@@ -20,6 +20,10 @@ def export(
             "speech of this manifest, like that which the model is for.",
         ),
     ] = None,
+    float16: Annotated[
+        bool,
+        typer.Option(help="Weights in half of the bytes, which computes as before, and as fast."),
+    ] = False,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -27,11 +31,14 @@ def export(
     from contravox.errors import ModelError
     from contravox.files.outputs import claimed_file
     from contravox.inference.export import export_model, made_of
+    from contravox.inference.half_weights import halve_weights
     from contravox.inference.loading import load_pytorch_model
     from contravox.inference.onnx_model import OnnxModel
     from contravox.inference.quantisation import quantise, speech_for_ranges
     from contravox.manifest import Manifest
 
+    if float16 and int8 is not None:
+        raise typer.BadParameter("give --float16 or --int8, not both")
     loaded = load_pytorch_model(model)
     speech = None if int8 is None else speech_for_ranges(Manifest.read(int8))
 
@@ -45,6 +52,8 @@ def export(
         exported = export_model(loaded, model)
         if speech is not None:
             exported = quantise(exported, speech)
+        elif float16:
+            exported = halve_weights(exported)
         exported.save(output)
     size = output.stat().st_size
     if as_json:

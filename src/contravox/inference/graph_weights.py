@@ -1,13 +1,16 @@
 """The weights of a model of ours that was exported, back in PyTorch to be trained further."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from contravox.errors import ModelError, RecipeError, brief
 from contravox.extras import optional_packages
 from contravox.files.weights import kind_of
+from contravox.inference.half_weights import HALF
 from contravox.inference.onnx_model import OnnxModel
 from contravox.model import Model
 
@@ -23,10 +26,10 @@ def take_weights(model: Model, path: Path) -> OnnxModel:
     """Give an encoder the weights of an exported one; what the graph is.
 
     A graph does not say by which front-end and encoder it was made, beyond its weights' names and
-    shapes: both are run on noise, and must come to the same embedding. All encoders keep their weights
-    in a graph but MFA-Conformer, whose linear layers stand there turned, without names.
+    shapes: both are run on noise, and must come to the same embedding. All encoders keep their
+    weights in a graph but MFA-Conformer, whose linear layers stand there turned, without names.
 
-    Raises ModelError where the file is no model of ours in float32, or has lost weights,
+    Raises ModelError where the file is no model of ours in floating point, or has lost weights,
     RecipeError where the model is built otherwise than it.
     """
     exported = OnnxModel.load(path)
@@ -64,17 +67,23 @@ def take_weights(model: Model, path: Path) -> OnnxModel:
 
 def _weights(path: Path, exported: OnnxModel) -> dict[str, torch.Tensor]:
     """Of the encoder, by their names in a model."""
-    if exported.settings.precision != "float32":
+    if exported.settings.precision == "int8":
         raise ModelError(
-            f"{path}: of {exported.settings.precision} weights, with which nothing can be trained: "
-            "export it without --int8"
+            f"{path}: of int8 weights, with which nothing can be trained: export it without --int8"
         )
     with optional_packages("a graph"):
         import onnx
         from onnx.numpy_helper import to_array
     graph = onnx.load_model_from_string(exported.file.graph).graph
     return {
-        each.name.removeprefix(ENCODER): torch.from_numpy(np.array(to_array(each)))
+        each.name.removeprefix(ENCODER).removesuffix(HALF): _whole(to_array(each))
         for each in graph.initializer
         if each.name.startswith(ENCODER)
     }
+
+
+def _whole(values: NDArray[Any]) -> torch.Tensor:
+    """Numbers of a graph, those of 16 bits in 32."""
+    return torch.from_numpy(
+        values.astype(np.float32 if values.dtype == np.float16 else values.dtype)
+    )

@@ -42,7 +42,7 @@ class OnnxSettings(ModelDescription):
     architecture: str = Field(max_length=1000)
     source: str
     parameters: int = Field(ge=0)
-    precision: Literal["float32", "int8"] = "float32"
+    precision: Literal["float32", "float16", "int8"] = "float32"
     sample_rate: Literal[16_000] = 16_000
     highest_frequency: float = Field(8000.0, gt=0, le=8000)
     alone: bool = False
