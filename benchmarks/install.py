@@ -109,7 +109,7 @@ def _source(folder: Path) -> Path:
     """A copy of what the wheel is built from, as what earlier builds left would get into it."""
     copy = folder / "source"
     shutil.copytree(ROOT / "src", copy / "src", ignore=shutil.ignore_patterns("*.egg-info"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
         shutil.copy(ROOT / name, copy)
     return copy
 

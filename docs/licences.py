@@ -47,7 +47,10 @@ the libraries that it and its extras install, written by `python docs/licences.p
 metadata, on Linux. PyTorch's builds for CUDA bring NVIDIA's libraries besides, under
 [NVIDIA's licences](https://docs.nvidia.com/cuda/eula/).
 
-contravox ships none of them. Those under the GPL and LGPL matter to whoever passes on an
+The model that comes along ([card](model-card.md)) holds weights of
+[3D-Speaker's](https://github.com/modelscope/3D-Speaker) CAM++ (Apache-2.0), as `NOTICE` says.
+
+contravox ships none of the libraries. Those under the GPL and LGPL matter to whoever passes on an
 environment with them inside, such as a container.
 
 The site that `make docs` builds ships, for [its page that runs the model](in_browser.md), ONNX

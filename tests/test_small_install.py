@@ -154,7 +154,7 @@ def test_the_wheel_alone_in_a_fresh_environment(folder, tmp_path_factory, versio
     # Of a copy: setuptools would put into the wheel what builds before it left in the folder.
     source = place / "source"
     shutil.copytree(ROOT / "src", source / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
         shutil.copy(ROOT / name, source)
     must(*pip, "wheel", "--no-deps", "--wheel-dir", place, source)
     [wheel] = place.glob("contravox-*.whl")
