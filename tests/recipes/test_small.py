@@ -37,7 +37,10 @@ def test_there_is_one_for_each_system():
 
 @pytest.mark.parametrize("name", SMALL)
 def test_a_small_recipe_trains(name, train, tmp_path):
-    anew = ("training.initial_model=null", "training.initial_objectives=null")
+    anew = (
+        *("training.initial_model=null", "training.initial_objectives=null"),
+        "training.batchnorm=batch",
+    )
     trainer = train(name, tmp_path, *anew)
     losses = [entry["losses"] for entry in read_log(tmp_path) if "losses" in entry]
     assert set(losses[0]) == set(trainer.recipe.objectives)

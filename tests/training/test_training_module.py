@@ -328,3 +328,5 @@ def test_batch_normalisation_can_keep_what_it_knows():
 def test_what_it_knows_is_a_models():
     with pytest.raises(ValidationError, match=r"batchnorm: initial keeps .* name it by"):
         TrainingSettings(batchnorm="initial")
+    # A run that goes on from another, whose statistics are those that it kept.
+    assert TrainingSettings(batchnorm="initial", initial_run="runs/one").batchnorm == "initial"

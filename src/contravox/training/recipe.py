@@ -88,7 +88,7 @@ class TrainingSettings(Settings):
                 f"schedule.decay_epochs is {schedule.decay_epochs} of only {self.epochs} epochs: "
                 "lower it, or raise training.epochs"
             )
-        if self.batchnorm == "initial" and self.initial_model is None:
+        if self.batchnorm == "initial" and not (self.initial_model or self.initial_run):
             raise ValueError(
                 "batchnorm: initial keeps the statistics of a model: name it by initial_model"
             )
