@@ -12,7 +12,7 @@ from contravox.scoring.calibration_columns import ratios_of
 
 LEAST_RATIO = -1.0
 """Log-likelihood ratio, that an utterance is of the speaker of the others, below which it is
-doubted. With the model that comes along, of another's utterances 73 % lie below, of one's own next
+doubted. With the model that comes along, of another's utterances 72 % lie below, of one's own next
 to none: docs/gallery.md."""
 
 
