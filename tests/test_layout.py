@@ -26,7 +26,7 @@ OF_NO_MODULE = {
 def names_what_it_tests(test: Path) -> bool:
     """Whether there is a module, a folder or, for docs, a page or script of the name.
 
-    Tests of the reproduction of claims are of its modules among the benchmarks.
+    Tests of the benchmarks, such as the reproduction of claims, are of modules there.
     """
     place, name = test.parent.relative_to(TESTS), test.stem.removeprefix("test_")
     if place.parts[:1] == ("docs",):
@@ -35,6 +35,8 @@ def names_what_it_tests(test: Path) -> bool:
         pages += (docs / "in_browser").iterdir()
         return name in {"docs", *(page.stem.lower().replace("-", "_") for page in pages)}
     name = "__init__" if name == "init" else name
+    if place.parts[:1] == ("benchmarks",):
+        return (BENCHMARKS / f"{name}.py").exists()
     if place.parts[:1] == ("reproduction",):
         return any((BENCHMARKS / each / f"{name}.py").exists() for each in (place, ""))
     modules = (

@@ -28,6 +28,7 @@ SIZES = {
         "subsampling_channels": 8,
     },
     "fast_resnet34": {"channels": 8, "blocks": [1, 1, 1, 1]},
+    "cam_plus_plus": {"channels": 16, "growth": 8, "bottleneck": 16, "layers": [1, 1, 1]},
 }
 
 
@@ -48,6 +49,7 @@ def small(recipe, manifest):
     raw["augmentation"] = None
     raw["encoder"] |= {**SIZES[recipe.encoder.name], "embedding_size": 16}
     raw["training"] |= {"epochs": 9, "chunk_size": None, "initial_model": None}
+    raw["training"] |= {"batchnorm": "batch"}
     raw["training"] |= {"initial_objectives": None, "margin_schedule": None}
     # A step at full speed from the first on, for the small encoder.
     raw["training"] |= {"optimiser": {"learning_rate": 0.003}, "schedule": {}}
