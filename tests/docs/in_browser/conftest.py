@@ -11,7 +11,7 @@ from contravox.inference.verifier import Verifier
 from docs_scripts import docs_script
 from serving import served
 
-VOICES = {"Ann": ("en-us+f3", 70), "Bob": ("en-us+m3", 50)}
+VOICES = {"Ann": ("en-us+f3", 70), "Bob": ("en-us+croak", 15)}
 SENTENCES = (
     "The boat left the harbour before the sun came up.",
     "Nobody knew why the old clock had stopped at noon.",
