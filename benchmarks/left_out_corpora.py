@@ -36,15 +36,30 @@ CONDITIONS = ("as recorded", "2 s", "telephone", "noise, 10 dB")
 MOST = 20
 """Recordings of a speaker that are tested."""
 SHARES = "sampler.corpus_shares={an4: 0.25, arabic_commands: 0.2, speech_commands: 0.55}"
-FROM_RANDOM = Path(__file__).with_suffix(".yaml")
+FROM_RANDOM = (
+    "features={bins: 80, normalisation: mean}",
+    "encoder={name: ecapa_tdnn, channels: 256, scale: 8, aggregation: 512, bottleneck: 64, "
+    "embedding_size: 192}",
+    "objectives={classification: {name: aam_softmax, margin: 0.2, scale: 30, weight: 0.1}, "
+    "contrast: {name: supcon, temperature: 0.07, weight: 0.05}, "
+    "teacher: {name: distillation, match: embeddings, weight: 5}, "
+    "similarities: {name: distillation, match: similarities, weight: 8}}",
+    "training.initial_model=null",
+    "training.batchnorm=batch",
+    "training.epochs=2",
+    "training.optimiser.learning_rate=0.002",
+    "training.schedule={name: cosine, warmup_steps: 100}",
+    "training.margin_schedule={end: 1}",
+)
+"""The default model's recipe, of an ECAPA-TDNN that begins at random."""
 
 
 class Variant(NamedTuple):
     """without: a regular expression of paths of training speech that are left out.
 
     overrides: of the recipe. once: whether the teacher heard every utterance once, clean and whole,
-    in place of every segment. begun: whether the model begins as part of the teacher, by the
-    default model's recipe, and not at random. trained: or left as it began.
+    in place of every segment. begun: whether the model begins as part of the teacher, as the
+    default model does, and not at random. trained: or left as it began.
     """
 
     without: str | None = None
@@ -148,11 +163,10 @@ def _recipe(output: Path, teacher: Path, folder: Path, variant: Variant) -> Reci
     ]
     if variant.once:
         own += ["data.teacher=null", f"data.targets={embed_training(teacher, output)}"]
-    if variant.begun:
-        own.append(f"training.initial_model={_begun(output)}")
-    source = RECIPE if variant.begun else FROM_RANDOM
-    own.append(SHARES)
-    return Recipe.read(source, [*files(output, teacher), *own, *variant.overrides])
+    begun = (f"training.initial_model={_begun(output)}",)
+    start = begun if variant.begun else FROM_RANDOM
+    given = [*files(output, teacher), *start, SHARES, *own, *variant.overrides]
+    return Recipe.read(RECIPE, given)
 
 
 def _heard(output: Path) -> Manifest:

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from contravox.augmentation.spec_augment import SpecAugment
@@ -84,7 +83,7 @@ class TrainingModule(nn.Module):
         super().train(mode)
         if not self.own_statistics:
             for each in self.model.modules():
-                if isinstance(each, _BatchNorm):
+                if isinstance(each, nn.BatchNorm1d | nn.BatchNorm2d | nn.SyncBatchNorm):
                     each.eval()
         return self
 
