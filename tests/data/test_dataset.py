@@ -47,7 +47,7 @@ def test_segments_of_an_utterance_do_not_overlap(ramps):
 
 def test_a_short_utterance_is_repeated(ramps):
     dataset = SegmentDataset(ramps, np.arange(2), seconds=1.5)
-    waveform, label, row, view, _ = dataset[SegmentRequest(1, 0, 0, 7)]
+    waveform, label, row, view, *_ = dataset[SegmentRequest(1, 0, 0, 7)]
     place = np.rint(waveform * 2**17).astype(int)
     np.testing.assert_array_equal(place, np.resize(np.arange(16_000), 24_000))
     assert (label, row, view) == (1, 1, 0)
@@ -232,6 +232,7 @@ def test_the_same_requests_give_the_same_audio_whatever_the_workers(
         segments=2,
         speeds=[0.9, 1.1],
         augmentation=settings,
+        keep_recorded=True,
     )
 
     def batches(workers):
@@ -284,6 +285,28 @@ def test_audio_depends_on_the_segment_and_the_seed_not_on_the_rest_of_the_batch(
     ]
     assert audio[0] == audio[1]
     assert len(set(audio)) == 3
+
+
+def test_a_segment_as_recorded_is_that_of_a_dataset_without_augmentation(ramps):
+    requests = [SegmentRequest(seed % 2, 0, 0, seed) for seed in range(6)]
+    plain = SegmentDataset(ramps, np.arange(2), seconds=0.5)
+    noisy, both = (
+        SegmentDataset(
+            ramps,
+            np.arange(2),
+            seconds=0.5,
+            augmentation=AugmentationSettings(clean=0, codec=0.5, codecs=["mu_law"]),
+            keep_recorded=keep,
+        )
+        for keep in (False, True)
+    )
+    expected = collate(plain.__getitems__(requests))
+    augmented = collate(both.__getitems__(requests))
+    np.testing.assert_array_equal(augmented.recorded, expected.waveforms)
+    assert (augmented.waveforms - augmented.recorded).abs().amax(dim=1).min() > 1e-3
+    alone = collate(noisy.__getitems__(requests))
+    np.testing.assert_array_equal(augmented.waveforms, alone.waveforms)
+    assert alone.recorded is None
 
 
 def test_a_batch_from_a_store_is_that_from_files_read_several_at_a_time(ramps, monkeypatch):

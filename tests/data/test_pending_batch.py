@@ -52,6 +52,15 @@ def test_mixing_in_bulk_is_treating_one_by_one(rows_at_a_time, monkeypatch):
     np.testing.assert_array_equal(waiting.batch.waveforms.numpy(), np.stack(waveforms))
 
 
+def test_segments_as_recorded_stay_as_they_were():
+    recorded = torch.from_numpy(np.stack([sound(0), sound(1)]))
+    batch = batch_of([sound(2), sound(3)])._replace(recorded=recorded)
+    effects = [None, Effects(noise=sound(4), snr=0.0)]
+    mixed = PendingBatch.of(batch, effects).mixed_on(torch.device("cpu"))
+    assert not torch.equal(mixed.waveforms[1], batch.waveforms[1])
+    torch.testing.assert_close(mixed.recorded, recorded, rtol=0, atol=0)
+
+
 def test_a_batch_without_rooms_and_noises():
     waiting = PendingBatch.of(batch_of([sound(0), sound(1)]), [None, Effects(gain=-20.0)])
     mixed = waiting.mixed_on(torch.device("cpu")).waveforms.numpy()

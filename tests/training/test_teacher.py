@@ -101,6 +101,22 @@ def test_the_teacher_hears_what_the_student_hears(make_trainer, tmp_path, steps)
     assert max(utterances) >= len(trainer.training_set.manifest)
 
 
+def test_the_teacher_hears_the_recording_beneath_the_noise(make_trainer, tmp_path, steps):
+    path = write_model(tmp_path / "teacher.safetensors")
+    make_trainer(path, teacher_hears="recorded").fit()
+    model = Model.load(path)
+    for batch, targets in steps:
+        noisy, recorded = batch.waveforms.numpy(), batch.recorded.numpy()
+        assert (np.abs(noisy - recorded).max(axis=1) > 1e-3).all()
+        np.testing.assert_allclose(targets.numpy(), model.embed(list(recorded)), atol=1e-5)
+        assert not np.allclose(targets.numpy(), model.embed(list(noisy)), atol=1e-3)
+
+
+def test_where_nobody_hears_segments_nobody_hears_them_as_recorded(make_trainer, tmp_path):
+    with pytest.raises(ValueError, match=r"data\.teacher_hears: .*set data\.teacher"):
+        make_trainer(None, targets=tmp_path / "teacher.npz", teacher_hears="recorded")
+
+
 def test_a_teacher_in_pytorch_has_the_precision_of_the_training(make_trainer, tmp_path, steps):
     path = write_model(tmp_path / "teacher.safetensors")
     make_trainer(path, training={"precision": "bf16-mixed"}).fit()

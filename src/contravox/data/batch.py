@@ -15,6 +15,8 @@ class Batch(NamedTuple):
     sampled positive that of its anchor.
     utterances: (N,) int64, row of the utterance in the dataset: at another speed, another row.
     views: (N,) int64, which of its label's segments in this batch this is: 0, 1, ...
+    recorded: (N, samples) float32, the segments as they were before augmentation, for a teacher
+    that hears them so; None where nobody does.
     """
 
     waveforms: Tensor
@@ -22,10 +24,11 @@ class Batch(NamedTuple):
     labels: Tensor
     utterances: Tensor
     views: Tensor
+    recorded: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device."""
-        return Batch(*(tensor.to(device) for tensor in self))
+        return Batch(*(part if part is None else part.to(device) for part in self))
 
     def mixed_on(self, device: torch.device) -> "Batch":
         """The same as ``to``: unlike in a ``PendingBatch``, no effect is still to be applied."""

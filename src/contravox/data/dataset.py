@@ -32,13 +32,17 @@ READERS = 16
 
 
 class Segment(NamedTuple):
-    """One row of a batch; ``effects`` are still to be applied to its (samples,) waveform."""
+    """One row of a batch; ``effects`` are still to be applied to its (samples,) waveform.
+
+    recorded: (samples,) before any effect, where that is wanted.
+    """
 
     waveform: NDArray[np.float32]
     label: int
     utterance: int
     view: int
     effects: Effects | None
+    recorded: NDArray[np.float32] | None = None
 
 
 class Unreadable(NamedTuple):
@@ -68,6 +72,7 @@ class SegmentDataset(Dataset[Segment]):
     speech_only: cut from the speech of an utterance, joined, as if nothing else were in it; babble
     of training speakers too. See ``UtteranceSpeech``.
     augmentation: of every segment, or None.
+    keep_recorded: whether a segment comes as it was before augmentation, too.
 
     Raises RecipeError or ManifestError where the settings do not go together or with the files that
     they name.
@@ -84,6 +89,7 @@ class SegmentDataset(Dataset[Segment]):
         speeds: Sequence[float] = (),
         speech_only: bool = False,
         augmentation: AugmentationSettings | None = None,
+        keep_recorded: bool = False,
     ) -> None:
         check_speeds(speeds)
         # Plain arrays: polars must not be used in a forked worker process.
@@ -99,6 +105,7 @@ class SegmentDataset(Dataset[Segment]):
         self.samples = round(seconds * SAMPLE_RATE)
         self.segments = segments
         self.placement = placement
+        self.keep_recorded = keep_recorded
         self.augmentation = None
         self.mixed_by_workers = True
         if augmentation is not None:
@@ -117,6 +124,7 @@ class SegmentDataset(Dataset[Segment]):
     def _finished(self, request: SegmentRequest, waveform: NDArray[np.float32]) -> Segment:
         row, number, view, seed, _ = request
         effects = None
+        recorded = waveform if self.keep_recorded else None
         if self.augmentation is not None:
             effects = self.augmentation.draw(
                 number,
@@ -126,7 +134,8 @@ class SegmentDataset(Dataset[Segment]):
             )
             if self.mixed_by_workers or effects.distorts:
                 waveform, effects = effects.apply(waveform), None
-        return Segment(waveform, int(self.labels[request.labelled_by]), row, view, effects)
+        label = int(self.labels[request.labelled_by])
+        return Segment(waveform, label, row, view, effects, recorded)
 
     def __getitems__(self, requests: Sequence[SegmentRequest]) -> list[Segment | Unreadable]:
         """The segments of a batch: how a DataLoader asks for them.
@@ -243,12 +252,14 @@ def segment_places(
 def collate(segments: Sequence[Segment]) -> Batch | PendingBatch:
     """Stack N segments of equal length into a batch, mixed already or not."""
     stacked = torch.from_numpy(np.stack([segment.waveform for segment in segments]))
+    recorded = [segment.recorded for segment in segments if segment.recorded is not None]
     batch = Batch(
         waveforms=stacked,
         lengths=torch.full((len(segments),), stacked.shape[1]),
         labels=torch.tensor([segment.label for segment in segments]),
         utterances=torch.tensor([segment.utterance for segment in segments]),
         views=torch.tensor([segment.view for segment in segments]),
+        recorded=torch.from_numpy(np.stack(recorded)) if recorded else None,
     )
     effects = [segment.effects for segment in segments]
     return PendingBatch.of(batch, effects) if any(effects) else batch

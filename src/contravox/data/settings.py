@@ -17,6 +17,7 @@ def _several(value: Any) -> Any:
     return (value,) if isinstance(value, str | Path) else value
 
 
+TeacherHears = Literal["augmented", "recorded"]
 Paths = Annotated[tuple[Path, ...], Field(max_length=1000), BeforeValidator(_several)]
 """One path or a list of them; null for none."""
 
@@ -50,7 +51,12 @@ class DataSettings(Settings):
     teacher: Path | None = Field(
         None,
         description="in place of targets: a model (.onnx, .safetensors) that embeds every segment, "
-        "as the encoder hears it",
+        "as the encoder hears it or, by teacher_hears, as it was recorded",
+    )
+    teacher_hears: TeacherHears = Field(
+        "augmented",
+        description="what `teacher` makes of a segment: as augmented, or as recorded, so that the "
+        "student learns to hear through noise, rooms and codecs",
     )
     segment_seconds: float = Field(3.0, gt=0.1, le=600)
     placement: Placement = Field(

@@ -155,6 +155,11 @@ class Recipe(Settings):
                 f"objectives.{learns[0]}: learns from a teacher: set data.teacher to its model, or "
                 "data.targets to its embeddings, as `contravox embed` writes them"
             )
+        if self.data.teacher is None and self.data.teacher_hears == "recorded":
+            raise ValueError(
+                "data.teacher_hears: there is nobody who hears segments: set data.teacher to its "
+                "model, or leave teacher_hears out"
+            )
         if self.data.targets is not None and self.data.teacher is not None:
             raise ValueError(
                 "data.targets: these are a teacher's embeddings, and data.teacher would make its "

@@ -50,8 +50,9 @@ class TeacherOfSegments(Teacher):
 
     Student and teacher then see the same, as distillation of images asks for (Beyer et al. 2022,
     arXiv 2106.05237, section 3): what is learned is the teacher's function, of which every draw of
-    an augmentation is another example. A model in PyTorch runs where training does, in its
-    precision; ONNX on the processor.
+    an augmentation is another example. Where a batch holds its segments as recorded, the teacher
+    hears these, and what is learned is to hear through noise, rooms and codecs. A model in PyTorch
+    runs where training does, in its precision; ONNX on the processor.
     """
 
     def __init__(self, model: EmbeddingModel, trained_on: TrainedOn) -> None:
@@ -64,7 +65,8 @@ class TeacherOfSegments(Teacher):
         if isinstance(self.model, nn.Module):
             self.model.to(device)
         lengths = batch.lengths.tolist()
-        rows = zip(batch.waveforms.cpu().numpy(), lengths, strict=True)
+        heard = batch.waveforms if batch.recorded is None else batch.recorded
+        rows = zip(heard.cpu().numpy(), lengths, strict=True)
         try:
             vectors = self.model.embed([row[:length] for row, length in rows])
         except ModelError as error:

@@ -66,6 +66,7 @@ class TrainingSet:
             speeds=recipe.data.speeds,
             speech_only=recipe.data.speech_only,
             augmentation=recipe.augmentation,
+            keep_recorded=recipe.data.teacher_hears == "recorded",
         )
         # A corpus at another speed is the same corpus.
         speeds = 1 + len(recipe.data.speeds)
