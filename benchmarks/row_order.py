@@ -70,7 +70,8 @@ def losses_by_order(
 
 def batch_of(batch: Batch, rows: Tensor) -> Batch:
     """Some rows of a batch."""
-    return Batch(*(tensor[rows] for tensor in batch))
+    parts = batch._asdict().items()
+    return batch._replace(**{name: part[rows] for name, part in parts if part is not None})
 
 
 def losses_of(module: TrainingModule, batch: Batch) -> dict[str, float]:

@@ -618,8 +618,8 @@ def test_training_interrupted_and_resumed(contravox, fails, work, number):
         "train",
         "small/aamsupcon",
         *TINY,
-        "training.epochs=30",
-        "training.validate_every=30",
+        "training.epochs=12",
+        "training.validate_every=12",
         *("data.workers=1", "-o", f"cut{number}"),
     ]
     process = subprocess.Popen(

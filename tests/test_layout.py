@@ -15,6 +15,7 @@ OF_NO_MODULE = {
     "gallery/test_cohort.py": "scores of a gallery normalised by its cohort",
     "service/test_description.py": "the service against its own description",
     "fuzz/test_readers.py": "every reader of files, on damaged ones",
+    "audio/test_s3.py": "all that reads from stores and writes to them, on one that speaks S3",
     "objectives/test_view_losses.py": "three losses that find a sample by its other views",
     "service/page/test_real_speech.py": "the tasks of the page, on real speech",
     "training/test_restarts.py": "training of which processes die and come back",

@@ -104,6 +104,12 @@ def make_batch():
     )
 
 
+def rows_of(batch, rows):
+    """Some rows of a batch."""
+    parts = batch._asdict().items()
+    return batch._replace(**{name: part[rows] for name, part in parts if part is not None})
+
+
 def targets_of(batch):
     """What a teacher makes of each utterance."""
     every = torch.randn(8, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
@@ -152,7 +158,7 @@ def step(system, batch):
 def step_of_a_share(rank, count):
     """The same in one of ``count`` processes, for every recipe."""
     size = 8 // count
-    batch = Batch(*(tensor[rank * size : (rank + 1) * size] for tensor in make_batch()))
+    batch = rows_of(make_batch(), slice(rank * size, (rank + 1) * size))
     return {
         name: step(DistributedDataParallel(make_system(recipe)), batch)
         for name, recipe in RECIPES.items()
@@ -215,7 +221,7 @@ def test_the_order_of_rows_changes_nothing(name):
     batch = make_batch()
     order = torch.randperm(8, generator=torch.Generator().manual_seed(2))
     losses, weights, gradients = step(make_system(RECIPES[name]), batch)
-    permuted = step(make_system(RECIPES[name]), Batch(*(tensor[order] for tensor in batch)))
+    permuted = step(make_system(RECIPES[name]), rows_of(batch, order))
     assert permuted[0] == pytest.approx(losses, rel=1e-8)
     assert permuted[1] == pytest.approx(weights, rel=1e-8)
     assert_same_gradients(permuted[2], gradients, 1e-8)

@@ -28,7 +28,8 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device."""
-        return Batch(*(part if part is None else part.to(device) for part in self))
+        parts = self._asdict().items()
+        return self._replace(**{name: part.to(device) for name, part in parts if part is not None})
 
     def mixed_on(self, device: torch.device) -> "Batch":
         """The same as ``to``: unlike in a ``PendingBatch``, no effect is still to be applied."""
