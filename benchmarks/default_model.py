@@ -29,6 +29,7 @@ from typing import Any
 import torch
 
 from contravox.commands.cpu import tune_process
+from contravox.data.settings import DataSettings
 from contravox.encoders.cam_plus_plus import CamPlusPlusSettings
 from contravox.errors import AudioWarning
 from contravox.evaluation.augmented_copies import AugmentedCopies
@@ -161,8 +162,16 @@ def describe(recipe: Recipe, folder: Path, before: Sequence[Mapping[str, Any]]) 
         "utterances": recipe.data.utterances,
         "cores": torch.get_num_threads(),
         "processor": _processor(),
-        "heard": "every segment" if recipe.data.teacher else "whole utterances, once",
+        "heard": _heard(recipe.data),
     }
+
+
+def _heard(data: DataSettings) -> str:
+    """What the teacher was asked about."""
+    if data.teacher is None:
+        return "whole utterances, once"
+    recorded = data.teacher_hears == "recorded"
+    return "every segment, as it was recorded" if recorded else "every segment"
 
 
 def _processor() -> str:
@@ -174,8 +183,8 @@ def _processor() -> str:
 def calibrate(output: Path) -> None:
     """Give the model a calibration and a threshold of speakers of their own; export it.
 
-    The calibration looks at durations, and learns from augmented copies too, as ``verify`` hears
-    shorter and worse recordings than those of corpora.
+    The calibration looks at durations and bandwidths, and learns from augmented copies too, as
+    ``verify`` hears shorter and worse recordings than those of corpora.
     """
     folder = output / "calibration"
     manifest = Manifest.read(folder / "manifest.tsv")
@@ -186,7 +195,7 @@ def calibrate(output: Path) -> None:
     # Where the ratio is even by the score alone: what decides where nothing else is looked at.
     plain = evaluation.calibrate(trials)
     copies = AugmentedCopies(COPIES)
-    evaluation.calibrate(trials, ["duration"], copies)
+    evaluation.calibrate(trials, ["duration", "bandwidth"], copies)
     model = evaluation.model
     assert isinstance(model, Model)
     model.annotate(

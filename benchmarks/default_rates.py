@@ -4,7 +4,7 @@ Every system embeds the same recordings, in every condition both sides of a tria
 within a corpus, scores are cosines of whole recordings. Intervals are by bootstrap over speakers.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,19 +101,24 @@ def embed_conditions(
 ) -> None:
     """Write ``CONDITION.npz`` to the folder, of every condition of which there is none."""
     for condition in conditions:
-        change = CONDITIONS[condition]
         path = folder / f"{condition}.npz"
         if path.exists():
             continue
-        rows = manifest.table.select("utterance", "path").rows()
-        vectors = []
+        vectors = {}
         with progress_bar(f"{name}, {condition}") as report:
-            for number, (_, recording) in enumerate(rows):
-                changed = change(read_audio(recording), np.random.default_rng(number))
-                vectors.append(embed(changed.astype(np.float32)))
-                report(number + 1, len(rows))
+            for utterance, waveform in changed(manifest, condition):
+                vectors[utterance] = embed(waveform)
+                report(len(vectors), len(manifest))
         path.parent.mkdir(parents=True, exist_ok=True)
-        Embeddings([name for name, _ in rows], np.stack(vectors)).save(path)
+        Embeddings(list(vectors), np.stack(list(vectors.values()))).save(path)
+
+
+def changed(manifest: Manifest, condition: str) -> Iterator[tuple[str, Waveform]]:
+    """The recordings of a manifest, each with its name, as a condition changes them."""
+    rows = manifest.table.select("utterance", "path").rows()
+    for number, (utterance, path) in enumerate(rows):
+        heard = CONDITIONS[condition](read_audio(path), np.random.default_rng(number))
+        yield utterance, heard.astype(np.float32)
 
 
 class CorpusTrials:

@@ -94,10 +94,11 @@ def measure_search(arguments: argparse.Namespace, folder: Path) -> None:
     )
     voices = Voices(arguments.size, "mean")
     numbers = np.arange(1, len(vectors) + 1)
-    voices.put(numbers, np.ones(len(vectors), np.int64), vectors, np.full(len(vectors), 3.0))
+    of_each = np.full(len(vectors), 3.0), np.full(len(vectors), 8000.0)
+    voices.put(numbers, np.ones(len(vectors), np.int64), vectors, *of_each)
 
     def ours(query: NDArray[np.float32]) -> NDArray:
-        compared = voices.compare(query, 3.0)
+        compared = voices.compare(query, 3.0, 8000.0)
         return compared.speakers[compared.closest(5)] - 1
 
     tell("ours: search", timed(ours, queries), recall([ours(query) for query in queries], exact))

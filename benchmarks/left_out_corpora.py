@@ -96,6 +96,9 @@ VARIANTS = {
     "and in a third of them a second voice": Variant(),
     "every other layer of the teacher, not trained": Variant(begun=True, trained=False),
     "every other layer of the teacher, trained": Variant(begun=True),
+    "the same, and the teacher hears segments as they were recorded": Variant(
+        overrides=("data.teacher_hears=recorded",), begun=True
+    ),
 }
 
 
@@ -118,7 +121,7 @@ def measure_left_out(
     output: Path, teacher: Path, names: Sequence[str] = tuple(VARIANTS)
 ) -> dict[str, Any]:
     """Steps and rates of each variant, the rates by condition and corpus left out."""
-    heard = _heard(output)
+    heard = heard_of_left_out(output)
     results = {}
     for name in names:
         folder = output / "left_out" / name
@@ -169,7 +172,7 @@ def _recipe(output: Path, teacher: Path, folder: Path, variant: Variant) -> Reci
     return Recipe.read(RECIPE, given)
 
 
-def _heard(output: Path) -> Manifest:
+def heard_of_left_out(output: Path) -> Manifest:
     """Recordings of all speakers of the corpora left out, as they are."""
     tables = [Manifest.read(output / part / "manifest.tsv").table for part in PARTS]
     table = pl.concat(tables, how="diagonal").filter(pl.col("corpus").is_in(LEFT_OUT))

@@ -32,7 +32,7 @@ from contravox.inference import recording
 from contravox.inference.deciding import Rule
 from contravox.inference.default_model import DEFAULT_MODEL
 from contravox.inference.onnx_model import OnnxModel
-from contravox.scoring.calibration_columns import DURATION, SCORE
+from contravox.scoring.calibration_columns import BANDWIDTH, DURATION, SCORE
 
 ROOT = Path(__file__).parents[1]
 OWN = ROOT / "docs" / "in_browser"
@@ -180,12 +180,17 @@ def settings_of(model: OnnxModel) -> dict[str, Any]:
     """
     settings, rule = model.settings, Rule.of(model.settings)
     weights = {} if rule.calibration is None else rule.calibration.weights
-    known = {"score": SCORE, "duration": DURATION}
+    known = {
+        "score": SCORE,
+        "duration": DURATION,
+        "lower_bandwidth": f"lower {BANDWIDTH}",
+        "higher_bandwidth": f"higher {BANDWIDTH}",
+    }
     calibrated = SCORE in weights and weights.keys() <= set(known.values())
     if settings.comparison != "cosine" or settings.speech_only or not calibrated:
         raise PluginError(
             "docs/in_browser.py: the page knows models that embed whole recordings, compare by the "
-            "cosine and are calibrated by the score and the duration at most, and the default "
+            "cosine and are calibrated by score, duration and bandwidth at most, and the default "
             "model is none of them"
         )
     assert rule.calibration is not None

@@ -1,12 +1,17 @@
 /** From scores to probabilities and decisions, as contravox's Python has it: from even odds, and where
  * one error costs what the other does. */
 
-/** The log-likelihood ratio (natural) of a score, by the model's calibration. one, other: seconds of
- * what was compared, of several recordings their mean. */
+/** The log-likelihood ratio (natural) of a score, by the model's calibration. one, other: seconds and
+ * bandwidth (Hz) of what was compared, of several recordings their mean. */
 export function ratioOf({ calibration }, score, one, other) {
   const { offset, weights } = calibration;
-  const duration = Math.log(2 / (1 / one + 1 / other));
-  return offset + weights.score * score + weights.duration * duration;
+  const known = {
+    score,
+    duration: Math.log(2 / (1 / one.seconds + 1 / other.seconds)),
+    lower_bandwidth: Math.min(one.bandwidth, other.bandwidth) / 1000,
+    higher_bandwidth: Math.max(one.bandwidth, other.bandwidth) / 1000,
+  };
+  return Object.entries(weights).reduce((sum, [name, each]) => sum + each * known[name], offset);
 }
 
 /** That it is the same speaker and not another. */

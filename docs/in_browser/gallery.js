@@ -25,7 +25,7 @@ export class Gallery {
 
   /** How a voiceprint compares with each speaker, by name: the score, and its ratio. */
   compare({ vector, quality }) {
-    const heard = { vector, seconds: quality.seconds };
+    const heard = { vector, ...quality };
     const compared = new Map();
     for (const [name, { utterances }] of this.#speakers) {
       compared.set(name, this.#compared(heard, utterances));
@@ -52,8 +52,7 @@ export class Gallery {
     const fresh = notAmong(kept, taken);
     const added = fresh.map(({ vector, quality }) => ({
       vector: [...vector],
-      seconds: quality.seconds,
-      speech_seconds: quality.speech_seconds,
+      ...quality,
     }));
     const outliers = this.#outliersOf(added, kept).map((i) => ({ recording: fresh[i].name }));
     const speech = secondsOf(added);
@@ -100,10 +99,11 @@ export class Gallery {
     });
   }
 
-  #compared({ vector, seconds }, utterances) {
-    const score = cosine(vector, meanDirection(utterances.map((each) => each.vector)));
-    const mean = utterances.reduce((sum, each) => sum + each.seconds, 0) / utterances.length;
-    return { score, ratio: ratioOf(this.settings, score, seconds, mean) };
+  #compared(heard, utterances) {
+    const score = cosine(heard.vector, meanDirection(utterances.map((each) => each.vector)));
+    const mean = (name) => utterances.reduce((sum, each) => sum + each[name], 0) / utterances.length;
+    const speaker = { seconds: mean("seconds"), bandwidth: mean("bandwidth") };
+    return { score, ratio: ratioOf(this.settings, score, heard, speaker) };
   }
 
   #keep(speakers) {

@@ -38,7 +38,7 @@ export async function compare(first, second) {
   const reference = await voiceprintOf(first, "reference");
   const recording = await voiceprintOf(second, "recording");
   const score = cosine(reference.vector, recording.vector);
-  const ratio = ratioOf(settings, score, reference.quality.seconds, recording.quality.seconds);
+  const ratio = ratioOf(settings, score, reference.quality, recording.quality);
   return {
     score,
     threshold: null,

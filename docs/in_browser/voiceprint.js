@@ -1,8 +1,9 @@
 /** What is kept of a recording to compare it with others, and what speaks against deciding by it.
  *
- * As contravox's Python has it, but for noise, a telephone's band and channels that differ, which are not
- * looked for here. */
+ * As contravox's Python has it, but that it does not warn of noise, of a telephone's band and of channels
+ * that differ. */
 
+import { bandwidthOf } from "./bandwidth.js";
 import { embeddingOf, modelLoaded, speechOf } from "./model.js";
 import { Refusal } from "./refusal.js";
 import { inSeconds } from "./wording.js";
@@ -18,7 +19,8 @@ export async function voiceprintOf(recording, name) {
   refuseUnusable(waveform, settings);
   const seconds = waveform.length / settings.sample_rate;
   const found = (await speechOf(waveform)) * (settings.speech.frame / settings.sample_rate);
-  const quality = { seconds, speech_seconds: Math.min(seconds, found) };
+  const bandwidth = bandwidthOf(waveform, settings.sample_rate, settings.speech.frame);
+  const quality = { seconds, speech_seconds: Math.min(seconds, found), bandwidth };
   refuseUnfit(quality, settings);
   const warnings = warningsOf(waveform, quality, settings);
   return {

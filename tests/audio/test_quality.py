@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import soxr
 
-from contravox.audio.quality import quality_of
+from contravox.audio.quality import bandwidth_of, quality_of
 from contravox.audio.speech_activity import FRAME
 from tones import spoken
 
@@ -52,6 +52,20 @@ def test_the_bandwidth_is_half_the_rate_a_recording_once_had(rate):
     waveform = soxr.resample(bursts(0.1, 0.001), 16_000, rate)
     found = quality_of(soxr.resample(waveform, rate, 16_000).astype("f4"), SPEECH).bandwidth
     assert 0.93 * rate / 2 <= found <= rate / 2
+
+
+def test_the_bandwidth_is_the_same_however_quiet_it_is():
+    narrow = soxr.resample(soxr.resample(bursts(0.1, 0.001), 16_000, 8_000), 8_000, 16_000)
+    found = [bandwidth_of((level * narrow).astype("f4")) for level in (1, 1e-2, 1e-4)]
+    assert found == [pytest.approx(3900, rel=0.05)] * 3
+
+
+def test_pauses_say_nothing_of_the_bandwidth():
+    narrow = soxr.resample(soxr.resample(bursts(0.1, 0), 16_000, 8_000), 8_000, 16_000)
+    hiss = 0.003 * np.random.default_rng(3).standard_normal(len(narrow))
+    heard = np.where(np.repeat(SPEECH, FRAME), narrow, hiss).astype("f4")
+    assert bandwidth_of(hiss.astype("f4")) == 8000
+    assert bandwidth_of(heard) == pytest.approx(bandwidth_of(narrow.astype("f4")), rel=0.05)
 
 
 def test_seconds_and_clipping_by_hand():

@@ -2,11 +2,13 @@ import numpy as np
 import polars as pl
 import pytest
 
+from contravox.audio.quality import bandwidth_of
 from contravox.audio.speech_activity import FRAME
 from contravox.audio.waveform import SAMPLE_RATE, read_audio
 from contravox.embedding_model import EmbeddingModel, ModelDescription
 from contravox.evaluation import augmented_copies
 from contravox.evaluation.augmented_copies import AugmentedCopies
+from contravox.evaluation.bandwidths import measure_bandwidths
 from contravox.evaluation.evaluation import TrialEmbeddings
 from contravox.inference.embed import embed_manifest
 from contravox.trials.enrolments import Enrolments
@@ -136,6 +138,19 @@ def test_a_copy_with_too_little_speech_is_left_out(test, monkeypatch, speech_onl
     dropped = more.trial_set.protocol.trials_dropped
     assert len(more.trial_set.trials) + dropped <= 4 * len(test.trial_set.trials)
     assert dropped > 0
+
+
+def test_bandwidths_are_those_of_what_is_heard(test, measuring) -> None:
+    manifest = test.trial_set.manifest
+    known = TrialEmbeddings(test.trial_set, test.embeddings, measure_bandwidths(manifest))
+    more = AugmentedCopies(2).add_to(known, measuring)
+    assert more.bandwidths is not None
+    count = len(manifest)
+    np.testing.assert_array_equal(more.bandwidths.vectors[:count], known.bandwidths.vectors)
+    copies = more.bandwidths.vectors[count:, 0]
+    heard = [bandwidth_of(each) for each in measuring.heard[count:]]
+    assert sorted(copies.tolist()) == pytest.approx(sorted(heard))
+    assert AugmentedCopies(2).add_to(test, measuring).bandwidths is None
 
 
 def test_an_enrolment_of_several_recordings_is_copied_whole(test, measuring) -> None:

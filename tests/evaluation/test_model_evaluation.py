@@ -69,16 +69,21 @@ def test_crops_are_named_and_their_cosines_averaged(corpus, path):
     np.testing.assert_allclose(evaluation.result.scores, expected, atol=1e-5)
 
 
-def test_a_calibrated_model_gives_log_likelihood_ratios(corpus, path):
+@pytest.mark.parametrize("quality", ["duration", "bandwidth"])
+def test_a_calibrated_model_gives_log_likelihood_ratios(corpus, path, quality):
     validation, test = TrialSet.read(corpus / "validation"), TrialSet.read(corpus / "test")
     calibrating = ModelEvaluation(path)
-    learned = calibrating.calibrate(validation, ["duration"])
-    assert set(learned.weights) == {"score", "log duration"}
+    learned = calibrating.calibrate(validation, [quality])
+    columns = {
+        "duration": {"log duration"},
+        "bandwidth": {"lower bandwidth", "higher bandwidth"},
+    }
+    assert set(learned.weights) == {"score"} | columns[quality]
     calibrating.model.save(path)
     assert Model.load(path).settings.calibration == learned
     own = ModelEvaluation(path).evaluate(test, EvaluationSettings())
     on_trials = ModelEvaluation(path).evaluate(
-        test, EvaluationSettings(quality=("duration",)), calibration=validation
+        test, EvaluationSettings(quality=(quality,)), calibration=validation
     )
     np.testing.assert_allclose(
         own.result.log_likelihood_ratios, on_trials.result.log_likelihood_ratios, atol=1e-4

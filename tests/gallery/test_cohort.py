@@ -102,6 +102,7 @@ def test_a_gallery_of_the_first_version_is_brought_to_this_with_all_that_it_hold
     older = Database(database_url(place))
     with older.writing() as connection:
         connection.execute(text("DROP TABLE cohort"))
+        connection.execute(text("ALTER TABLE voiceprints DROP COLUMN bandwidth"))
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0001'"))
     older.close()
     with Gallery.open(place, verifier) as gallery:
@@ -115,7 +116,7 @@ def test_a_gallery_of_the_first_version_is_brought_to_this_with_all_that_it_hold
 def test_every_version_leads_to_the_next(place, verifier):
     url = database_url(place)
     database = Database(url)
-    for version in ("0001", "0002"):
+    for version in ("0001", "0002", "0003"):
         with database.writing() as connection:
             migrate(connection, version)
     database.close()

@@ -123,16 +123,17 @@ def test_a_damaged_file_is_one_line(tmp_path, verifier):
     assert all(each.startswith(str(path)) and len(each.splitlines()) == 1 for each in said)
 
 
-@pytest.mark.parametrize("seconds", [b"\xfe" * 9, "long", float("inf")])
-def test_a_gallery_whose_seconds_of_speech_are_no_number(tmp_path, verifier, seconds):
+@pytest.mark.parametrize("column", ["seconds", "bandwidth"])
+@pytest.mark.parametrize("value", [b"\xfe" * 9, "long", float("inf")])
+def test_a_gallery_whose_numbers_of_a_recording_are_none(tmp_path, verifier, value, column):
     path = tmp_path / "g.sqlite"
     with Gallery.open(path, verifier) as gallery:
         gallery.enrol("Ann", said_by("Ann"))
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE voiceprints SET seconds = ?", [seconds])
+        connection.execute(f"UPDATE voiceprints SET {column} = ?", [value])
     with (
         Gallery.open(path, verifier) as gallery,
-        pytest.raises(GalleryError, match=r"is damaged .*seconds of speech are no number"),
+        pytest.raises(GalleryError, match=rf"is damaged .*no number for its {column}"),
     ):
         gallery.identify(said_by("Ann", 1))
 

@@ -71,6 +71,7 @@ def test_an_import_of_another_model_or_of_nothing_is_refused(gallery, tmp_path):
         ("UPDATE voiceprints SET vector = ?", b"\1" * 31, "not of finite numbers"),
         ("UPDATE voiceprints SET vector = ?", "text", "not of finite numbers"),
         ("UPDATE voiceprints SET seconds = ?", "long", "not of finite numbers"),
+        ("UPDATE voiceprints SET bandwidth = ?", "wide", "not of finite numbers"),
         ("UPDATE voiceprints SET model = ?", "c" * 32, "several models"),
         ("UPDATE contravox_gallery SET embedding_size = ?", -1, "how many numbers"),
         ("UPDATE speakers SET name = ?", "a\nb", "control character"),

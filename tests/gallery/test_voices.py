@@ -15,6 +15,8 @@ WITH_QUALITIES = Calibration(
     weights={
         "score": 7.0,
         "log duration": 0.5,
+        "lower bandwidth": 0.7,
+        "higher bandwidth": -0.2,
         "lower magnitude": 0.1,
         "higher magnitude": 0.3,
     },
@@ -39,13 +41,14 @@ def drawn(generator, count):
     return generator.standard_normal((count, D)).astype(np.float32)
 
 
-def put(voices, speaker, vectors, seconds=None):
+def put(voices, speaker, vectors, seconds=None, bandwidths=None):
     seconds = np.ones(len(vectors)) if seconds is None else np.asarray(seconds, float)
-    voices.put(np.array([speaker]), np.array([len(vectors)]), vectors, seconds)
+    bandwidths = np.full(len(vectors), 8e3) if bandwidths is None else np.asarray(bandwidths)
+    voices.put(np.array([speaker]), np.array([len(vectors)]), vectors, seconds, bandwidths)
 
 
-def found(voices, test, calibration=None, seconds=1.0):
-    compared = voices.compare(test, seconds, calibration)
+def found(voices, test, calibration=None, seconds=1.0, bandwidth=8e3):
+    compared = voices.compare(test, seconds, bandwidth, calibration)
     values = compared.scores if calibration is None else compared.ratios
     there = compared.speakers != NOBODY
     return dict(zip(compared.speakers[there].tolist(), values[there].tolist(), strict=True))
@@ -78,31 +81,34 @@ def test_many_at_once_are_as_one_by_one(scoring):
     speakers, counts = np.arange(10, 30), generator.integers(1, 5, 20)
     vectors = drawn(generator, counts.sum())
     seconds = generator.uniform(1, 9, len(vectors))
+    bandwidths = generator.uniform(3e3, 8e3, len(vectors))
     at_once, one_by_one = Voices(D, scoring), Voices(D, scoring)
-    at_once.put(speakers, counts, vectors, seconds)
+    at_once.put(speakers, counts, vectors, seconds, bandwidths)
     ends = np.cumsum(counts)
     for speaker, start, end in zip(speakers, ends - counts, ends, strict=True):
-        put(one_by_one, speaker, vectors[start:end], seconds[start:end])
+        own = slice(start, end)
+        put(one_by_one, speaker, vectors[own], seconds[own], bandwidths[own])
     test = drawn(generator, 1)[0]
     for calibration in (None, CALIBRATION, WITH_QUALITIES):
-        expected = found(one_by_one, test, calibration, 3.0)
-        assert found(at_once, test, calibration, 3.0) == pytest.approx(expected, abs=1e-5)
+        expected = found(one_by_one, test, calibration, 3.0, 5e3)
+        assert found(at_once, test, calibration, 3.0, 5e3) == pytest.approx(expected, abs=1e-5)
 
 
 def test_calibrated_ratios_worked_by_hand():
     enrolled = np.array([[3, 0, 0, 0, 0], [0, 4, 0, 0, 0]], np.float32)
     test = np.array([0, 2, 0, 0, 0], np.float32)
-    seconds = [2.0, 6.0]
-    # Of the one: score 0; of the other: 1. Test: 5 s, length 2.
-    first = -1 + 0.5 * np.log(2 / (1 / 2 + 1 / 5)) + 0.1 * 2 + 0.3 * 3
-    second = -1 + 7 + 0.5 * np.log(2 / (1 / 5 + 1 / 6)) + 0.1 * 2 + 0.3 * 4
-    # The mean of both has score √½, 4 s and length 3.5.
-    mean = -1 + 7 * 0.5**0.5 + 0.5 * np.log(2 / (1 / 4 + 1 / 5)) + 0.1 * 2 + 0.3 * 3.5
+    seconds, bandwidths = [2.0, 6.0], [3e3, 7e3]
+    # Of the one: score 0; of the other: 1. Test: 5 s, 4 kHz, length 2.
+    first = -1 + 0.5 * np.log(2 / (1 / 2 + 1 / 5)) + 0.7 * 3 - 0.2 * 4 + 0.1 * 2 + 0.3 * 3
+    second = -1 + 7 + 0.5 * np.log(2 / (1 / 5 + 1 / 6)) + 0.7 * 4 - 0.2 * 7 + 0.1 * 2 + 0.3 * 4
+    # The mean of both has score √½, 4 s, 5 kHz and length 3.5.
+    mean = -1 + 7 * 0.5**0.5 + 0.5 * np.log(2 / (1 / 4 + 1 / 5))
+    mean += 0.7 * 4 - 0.2 * 5 + 0.1 * 2 + 0.3 * 3.5
     expected = {"mean": mean, "mean of scores": (first + second) / 2, "best": max(first, second)}
     for scoring in METHODS:
         voices = Voices(D, scoring)
-        put(voices, 7, enrolled, seconds)
-        ratio = found(voices, test, WITH_QUALITIES, 5.0)[7]
+        put(voices, 7, enrolled, seconds, bandwidths)
+        ratio = found(voices, test, WITH_QUALITIES, 5.0, 4e3)[7]
         assert ratio == pytest.approx(expected[scoring], abs=1e-6)
 
 
@@ -111,7 +117,7 @@ def test_the_closest_come_first_and_only_those_who_are_there():
     for speaker, angle in enumerate([1.0, 0.2, 2.0, 0.1, 3.0]):
         put(voices, speaker, np.array([[np.cos(angle), np.sin(angle)]], np.float32))
     voices.remove(3)
-    compared = voices.compare(np.array([1, 0], np.float32), 1.0)
+    compared = voices.compare(np.array([1, 0], np.float32), 1.0, 8e3)
     closest = compared.speakers[compared.closest(3)].tolist()
     assert closest == [1, 0, 2]
     assert compared.speakers[compared.closest(99)].tolist() == [1, 0, 2, 4]
@@ -120,7 +126,7 @@ def test_the_closest_come_first_and_only_those_who_are_there():
 
 def test_nobody_is_close_where_nobody_is():
     voices = Voices(D, "mean")
-    assert not len(voices.compare(np.ones(D, np.float32), 1.0, CALIBRATION).closest(5))
+    assert not len(voices.compare(np.ones(D, np.float32), 1.0, 8e3, CALIBRATION).closest(5))
 
 
 def test_nothing_of_a_speaker_is_left_in_memory():

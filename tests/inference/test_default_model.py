@@ -11,7 +11,7 @@ from contravox.embeddings import Embeddings
 from contravox.inference.default_model import DEFAULT_MODEL, told_of
 from contravox.inference.loading import load_model
 from contravox.inference.verifier import Verifier
-from contravox.scoring.calibration_columns import ratios_of
+from contravox.scoring.calibration_columns import Side, ratios_of
 from contravox.trained_on import TrainedOn
 from tones import spoken
 
@@ -44,7 +44,7 @@ def test_it_is_calibrated_for_recordings_of_any_length():
         low, high = -1.0, 1.0
         for _ in range(40):
             middle = (low + high) / 2
-            sides = [([one], [other]), ([1.0], [1.0])]
+            sides = [Side([seconds], [8000.0], [1.0]) for seconds in (one, other)]
             [ratio] = ratios_of(settings.calibration, np.array([middle]), *sides)
             low, high = (middle, high) if ratio < 0 else (low, middle)
         return low

@@ -7,6 +7,8 @@ from contravox.errors import ScoringError
 from contravox.manifest import Manifest
 from contravox.scoring.calibration import Calibration
 from contravox.scoring.calibration_columns import (
+    Side,
+    bandwidth_columns,
     duration_column,
     qualities,
     quality_columns,
@@ -46,11 +48,16 @@ def test_qualities_are_columns_of_both_sides(corpus, embeddings):
         np.array([0.5, 0.1], np.float32),
         (np.array([0.3, 0.2], np.float32), np.array([0.1, 0.4], np.float32)),
     )
-    quality = ("duration", "magnitude", "cohort")
-    columns = trial_columns(scored, embeddings, trial_set(corpus), quality)
+    quality = ("duration", "bandwidth", "magnitude", "cohort")
+    bandwidths = Embeddings(
+        embeddings.utterances, np.float32([[8e3], [4e3], [5e3], [7e3], [0], [0]])
+    )
+    columns = trial_columns(scored, embeddings, trial_set(corpus), quality, bandwidths)
     expected = {
         "score": [0.5, 0.1],
         "log duration": np.log([4 / 3, 16 / 9]),
+        "lower bandwidth": [4, 7],
+        "higher bandwidth": [8, 8],
         "lower magnitude": [1, 3],
         "higher magnitude": [3, 5],
         "lower cohort mean": [0.1, 0.2],
@@ -72,6 +79,12 @@ def test_an_enrolment_of_several_has_their_mean(corpus, embeddings):
     np.testing.assert_allclose(
         columns["log duration"], np.log([2 / (1 / 2.5 + 1 / 2), 16 / 9]), rtol=1e-6
     )
+
+
+def test_bandwidths_must_be_there(corpus, embeddings):
+    scored = Scored(np.zeros(2, np.float32))
+    with pytest.raises(ScoringError, match="contravox evaluate"):
+        trial_columns(scored, embeddings, trial_set(corpus), ("bandwidth",))
 
 
 def test_a_cohort_must_be_there(corpus, embeddings):
@@ -104,8 +117,31 @@ def test_the_shorter_side_decides_how_long_a_trial_is():
     assert again == pytest.approx([with_a_minute])
 
 
+def test_ratios_of_two_sides_by_hand():
+    one, other = Side([2.0], [8e3], [3.0]), Side([2.0], [4e3], [5.0])
+    calibration = Calibration(
+        offset=1,
+        weights={
+            "score": 2,
+            "log duration": 3,
+            "lower bandwidth": 5,
+            "higher bandwidth": 7,
+            "lower magnitude": 11,
+            "higher magnitude": 13,
+        },
+    )
+    expected = 1 + 2 * 0.5 + 3 * np.log(2) + 5 * 4 + 7 * 8 + 11 * 3 + 13 * 5
+    for sides in ((one, other), (other, one)):
+        assert ratios_of(calibration, np.array([0.5]), *sides) == pytest.approx([expected])
+    columns = bandwidth_columns(one.bandwidth, other.bandwidth)
+    assert {name: values.tolist() for name, values in columns.items()} == {
+        "lower bandwidth": [4],
+        "higher bandwidth": [8],
+    }
+
+
 def test_a_calibration_by_what_is_not_known_of_two_recordings_is_one_line():
     calibration = Calibration(offset=0, weights={"score": 1, "lower cohort mean": 1})
-    sides = (np.ones(1), np.ones(1))
+    side = Side(np.ones(1), np.ones(1), np.ones(1))
     with pytest.raises(ScoringError, match=r"at 'lower cohort mean', .*contravox calibrate"):
-        ratios_of(calibration, np.zeros(1), sides, sides)
+        ratios_of(calibration, np.zeros(1), side, side)

@@ -15,6 +15,7 @@ class RecordingQuality(StrEnum):
     """What is known of a recording without a cohort."""
 
     duration = "duration"
+    bandwidth = "bandwidth"
     magnitude = "magnitude"
 
 

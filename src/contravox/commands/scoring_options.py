@@ -40,7 +40,7 @@ WHITENINGS: "dict[Whitening, WhiteningMethod]" = {
 }
 
 # typer takes lists of an enumeration's names, not of a Literal's.
-Quality = StrEnum("Quality", ["duration", "magnitude", "cohort"])
+Quality = StrEnum("Quality", ["duration", "bandwidth", "magnitude", "cohort"])
 
 OutputFolder = Annotated[
     Path | None,

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from contravox.audio.quality import bandwidth_of
 from contravox.audio.speech_activity import FRAME, only_speech, speech_frames
 from contravox.audio.waveform import SAMPLE_RATE, read_audio
 from contravox.augmentation.augmentation import Augmentation, AugmentationSettings
@@ -76,8 +77,9 @@ class AugmentedCopies:
         progress: called with the recordings done and in all. Raises AudioError where a recording is
         gone.
         """
-        trial_set, seconds = test.trial_set, dict[str, float]()
-        vectors = self._embed(trial_set.manifest, model, seconds, progress)
+        trial_set, bandwidths = test.trial_set, test.bandwidths
+        seconds, heard = dict[str, float](), dict[str, float]()
+        vectors = self._embed(trial_set.manifest, model, seconds, heard, progress)
         made = TrialSet.of(
             self._trials(trial_set.trials),
             self._manifest(trial_set.manifest, seconds),
@@ -89,19 +91,27 @@ class AugmentedCopies:
             [*test.embeddings.utterances, *vectors],
             np.stack([*test.embeddings.vectors, *vectors.values()]),
         )
-        return TrialEmbeddings(made.without(unusable) if unusable else made, embeddings)
+        if bandwidths is not None:
+            own = np.array(list(heard.values()), np.float32)[:, None]
+            bandwidths = Embeddings(
+                [*bandwidths.utterances, *heard], np.concatenate([bandwidths.vectors, own])
+            )
+        usable = made.without(unusable) if unusable else made
+        return TrialEmbeddings(usable, embeddings, bandwidths)
 
     def _embed(
         self,
         manifest: Manifest,
         model: EmbeddingModel,
         seconds: dict[str, float],
+        bandwidths: dict[str, float],
         progress: Progress,
     ) -> dict[str, NDArray[np.float32]]:
-        """(d,) of each copy that ``verify`` would compare; notes the seconds of all."""
+        """(d,) of each copy that ``verify`` would compare; notes seconds and bandwidths of all."""
         vectors = {}
         for batch in _batches(self._copies(manifest, progress)):
             seconds |= {name: len(each) / SAMPLE_RATE for name, each in batch.items()}
+            bandwidths |= {name: bandwidth_of(each) for name, each in batch.items()}
             fit = {}
             for name, waveform in batch.items():
                 speech = speech_frames(waveform)

@@ -54,10 +54,14 @@ class EvaluationSettings(Settings):
 
 @dataclass(frozen=True)
 class TrialEmbeddings:
-    """A trial list, and the embeddings of all its utterances (and perhaps others)."""
+    """A trial list, and the embeddings of all its utterances (and perhaps others).
+
+    bandwidths: (n, 1) in Hz of all its recordings, where calibration is to look at them.
+    """
 
     trial_set: TrialSet
     embeddings: Embeddings
+    bandwidths: Embeddings | None = None
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,7 @@ def scored_columns(
     of = trials.trial_set
     with stage("scoring") as report:
         scored = scorer.score(trials.embeddings, of.trials, of.enrolments, progress=report)
-    return trial_columns(scored, trials.embeddings, of, quality)
+    return trial_columns(scored, trials.embeddings, of, quality, trials.bandwidths)
 
 
 def learned_calibration(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from contravox.errors import AudioError
 from contravox.evaluation.augmented_copies import AugmentedCopies
+from contravox.evaluation.bandwidths import measure_bandwidths
 from contravox.evaluation.evaluation import (
     Evaluation,
     EvaluationSettings,
@@ -57,8 +58,8 @@ class ModelEvaluation:
         self.drop_unreadable = drop_unreadable
         self.stage = stage
 
-    def embed(self, trial_set: TrialSet) -> TrialEmbeddings:
-        """Embed what a trial list needs.
+    def embed(self, trial_set: TrialSet, quality: Sequence[Quality] = ()) -> TrialEmbeddings:
+        """Embed what a trial list needs, and measure what calibration will look at.
 
         Raises OverlapError, AudioError, TrialsError where no trial is left.
         """
@@ -75,7 +76,11 @@ class ModelEvaluation:
             )
         if embedded.unreadable:
             trial_set = trial_set.without(embedded.unreadable)
-        return TrialEmbeddings(trial_set, embedded.embeddings)
+        bandwidths = None
+        if "bandwidth" in quality:
+            with self.stage("bandwidths") as report:
+                bandwidths = measure_bandwidths(trial_set.manifest, report)
+        return TrialEmbeddings(trial_set, embedded.embeddings, bandwidths)
 
     def embed_training(self, utterances: Manifest, name: str | Path) -> TrainingEmbeddings:
         """Embed what whitening, PLDA and normalisation learn from; the unreadable is left out."""
@@ -104,17 +109,17 @@ class ModelEvaluation:
             self._refuse_shared(trials, cohort, "--training")
         if calibration is not None:
             self._refuse_shared(trials, calibration.manifest, "--calibrate-on")
-        test = self.embed(trials)
         model = self.model.settings
         # What the model's own threshold and calibration are for.
         plain = self.crops is None and settings.scoring == ScoringSettings()
         learned: TrialEmbeddings | Calibration | None = None
         if calibration is not None:
-            learned = self.embed(calibration)
+            learned = self.embed(calibration, settings.quality)
         elif plain and not settings.quality:
             learned = model.calibration
             if learned is not None:
                 settings = settings.model_copy(update={"quality": qualities(learned)})
+        test = self.embed(trials, settings.quality)
         source = None
         if learned is not None:
             source = model.calibration_source if calibration is None else calibration.name
@@ -154,14 +159,14 @@ class ModelEvaluation:
 
         Raises ScoringError, and as ``embed`` does.
         """
-        test = self.embed(trials)
+        test = self.embed(trials, quality)
         if copies is not None:
             with self.stage("augmented copies") as report:
                 test = copies.add_to(test, self.model, report)
         of = test.trial_set
         scorer = Scorer(ScoringSettings(), comparison=self.model.settings.comparison)
         scored = scorer.score(test.embeddings, of.trials, of.enrolments)
-        columns = trial_columns(scored, test.embeddings, of, quality)
+        columns = trial_columns(scored, test.embeddings, of, quality, test.bandwidths)
         calibration = Calibration.learn(columns, of.trials.targets)
         source = calibration_source(trials, copies)
         self.model.annotate(calibration=calibration, calibration_source=source)

@@ -46,7 +46,8 @@ class Taken:
 
     def stored(self) -> Stored:
         quality = self.voiceprint.quality
-        return Stored(self.vector, quality.seconds, quality.speech_seconds, now(), self.flac)
+        known = (quality.seconds, quality.speech_seconds, quality.bandwidth)
+        return Stored(self.vector, *known, now(), self.flac)
 
 
 def take_utterances(
@@ -91,7 +92,7 @@ def add_utterances(
     Raises AudioError where a new speaker has too little speech; OutlierError.
     """
     speaker = find_speaker(connection, name)
-    kept, seconds = kept_vectors(connection, speaker)
+    kept, seconds, bandwidths = kept_vectors(connection, speaker)
     new = _unknown(taken, kept)
     speech = sum(each.voiceprint.quality.speech_seconds for each in new)
     if speaker is None and speech < LEAST_SPEECH and not allow_unfit:
@@ -103,6 +104,7 @@ def add_utterances(
         [each.voiceprint for each in new],
         np.array(kept, np.float32).reshape(len(kept), model.embedding_size),
         seconds,
+        bandwidths,
         rule.calibration,
         rule.threshold,
     )

@@ -481,9 +481,9 @@ class Gallery:
             model = self.verifier.model.settings
             normalised = voices.normaliser is not None
             rule = rule_of(model, self.settings, normalised=normalised).given(threshold, prior)
-            compared = voices.compare(
-                heard.vector.astype(np.float32), heard.quality.seconds, rule.calibration
-            )
+            quality = heard.quality
+            vector = heard.vector.astype(np.float32)
+            compared = voices.compare(vector, quality.seconds, quality.bandwidth, rule.calibration)
             yield connection, compared, rule
 
 

@@ -82,14 +82,16 @@ class Memory:
 
     def _read(self, connection: Connection, voices: Voices, only: list[int] | None) -> None:
         """Take the voiceprints of some speakers in, or of all."""
-        query = select(voiceprints.c.speaker, voiceprints.c.seconds, voiceprints.c.vector)
-        query = query.order_by(voiceprints.c.speaker, voiceprints.c.id)
+        of_each = (voiceprints.c.seconds, voiceprints.c.bandwidth, voiceprints.c.vector)
+        query = select(voiceprints.c.speaker, *of_each).order_by(
+            voiceprints.c.speaker, voiceprints.c.id
+        )
         if only is not None:
             query = query.where(voiceprints.c.speaker.in_(only))
         rows = connection.execution_options(yield_per=BLOCK).execute(query)
         speakers: list[int] = []
         counts: list[int] = []
-        vectors, seconds = [], []
+        vectors, seconds, bandwidths = [], [], []
         for part in rows.partitions():
             for speaker, of_one in groupby(part, key=lambda row: row.speaker):
                 own = list(of_one)
@@ -100,19 +102,22 @@ class Memory:
                     speakers.append(speaker)
                     counts.append(len(own))
             vectors.append(self._checked([row.vector for row in part]))
-            seconds.append(self._checked_seconds([row.seconds for row in part]))
+            seconds.append(self._checked_numbers("seconds", [row.seconds for row in part]))
+            heard = [row.bandwidth for row in part]
+            bandwidths.append(self._checked_numbers("bandwidth", heard))
         if speakers:
             voices.put(
                 np.array(speakers),
                 np.array(counts),
                 np.concatenate(vectors),
                 np.concatenate(seconds),
+                np.concatenate(bandwidths),
             )
 
-    def _checked_seconds(self, values: list[float]) -> NDArray[np.float64]:
+    def _checked_numbers(self, what: str, values: list[float]) -> NDArray[np.float64]:
         # A column of SQLite holds values of any type.
         if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
-            raise damaged(self.name, "a voiceprint's seconds of speech are no number")
+            raise damaged(self.name, f"a voiceprint has no number for its {what}")
         return np.array(values, np.float64)
 
     def _checked(self, vectors: list[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from contravox.gallery.results import Outlier
 from contravox.inference.voiceprint import Voiceprint
 from contravox.scoring.calibration import Calibration
-from contravox.scoring.calibration_columns import ratios_of
+from contravox.scoring.calibration_columns import Side, ratios_of
 
 LEAST_RATIO = -1.0
 """Log-likelihood ratio, that an utterance is of the speaker of the others, below which it is
-doubted. With the model that comes along, of another's utterances 72 % lie below, of one's own next
+doubted. With the model that comes along, of another's utterances 79 % lie below, of one's own next
 to none: docs/gallery.md."""
 
 
@@ -20,19 +20,21 @@ def find_outliers(
     new: Sequence[Voiceprint],
     kept: NDArray[np.float32],
     kept_seconds: NDArray[np.float64],
+    kept_bandwidths: NDArray[np.float64],
     calibration: Calibration | None,
     threshold: float | None,
 ) -> list[Outlier]:
     """Hold each new utterance against the mean of all others: of the new and of those kept.
 
     kept: (k, d) embeddings of the speaker that are there already, of recordings of so many seconds
-    (k,). calibration, threshold: by which it is decided; a calibration comes first. Without either
-    no utterance is an outlier, nor is one that is alone.
+    and such bandwidths (k,). calibration, threshold: by which it is decided; a calibration comes
+    first. Without either no utterance is an outlier, nor is one that is alone.
     """
     if not new or len(new) + len(kept) < 2 or (calibration is None and threshold is None):
         return []
     vectors = np.concatenate([np.stack([each.vector for each in new]), kept]).astype(np.float64)
     seconds = np.concatenate([[each.quality.seconds for each in new], kept_seconds])
+    bandwidths = np.concatenate([[each.quality.bandwidth for each in new], kept_bandwidths])
     lengths = np.linalg.norm(vectors, axis=1)
     units = vectors / lengths[:, None]
     found = []
@@ -44,8 +46,10 @@ def find_outliers(
             if threshold is not None and score < threshold:
                 found.append(Outlier(voiceprint.name, score, None))
             continue
-        sides = [(each[rest].mean(keepdims=True), each[[place]]) for each in (seconds, lengths)]
-        ratio = float(ratios_of(calibration, np.array([score]), *sides)[0])
+        known = (seconds, bandwidths, lengths)
+        others = Side(*(each[rest].mean(keepdims=True) for each in known))
+        own = Side(*(each[[place]] for each in known))
+        ratio = float(ratios_of(calibration, np.array([score]), others, own)[0])
         if ratio < LEAST_RATIO:
             found.append(Outlier(voiceprint.name, score, ratio))
     return found

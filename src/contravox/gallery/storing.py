@@ -19,11 +19,15 @@ LARGEST = 100_000
 
 @dataclass(frozen=True)
 class Stored:
-    """A voiceprint as it is kept. vector: (d,) float32; flac: the recording, where it is kept."""
+    """A voiceprint as it is kept.
+
+    vector: (d,) float32; bandwidth: of the recording, Hz; flac: the recording, where it is kept.
+    """
 
     vector: NDArray[np.float32]
     seconds: float
     speech_seconds: float
+    bandwidth: float
     created: str
     flac: bytes | None = None
 
@@ -74,14 +78,19 @@ def add_speaker(connection: Connection, name: str, created: str | None = None) -
 
 def kept_vectors(
     connection: Connection, speaker: int | None
-) -> tuple[list[NDArray[np.float32]], NDArray[np.float64]]:
-    """The embeddings of a speaker, k of (d,), and the seconds of their recordings, (k,).
+) -> tuple[list[NDArray[np.float32]], NDArray[np.float64], NDArray[np.float64]]:
+    """The embeddings of a speaker, k of (d,), and seconds and bandwidth of their recordings, (k,).
 
     speaker: their number; of None there are none.
     """
-    query = select(voiceprints.c.vector, voiceprints.c.seconds).order_by(voiceprints.c.id)
-    rows = connection.execute(query.where(voiceprints.c.speaker == speaker)).all()
-    return [row.vector for row in rows], np.array([row.seconds for row in rows], np.float64)
+    columns = (voiceprints.c.vector, voiceprints.c.seconds, voiceprints.c.bandwidth)
+    query = select(*columns).where(voiceprints.c.speaker == speaker).order_by(voiceprints.c.id)
+    rows = connection.execute(query).all()
+    seconds, bandwidths = (
+        np.array([getattr(row, name) for row in rows], np.float64)
+        for name in ("seconds", "bandwidth")
+    )
+    return [row.vector for row in rows], seconds, bandwidths
 
 
 def add_voiceprints(
@@ -91,7 +100,7 @@ def add_voiceprints(
     for each in stored:
         values = {"speaker": speaker, "created": each.created, "model": model}
         values |= {"vector": each.vector, "seconds": each.seconds}
-        values |= {"speech_seconds": each.speech_seconds}
+        values |= {"speech_seconds": each.speech_seconds, "bandwidth": each.bandwidth}
         [number] = connection.execute(insert(voiceprints).values(values)).inserted_primary_key or [
             None
         ]

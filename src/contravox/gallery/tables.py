@@ -22,7 +22,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-VERSION = "0002"
+VERSION = "0003"
 """The newest in ``migrations/versions``: what this contravox reads and writes."""
 
 VERSION_TABLE = "contravox_gallery_version"
@@ -133,6 +133,7 @@ voiceprints = Table(
     Column("vector", Vector, nullable=False, doc="(d,) as the model gave it, not normalised"),
     Column("seconds", Float, nullable=False),
     Column("speech_seconds", Float, nullable=False),
+    Column("bandwidth", Float, nullable=False, doc="Hz"),
     sqlite_autoincrement=True,
 )
 

@@ -88,7 +88,7 @@ def _copy(
     for name, created, rows in _speakers_of(here, source, audio):
         stored = [_checked(row, source, gallery.model, size) for row in rows]
         number = find_speaker(there, name)
-        kept, _ = kept_vectors(there, number)
+        kept, *_ = kept_vectors(there, number)
         seen = {each.tobytes() for each in kept}
         new = [each for each in stored if each.vector.tobytes() not in seen]
         known += len(stored) - len(new)
@@ -122,7 +122,7 @@ def _checked(row: Row, source: str, model: str, size: int) -> Stored:
     """A voiceprint as it may be kept. Raises GalleryError for what contravox never writes."""
     if row.model != model:
         raise GalleryError(f"{source}: holds voiceprints of several models: import one of them")
-    numbers = (row.seconds, row.speech_seconds)
+    numbers = (row.seconds, row.speech_seconds, row.bandwidth)
     if (
         len(row.vector) != size
         or not np.isfinite(row.vector).all()
@@ -133,4 +133,4 @@ def _checked(row: Row, source: str, model: str, size: int) -> Stored:
     flac = getattr(row, "flac", None)
     if flac is not None and not isinstance(flac, bytes):
         raise damaged(source, "a recording is no file")
-    return Stored(row.vector, row.seconds, row.speech_seconds, str(row.created)[:32], flac)
+    return Stored(row.vector, *numbers, str(row.created)[:32], flac)

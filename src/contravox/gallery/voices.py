@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from contravox.gallery.normalising import Normaliser
 from contravox.gallery.settings import ScoringMethod
 from contravox.scoring.calibration import Calibration
-from contravox.scoring.calibration_columns import ratios_of
+from contravox.scoring.calibration_columns import Side, ratios_of
 from contravox.scoring.cohort_statistics import Statistics
 
 NOBODY = -1
@@ -20,6 +20,13 @@ NOBODY = -1
 
 GROWTH = 1.2
 """How many times as many rows are made room for, where there is none left."""
+
+
+OF_ROWS = (
+    *("_vectors", "_owners", "_seconds", "_bandwidths", "_lengths"),
+    *("_means", "_deviations"),
+)
+"""Arrays with an entry for each row."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +73,11 @@ class Voices:
         self.scoring = scoring
         self.normaliser = normaliser
         self._vectors = np.zeros((0, size), np.float32)
-        # Of each row: the place of its speaker, the seconds and the length of the embedding behind.
+        # Of each row: the place of its speaker, and of the recordings behind it seconds, bandwidth
+        # and length of the embedding.
         self._owners = np.zeros(0, np.int64)
         self._seconds = np.zeros(0)
+        self._bandwidths = np.zeros(0)
         self._lengths = np.zeros(0)
         # Of its scores with the cohort.
         self._means = np.zeros(0, np.float32)
@@ -98,12 +107,13 @@ class Voices:
         counts: NDArray[np.int64],
         vectors: NDArray[np.float32],
         seconds: NDArray[np.float64],
+        bandwidths: NDArray[np.float64],
     ) -> None:
         """Take speakers in, in place of what was known of them.
 
         speakers: (k,) their numbers; counts: (k,) of their voiceprints, at least one each; vectors:
-        (n, d) embeddings, those of one speaker after those of another; seconds: (n,) of the
-        recordings.
+        (n, d) embeddings, those of one speaker after those of another; seconds, bandwidths: (n,)
+        of the recordings.
         """
         for speaker in speakers.tolist():
             if speaker in self._places:
@@ -122,6 +132,7 @@ class Voices:
             # Opposed vectors have no mean direction; such a speaker scores zero with everybody.
             rows /= np.maximum(norms, np.finfo(np.float32).tiny)[:, None]
             seconds = np.add.reduceat(seconds, starts) / counts
+            bandwidths = np.add.reduceat(bandwidths, starts) / counts
             lengths = np.add.reduceat(lengths, starts) / counts
             owners = places
         statistics = None if self.normaliser is None else self.normaliser.statistics(rows)
@@ -129,7 +140,7 @@ class Voices:
         if statistics is not None:
             self._means[at], self._deviations[at] = statistics
         self._vectors[at], self._owners[at] = rows, owners
-        self._seconds[at], self._lengths[at] = seconds, lengths
+        self._seconds[at], self._bandwidths[at], self._lengths[at] = seconds, bandwidths, lengths
 
     def remove(self, speaker: int) -> None:
         """Forget a speaker; nothing of their voiceprints is left in memory."""
@@ -147,9 +158,10 @@ class Voices:
         self,
         vector: NDArray[np.float32],
         seconds: float,
+        bandwidth: float,
         calibration: Calibration | None = None,
     ) -> Compared:
-        """Compare an embedding (d,), of a recording of so many seconds, with every speaker."""
+        """Compare a recording's embedding (d,) with every speaker; bandwidth: in Hz."""
         if not self._places:
             nobody = np.zeros(0, np.int64)
             ratios = None if calibration is None else np.zeros(0)
@@ -165,16 +177,13 @@ class Voices:
             scores = self.normaliser.normalise(scores, statistics, unit)
         ratios = None
         if calibration is not None:
-            ratios = self._by_speaker(self._ratios(scores, seconds, length, calibration))
+            heard = Side(seconds, bandwidth, length)
+            ratios = self._by_speaker(ratios_of(calibration, scores, self._side(rows), heard))
         return Compared(self._speakers, self._by_speaker(scores).astype(np.float32), ratios)
 
-    def _ratios(
-        self, scores: NDArray[np.float32], seconds: float, length: float, calibration: Calibration
-    ) -> NDArray[np.float64]:
-        """Log-likelihood ratio of each row's score and what else the calibration looks at."""
-        rows = slice(self._used)
-        sides = (self._seconds[rows], seconds), (self._lengths[rows], length)
-        return ratios_of(calibration, scores, *sides)
+    def _side(self, rows: slice) -> Side:
+        """What is known of the recordings behind the rows."""
+        return Side(self._seconds[rows], self._bandwidths[rows], self._lengths[rows])
 
     def _by_speaker(self, values: NDArray) -> NDArray:
         """(places,) from the values (rows,): a speaker's one, their mean or the highest."""
@@ -211,7 +220,7 @@ class Voices:
         needed = self._used + fresh
         if needed > len(self._vectors):
             capacity = needed if not self._used else max(needed, int(GROWTH * self._used))
-            for name in ("_vectors", "_owners", "_seconds", "_lengths", "_means", "_deviations"):
+            for name in OF_ROWS:
                 before = getattr(self, name)
                 after = np.zeros((capacity, *before.shape[1:]), before.dtype)
                 after[: self._used] = before[: self._used]

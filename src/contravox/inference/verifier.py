@@ -15,7 +15,7 @@ from contravox.inference.loading import load_model
 from contravox.inference.recording import RecordingWarning
 from contravox.inference.voiceprint import Voiceprint, take_voiceprint
 from contravox.metrics.decision import posterior
-from contravox.scoring.calibration_columns import ratios_of
+from contravox.scoring.calibration_columns import Side, ratios_of
 
 
 @dataclass(frozen=True)
@@ -130,10 +130,11 @@ class Verifier:
             score = -float((a - b) @ (a - b))
         ratio = probability = None
         if rule.calibration is not None:
-            seconds = ([one.quality.seconds], [other.quality.seconds])
-            magnitudes = (lengths[:1], lengths[1:])
-            ratios = ratios_of(rule.calibration, np.array([score]), seconds, magnitudes)
-            ratio = float(ratios[0])
+            sides = [
+                Side([each.quality.seconds], [each.quality.bandwidth], [length])
+                for each, length in zip((one, other), lengths, strict=True)
+            ]
+            ratio = float(ratios_of(rule.calibration, np.array([score]), *sides)[0])
             probability = float(posterior(ratio, prior.p_target))
         return Verification(
             score=score,

@@ -1,6 +1,7 @@
 """What calibration may look at: a trial's score, and how good its recordings are."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -13,18 +14,39 @@ from contravox.scoring.enrolment import enrolment_means
 from contravox.scoring.scorer import Scored
 from contravox.trials.trial_set import TrialSet
 
-Quality = Literal["duration", "magnitude", "cohort"]
-"""How long both recordings are, the length of the embedding, the mean score against a cohort."""
+Quality = Literal["duration", "bandwidth", "magnitude", "cohort"]
+"""How long both recordings are, how high they reach, the length of the embedding, the mean score
+against a cohort."""
 
-SCORE, DURATION, MAGNITUDE, COHORT = "score", "log duration", "magnitude", "cohort mean"
+SCORE, DURATION, BANDWIDTH = "score", "log duration", "bandwidth"
+MAGNITUDE, COHORT = "magnitude", "cohort mean"
+
+
+@dataclass(frozen=True)
+class Side:
+    """What is known of one side of k comparisons, each (k,); of several recordings their mean.
+
+    seconds: of the recording; bandwidth: in Hz, see ``audio.quality``; magnitude: the length of the
+    embedding.
+    """
+
+    seconds: ArrayLike
+    bandwidth: ArrayLike
+    magnitude: ArrayLike
 
 
 def trial_columns(
-    scored: Scored, embeddings: Embeddings, trial_set: TrialSet, quality: Sequence[Quality] = ()
+    scored: Scored,
+    embeddings: Embeddings,
+    trial_set: TrialSet,
+    quality: Sequence[Quality] = (),
+    bandwidths: Embeddings | None = None,
 ) -> dict[str, NDArray]:
     """Columns (k,) of a trial list for ``Calibration``: the score, and one or two of each quality.
 
-    Raises ScoringError where the cohort is asked for and there was none.
+    bandwidths: (n, 1) in Hz of the utterances, where they are known.
+
+    Raises ScoringError where the cohort is asked for and there was none, or bandwidths are.
     """
     columns: dict[str, NDArray] = {SCORE: scored.scores}
     for name in quality:
@@ -32,6 +54,13 @@ def trial_columns(
             if scored.cohort_means is None:
                 raise ScoringError("quality cohort: scores have no cohort: normalise them")
             columns |= quality_columns(COHORT, *scored.cohort_means)
+        elif name == "bandwidth":
+            if bandwidths is None:
+                raise ScoringError(
+                    "quality bandwidth: of embeddings alone it is not known: let "
+                    "`contravox evaluate` hear the recordings"
+                )
+            columns |= bandwidth_columns(*_of_sides(embeddings, trial_set, bandwidths))
         elif name == "magnitude":
             columns |= magnitude_columns(*_of_sides(embeddings, trial_set, magnitudes(embeddings)))
         else:
@@ -47,6 +76,7 @@ def qualities(calibration: Calibration) -> tuple[Quality, ...]:
     """What a calibration looks at beside the score."""
     signs: dict[Quality, str] = {
         "duration": DURATION,
+        "bandwidth": f"lower {BANDWIDTH}",
         "magnitude": f"lower {MAGNITUDE}",
         "cohort": f"lower {COHORT}",
     }
@@ -63,6 +93,15 @@ def duration_column(enrolment: ArrayLike, test: ArrayLike) -> dict[str, NDArray]
     """
     sum_of_inverses = 1 / np.asarray(enrolment, float) + 1 / np.asarray(test, float)
     return {DURATION: np.log(2 / sum_of_inverses)}
+
+
+def bandwidth_columns(enrolment: ArrayLike, test: ArrayLike) -> dict[str, NDArray]:
+    """The lower and the higher of both sides' bandwidths, in Hz (k,) here, in kHz there.
+
+    Through one narrow line all voices sound more alike, and two recordings of one voice less where
+    only one came through it.
+    """
+    return quality_columns(BANDWIDTH, np.asarray(enrolment) / 1e3, np.asarray(test) / 1e3)
 
 
 def magnitude_columns(enrolment: ArrayLike, test: ArrayLike) -> dict[str, NDArray]:
@@ -83,20 +122,17 @@ def quality_columns(name: str, enrolment: ArrayLike, test: ArrayLike) -> dict[st
 
 
 def ratios_of(
-    calibration: Calibration,
-    scores: NDArray,
-    seconds: tuple[ArrayLike, ArrayLike],
-    magnitudes: tuple[ArrayLike, ArrayLike],
+    calibration: Calibration, scores: NDArray, one: Side, other: Side
 ) -> NDArray[np.float64]:
     """Log-likelihood ratios (k,) of scores (k,) and what else the calibration looks at.
-
-    seconds, magnitudes: (k,) of both sides, the recordings' and the lengths of their embeddings.
 
     Raises ScoringError for a calibration that looks at anything else.
     """
     columns: dict[str, NDArray] = {SCORE: scores}
     if len(calibration.weights) > 1:
-        columns |= duration_column(*seconds) | magnitude_columns(*magnitudes)
+        columns |= duration_column(one.seconds, other.seconds)
+        columns |= bandwidth_columns(one.bandwidth, other.bandwidth)
+        columns |= magnitude_columns(one.magnitude, other.magnitude)
     unknown = calibration.weights.keys() - columns.keys()
     if unknown:
         raise ScoringError(

@@ -43,6 +43,7 @@ def assert_alike(page, verifier, data):
     assert cosine(vector, voiceprint.vector) > 1 - ALIKE
     assert quality["seconds"] == pytest.approx(voiceprint.quality.seconds)
     assert quality["speech_seconds"] == pytest.approx(voiceprint.quality.speech_seconds)
+    assert quality["bandwidth"] == pytest.approx(voiceprint.quality.bandwidth)
 
 
 def cosine(one, other):
@@ -62,6 +63,14 @@ def test_the_same_waveform_has_the_embedding_and_the_speech_that_python_finds(
         file_of(np.stack([waveform, 0.3 * waveform[::-1]], axis=1), rate),
     ):
         assert_alike(modules, verifier, data)
+
+
+def test_a_telephone_s_band_is_that_which_python_finds(modules, said, verifier):
+    waveform, rate = soundfile.read(said["Ann"][0])
+    narrow = soxr.resample(soxr.resample(waveform, rate, 8_000), 8_000, 16_000)
+    for level in (1, 0.03):
+        _, quality = heard_by(modules, data := file_of(level * narrow, 16_000, "WAV"))
+        assert quality["bandwidth"] == verifier.embed(data).quality.bandwidth < 4100
 
 
 @pytest.mark.parametrize("rate", [44_100, 48_000])
