@@ -156,6 +156,7 @@ def fill(gallery: Gallery, vectors: NDArray[np.float32]) -> None:
                         "vector": vectors[row],
                         "seconds": 3.0,
                         "speech_seconds": 3.0,
+                        "bandwidth": 8000.0,
                     }
                     for row in rows
                 ],

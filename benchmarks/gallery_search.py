@@ -82,12 +82,12 @@ def fill(gallery: Gallery, url: str, vectors: NDArray[np.float32]) -> None:
         with cursor.copy("COPY speakers (id, name, created) FROM STDIN") as copy:
             for number in range(len(vectors) // EACH):
                 copy.write_row((number + 1, f"speaker {number}", moment))
-        columns = "id, speaker, created, model, vector, seconds, speech_seconds"
+        columns = "id, speaker, created, model, vector, seconds, speech_seconds, bandwidth"
         with cursor.copy(f"COPY voiceprints ({columns}) FROM STDIN (FORMAT BINARY)") as copy:
-            copy.set_types(["int4", "int4", "text", "text", "vector", "float8", "float8"])
+            copy.set_types(["int4", "int4", "text", "text", "vector", *["float8"] * 3])
             for number, vector in enumerate(vectors):
                 speaker = number // EACH + 1
-                copy.write_row((number + 1, speaker, moment, MODEL, vector, 3.0, 3.0))
+                copy.write_row((number + 1, speaker, moment, MODEL, vector, 3.0, 3.0, 8000.0))
     with gallery.database.writing() as connection:
         connection.execute(update(galleries).values(model=MODEL, embedding_size=vectors.shape[1]))
         note_change(connection, "benchmark", "configured")
