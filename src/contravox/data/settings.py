@@ -18,6 +18,8 @@ def _several(value: Any) -> Any:
 
 
 TeacherHears = Literal["augmented", "recorded"]
+"""What of a segment a teacher makes the targets of."""
+
 Paths = Annotated[tuple[Path, ...], Field(max_length=1000), BeforeValidator(_several)]
 """One path or a list of them; null for none."""
 
