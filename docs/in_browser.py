@@ -199,6 +199,7 @@ def settings_of(model: OnnxModel) -> dict[str, Any]:
         "digest": model.digest,
         "sample_rate": settings.sample_rate,
         "maximum_seconds": settings.maximum_seconds,
+        "heard_up_to": model.highest_frequency,
         "calibration": {
             "offset": rule.calibration.offset,
             "weights": {name: weights.get(column, 0) for name, column in known.items()},
@@ -221,6 +222,7 @@ def settings_of(model: OnnxModel) -> dict[str, Any]:
             "silence": recording.MOST_SILENCE,
             "full_scale": waveform.FULL_SCALE,
             "clipped": waveform.CLIPPED_SHARE,
+            "bandwidth": recording.NARROW * model.highest_frequency,
         },
     }
 

@@ -1,7 +1,6 @@
 /** What is kept of a recording to compare it with others, and what speaks against deciding by it.
  *
- * As contravox's Python has it, but that it does not warn of noise, of a telephone's band and of channels
- * that differ. */
+ * As contravox's Python has it, but that it does not warn of noise and of channels that differ. */
 
 import { bandwidthOf } from "./bandwidth.js";
 import { embeddingOf, modelLoaded, speechOf } from "./model.js";
@@ -67,7 +66,7 @@ function refuseUnfit({ seconds, speech_seconds }, { refused }) {
   throw new Refusal("audio", `${told}: speak closer to the microphone, for some seconds.`);
 }
 
-function warningsOf(waveform, { seconds, speech_seconds }, { warned }) {
+function warningsOf(waveform, { seconds, speech_seconds, bandwidth }, { warned, heard_up_to }) {
   const warnings = [];
   if (speech_seconds < warned.speech_seconds) {
     const told = `only ${inSeconds(speech_seconds)} of speech, and errors are more frequent below`;
@@ -84,6 +83,11 @@ function warningsOf(waveform, { seconds, speech_seconds }, { warned }) {
     const share = Math.round((100 * loud) / waveform.length);
     const told = `too loud, ${share} % of its samples are cut off: record it at a lower level`;
     warnings.push(["level", told]);
+  }
+  if (bandwidth < warned.bandwidth) {
+    const [there, heard] = [(bandwidth / 1000).toFixed(1), heard_up_to / 1000];
+    const told = `nothing above ${there} kHz, as on a telephone, where the model listens up to ${heard} kHz`;
+    warnings.push(["narrow_band", `${told}: use a model for such recordings, or others`]);
   }
   return warnings;
 }

@@ -132,3 +132,13 @@ def test_little_speech_pauses_and_clipping_are_warned_of(opened, said, tmp_path)
     answer = opened.send("compare")
     for words in ("errors are more frequent below 2.0 s", "are not speech", "are cut off"):
         assert words in answer
+
+
+def test_a_telephone_s_band_is_warned_of(opened, said, tmp_path):
+    waveform, rate = soundfile.read(said["Ann"][0])
+    path = tmp_path / "telephone.wav"
+    soundfile.write(path, soxr.resample(waveform, rate, 8_000), 8_000)
+    opened.task("compare")
+    opened.choose(FIRST, said["Ann"][1])
+    opened.choose(SECOND, path)
+    assert "as on a telephone, where the model listens up to 8 kHz" in opened.send("compare")
