@@ -72,6 +72,8 @@ def test_what_decides_is_the_model_s(gathered):
     assert settings["calibration"]["weights"] == {
         "score": learned["score"],
         "duration": learned["log duration"],
+        "lower_bandwidth": learned["lower bandwidth"],
+        "higher_bandwidth": learned["higher bandwidth"],
     }
     assert settings["calibration"]["source"].endswith(said["calibration_source"])
     assert settings["maximum_seconds"] == said["maximum_seconds"]
@@ -84,11 +86,11 @@ def test_a_model_that_needs_more_than_the_page_does_is_refused(script):
     model = OnnxModel.load(DEFAULT_MODEL)
     for calibration in (None, {"offset": 0, "weights": {"score": 1, "lower magnitude": 1}}):
         model.annotate(calibration=calibration)
-        with pytest.raises(PluginError, match="by the score and the duration at most"):
+        with pytest.raises(PluginError, match="by score, duration and bandwidth at most"):
             script.settings_of(model)
     model.annotate(calibration={"offset": 0, "weights": {"score": 2}})
     weights = script.settings_of(model)["calibration"]["weights"]
-    assert weights == {"score": 2, "duration": 0}
+    assert weights == {"score": 2, "duration": 0, "lower_bandwidth": 0, "higher_bandwidth": 0}
 
 
 def test_without_a_runtime_the_site_goes_without_the_page_and_says_so(without):

@@ -73,30 +73,36 @@ def expected(settings):
     return np.stack(vectors)
 
 
+OTHERS = [
+    (mean_of_frames(opset=11), {}, FeatureSettings(bins=BINS)),
+    (mean_of_frames(opset=17), {}, FeatureSettings(bins=BINS)),
+    (mean_of_frames(("B", BINS, "T"), axis=2), {}, FeatureSettings(bins=BINS)),
+    (mean_of_frames((1, "T", BINS)), {}, FeatureSettings(bins=BINS)),
+    (mean_of_frames(("B", "T", "F")), {"bins": BINS}, FeatureSettings(bins=BINS)),
+    (
+        mean_of_frames(),
+        {"window": "povey", "full_scale": False, "normalisation": "none"},
+        FeatureSettings(bins=BINS, window="povey", full_scale=False, normalisation="none"),
+    ),
+    (
+        mean_of_frames(),
+        {"convention": "torchaudio", "low_frequency": 0.0},
+        FeatureSettings(bins=BINS, convention="torchaudio", low_frequency=0),
+    ),
+    (
+        mean_of_frames(),
+        {"convention": "speechbrain", "low_frequency": 0.0},
+        FeatureSettings(bins=BINS, convention="speechbrain", low_frequency=0),
+    ),
+]
+"""What else graphs take, with what is said of it, and the settings of features that this is."""
+
+
 @pytest.mark.parametrize(
     ("data", "front_end", "settings"),
     [
         (mean_of_frames(), {}, FeatureSettings(bins=BINS)),
-        (mean_of_frames(opset=11), {}, FeatureSettings(bins=BINS)),
-        (mean_of_frames(opset=17), {}, FeatureSettings(bins=BINS)),
-        (mean_of_frames(("B", BINS, "T"), axis=2), {}, FeatureSettings(bins=BINS)),
-        (mean_of_frames((1, "T", BINS)), {}, FeatureSettings(bins=BINS)),
-        (mean_of_frames(("B", "T", "F")), {"bins": BINS}, FeatureSettings(bins=BINS)),
-        (
-            mean_of_frames(),
-            {"window": "povey", "full_scale": False, "normalisation": "none"},
-            FeatureSettings(bins=BINS, window="povey", full_scale=False, normalisation="none"),
-        ),
-        (
-            mean_of_frames(),
-            {"convention": "torchaudio", "low_frequency": 0.0},
-            FeatureSettings(bins=BINS, convention="torchaudio", low_frequency=0),
-        ),
-        (
-            mean_of_frames(),
-            {"convention": "speechbrain", "low_frequency": 0.0},
-            FeatureSettings(bins=BINS, convention="speechbrain", low_frequency=0),
-        ),
+        *(pytest.param(*each, marks=pytest.mark.export) for each in OTHERS),
     ],
 )
 def test_a_graph_that_takes_a_filter_bank_takes_waveforms(
@@ -113,6 +119,7 @@ def test_a_graph_that_takes_a_filter_bank_takes_waveforms(
     np.testing.assert_allclose(model.embed(waveforms()), expected(settings), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.export
 def test_a_graph_that_takes_lengths_is_given_the_frames_that_there_are(tmp_path) -> None:
     """The sum of all frames, divided by how many it is told that there are."""
     data = graph(
@@ -162,6 +169,7 @@ def test_a_graph_that_takes_waveforms_is_given_them(shape, tmp_path) -> None:
         convert_graph(tmp_path / "theirs.onnx", "theirs.onnx", {"window": "povey"})
 
 
+@pytest.mark.export
 def test_of_several_outputs_that_of_one_vector_is_taken_or_that_which_is_named(tmp_path) -> None:
     nodes = [
         ("MatMul", ["feats", "w"], ["product"]),
