@@ -15,7 +15,7 @@ demo: setup
 	$(BIN)/contravox demo $(ARGS)
 
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadgroup $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile $(ARGS)
 
 # SPEECH holds corpora: see benchmarks/reproduce.py. ARGS=--quick for two cores.
 reproduce: setup

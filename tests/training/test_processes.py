@@ -33,9 +33,6 @@ from contravox.training.recipe import Recipe
 from contravox.training.trainer import Trainer
 from processes import run_processes
 
-# The two processes train all that the tests look at, once.
-pytestmark = pytest.mark.xdist_group("two processes")
-
 ECAPA = {
     "name": "ecapa_tdnn",
     "channels": 16,

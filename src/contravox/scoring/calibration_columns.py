@@ -46,7 +46,7 @@ def trial_columns(
 
     bandwidths: (n, 1) in Hz of the utterances, where they are known.
 
-    Raises ScoringError where the cohort is asked for and there was none, or bandwidths are.
+    Raises ScoringError where the cohort or bandwidths are asked for and there are none.
     """
     columns: dict[str, NDArray] = {SCORE: scored.scores}
     for name in quality:
