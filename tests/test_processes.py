@@ -40,10 +40,17 @@ def test_results_come_by_rank_and_a_folder_serves_twice(tmp_path):
             assert (result["total"].item(), result["count"], result["threads"]) == (total, count, 1)
 
 
-def test_a_failure_shows_its_traceback_and_ends_the_others(tmp_path):
+@pytest.fixture
+def begun():
+    """The processes that are there and were not before: other tests may still have some."""
+    before = multiprocessing.active_children()
+    return lambda: [each for each in multiprocessing.active_children() if each not in before]
+
+
+def test_a_failure_shows_its_traceback_and_ends_the_others(tmp_path, begun):
     with pytest.raises(pytest.fail.Exception, match=r"(?s)rank 1: .*in fail_on_one.*gave up"):
         run_processes(fail_on_one, 2, tmp_path)
-    assert not multiprocessing.active_children()
+    assert not begun()
 
 
 def test_a_process_that_dies_without_a_word_fails_the_test(tmp_path):
@@ -51,7 +58,7 @@ def test_a_process_that_dies_without_a_word_fails_the_test(tmp_path):
         run_processes(die_on_one, 2, tmp_path)
 
 
-def test_processes_that_hang_are_ended(tmp_path):
+def test_processes_that_hang_are_ended(tmp_path, begun):
     with pytest.raises(pytest.fail.Exception, match=r"not done after 0\.5 s"):
         run_processes(sleep, 2, tmp_path, seconds=0.5)
-    assert not multiprocessing.active_children()
+    assert not begun()
