@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from contravox.augmentation.codecs import through_codec
 from contravox.errors import (
     AudioError,
     GalleryError,
@@ -87,6 +88,39 @@ def test_a_calibration_gives_probabilities_of_all_and_of_nobody(place):
         assert claim.match.probability == pytest.approx(1 / (1 + 99 * np.exp(-ratio)), rel=1e-4)
         assert claim.accepted is bool(ratio >= np.log(99))
         assert gallery.verify_claim("Cid", test, threshold=0.999).accepted is False
+
+
+def over_the_telephone(said):
+    waveform, rate = said
+    return through_codec(waveform, "mu_law"), rate
+
+
+def test_a_calibration_may_look_at_bandwidths(place):
+    weights = {"score": 1.0, "lower bandwidth": 0.5, "higher bandwidth": -0.25}
+    verifier = pitch_verifier(calibration=Calibration(offset=1.0, weights=weights))
+    narrow, wide = over_the_telephone(said_by("Ann")), said_by("Ann", 9)
+    with Gallery.open(place, verifier) as gallery:
+        low, high = (gallery.voiceprint(each).quality.bandwidth / 1000 for each in (narrow, wide))
+        assert low < 4.1 < 5 < high
+        for enrolled, heard in ((narrow, wide), (wide, narrow)):
+            gallery.enrol("Ann", enrolled)
+            match = gallery.verify_claim("Ann", heard).match
+            expected = 1 + match.score + 0.5 * low - 0.25 * high
+            assert match.log_likelihood_ratio == pytest.approx(expected, abs=1e-4)
+            gallery.delete("Ann")
+
+
+def test_an_outlier_is_told_with_its_bandwidth_in_mind(place):
+    # Of one whose others came over the telephone nothing but that is looked at.
+    calibration = Calibration(offset=-7.0, weights={"score": 0.0, "lower bandwidth": 1.0})
+    narrow = [over_the_telephone(said_by("Ann", seed)) for seed in range(2)]
+    with Gallery.open(place, pitch_verifier(calibration=calibration)) as gallery:
+        gallery.enrol("Bob", [said_by("Bob", seed) for seed in range(2)])
+        with pytest.raises(OutlierError):
+            gallery.enrol("Ann", narrow)
+        gallery.enrol("Ann", narrow[0])
+        with pytest.raises(OutlierError):
+            gallery.enrol("Ann", said_by("Ann", 5))
 
 
 def test_without_anything_to_decide_by_nothing_is_decided(place):

@@ -6,6 +6,7 @@ import soundfile
 
 from contravox.audio.speech_activity import only_speech
 from contravox.audio.waveform import read_audio
+from contravox.augmentation.codecs import through_codec
 from contravox.encoders.ecapa_tdnn import EcapaTdnnSettings
 from contravox.errors import AudioError, ScoringError
 from contravox.inference.deciding import Prior
@@ -86,6 +87,19 @@ def test_a_calibrated_model_gives_a_probability_and_decides_by_prior_and_costs(
         assert verifier.verify(*recordings, prior=Prior(0.5, c_miss)).same_speaker is accepted
     assert "at a prior of 0.01" in str(rare)
     assert verifier.verify(*recordings, threshold=score + 0.01).same_speaker is False
+
+
+def test_a_calibration_may_look_at_bandwidths(verifier, recordings, tmp_path):
+    waveform, _ = soundfile.read(recordings[1], dtype="float32")
+    narrow = tmp_path / "telephone.wav"
+    soundfile.write(narrow, through_codec(waveform, "mu_law"), 16_000)
+    weights = {"score": 1.0, "lower bandwidth": 0.5, "higher bandwidth": -0.25}
+    verifier.model.annotate(calibration=Calibration(offset=0.0, weights=weights))
+    found = verifier.verify(recordings[0], narrow)
+    wide, low = (quality.bandwidth / 1000 for _, quality in found.recordings)
+    assert low < 4.1 < 5 < wide
+    expected = found.score + 0.5 * low - 0.25 * wide
+    assert found.log_likelihood_ratio == pytest.approx(expected, abs=1e-5)
 
 
 def test_a_prior_needs_a_calibrated_model_and_sense(verifier, recordings):
