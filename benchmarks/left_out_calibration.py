@@ -16,11 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from contravox.audio.quality import bandwidth_of
 from contravox.commands.cpu import tune_process
-from contravox.embeddings import Embeddings
 from contravox.errors import AudioWarning
 from contravox.evaluation.augmented_copies import AugmentedCopies
 from contravox.evaluation.evaluation import TrialEmbeddings
@@ -31,13 +28,14 @@ from contravox.metrics.log_likelihood_ratio_cost import (
     minimum_log_likelihood_ratio_cost,
 )
 from contravox.scoring.calibration import Calibration
-from contravox.scoring.calibration_columns import Quality, Side, ratios_of, trial_columns
+from contravox.scoring.calibration_columns import Quality, ratios_of, trial_columns
 from contravox.scoring.scorer import Scorer, ScoringSettings
 from contravox.terminal.progress import progress_bar
 from contravox.trials.making import make_pooled_trials
 from contravox.trials.trial_set import TrialSet
+from default_decisions import Known, known_of
 from default_model import COPIES, MAXIMUM
-from default_rates import SECONDS, CorpusTrials, changed, trials_by_corpus
+from default_rates import CorpusTrials, trials_by_corpus
 from left_out_corpora import CONDITIONS, LEFT_OUT, heard_of_left_out
 
 VARIANT = "every other layer of the teacher, trained"
@@ -56,8 +54,7 @@ def main() -> None:
     warnings.simplefilter("ignore", AudioWarning)
     folder = output / "left_out" / VARIANT
     heard = heard_of_left_out(output)
-    sides = [sides_of(heard, folder, condition) for condition in CONDITIONS]
-    known = dict(zip(CONDITIONS, sides, strict=True))
+    known = {each: known_of(heard, folder / "measured", each) for each in CONDITIONS}
     fits = calibrations(output, folder)
     print("| calibrated on |" + "".join(f" {' / '.join(dict.fromkeys(pair))} |" for pair in PAIRS))
     print("|---|" + "---|" * len(PAIRS))
@@ -67,32 +64,6 @@ def main() -> None:
         print(f"| {name} |" + "".join(f" {cell} |" for cell in cells))
     best = [least(trials, known[a], known[b]) for a, b in PAIRS]
     print("| each for itself |" + "".join(f" {cost:.2f} |" for cost in best))
-
-
-class Known:
-    """The recordings left out in a condition: unit vectors and what calibration looks at."""
-
-    def __init__(self, embeddings: Embeddings, table: NDArray[np.float64]) -> None:
-        """table: (n, 2), seconds and bandwidth of each utterance of the embeddings."""
-        lengths = np.linalg.norm(embeddings.vectors, axis=1)
-        self.embeddings = embeddings
-        self.units = embeddings.vectors.astype(np.float64) / lengths[:, None]
-        self.columns = np.column_stack([table, lengths])
-
-    def of(self, names: pl.Series) -> tuple[NDArray[np.float64], Side]:
-        """Unit vectors (k, d) and the side of so many trials."""
-        rows = self.embeddings.rows(names)
-        return self.units[rows], Side(*self.columns[rows].T)
-
-
-def sides_of(heard: Manifest, folder: Path, condition: str) -> Known:
-    """What is known of the recordings left out, in a condition."""
-    embeddings = Embeddings.load(folder / "measured" / f"{condition}.npz")
-    durations = dict(heard.table.select("utterance", "duration").rows())
-    longest = SECONDS.get(condition, np.inf)
-    bandwidths = {name: bandwidth_of(waveform) for name, waveform in changed(heard, condition)}
-    rows = [(min(durations[name], longest), bandwidths[name]) for name in embeddings.utterances]
-    return Known(embeddings, np.array(rows))
 
 
 def calibrations(output: Path, folder: Path) -> dict[str, Calibration]:

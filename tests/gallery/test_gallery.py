@@ -111,7 +111,7 @@ def test_a_calibration_may_look_at_bandwidths(place):
 
 
 def test_an_outlier_is_told_with_its_bandwidth_in_mind(place):
-    # Of one whose others came over the telephone nothing but that is looked at.
+    # It doubts what came over the telephone, or stands beside such, and nothing else.
     calibration = Calibration(offset=-7.0, weights={"score": 0.0, "lower bandwidth": 1.0})
     narrow = [over_the_telephone(said_by("Ann", seed)) for seed in range(2)]
     with Gallery.open(place, pitch_verifier(calibration=calibration)) as gallery:
