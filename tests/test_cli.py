@@ -540,6 +540,7 @@ def test_a_speaker_with_one_utterance_is_trained_on_but_is_no_target(
     assert done.status == 0, done.stderr
 
 
+@pytest.mark.cluster
 def test_training_in_two_processes_speaks_with_one_voice(work):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     command = [*torchrun, "-m", "contravox", "train", "run/recipe.yaml", "-o", "two", "--json"]

@@ -178,7 +178,7 @@ def assert_same_gradients(given, expected, tolerance):
         assert difference <= tolerance * max(gradient.norm(), 0.1 * whole), name
 
 
-@pytest.fixture(scope="module", params=[2, 4])
+@pytest.fixture(scope="module", params=[2, pytest.param(4, marks=pytest.mark.cluster)])
 def shares(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("shares")
     return run_processes(step_of_a_share, request.param, folder, seconds=240)
