@@ -12,6 +12,30 @@ def test_a_microphone_that_is_not_allowed_is_said_to_be(page, service):
     assert not page.text("#verify .fault")
 
 
+def test_a_sound_that_does_not_start_is_told(page, service):
+    """As in Firefox on a machine without loudspeakers."""
+    page.open(service.base, "compare")
+    page.script(
+        """window.start = AudioContext.prototype.resume;
+        AudioContext.prototype.resume = () => new Promise(() => {});
+        const asked = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        navigator.mediaDevices.getUserMedia = async (wanted) => {
+          window.heard = await asked(wanted);
+          return window.heard;
+        };"""
+    )
+    page.press("#compare .record")
+    page.until(lambda: page.all("#compare .fault:not(:empty)"))
+    assert "The browser's sound does not start" in page.text("#compare .fault")
+    assert page.text("#compare .word") == "Record"
+    ended = "return window.heard.getTracks().every((track) => track.readyState === 'ended')"
+    assert page.driver.execute_script(ended)
+    page.driver.execute_script("AudioContext.prototype.resume = window.start")
+    page.begin("#compare .recorder")
+    page.press("#compare .record")
+    page.until(lambda: page.all("#compare .take"))
+
+
 def test_a_recording_that_nobody_waits_for_any_more_does_not_begin(page, service):
     page.open(service.base, "verify")
     page.script(

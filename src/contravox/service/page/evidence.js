@@ -3,6 +3,7 @@
 import { inSeconds, sentence } from "./wording.js";
 
 const WEAK = Math.log(10);
+const STRONG = Math.log(1000); // what is surer than that needs no more speech
 const LITTLE = 4; // seconds of speech, above where recordings are warned of, that leave much open
 
 /**
@@ -21,7 +22,7 @@ export function doubtsOf({ answer, seconds, ratio, enrolled, called = {} }) {
     ({ code }) => code === "little_speech" || code === "no_speech",
   );
   const least = Math.min(...seconds);
-  if (!warned && least < LITTLE) {
+  if (!warned && least < LITTLE && !(Math.abs(ratio) > STRONG)) {
     doubts.push(`Only ${inSeconds(least)} of speech were heard: more would make it surer.`);
   }
   if (answer.margin < 0) doubts.push("Somebody else who is enrolled sounds closer: see Identify.");

@@ -3,6 +3,8 @@
 // What browsers do to a voice for the ears of others takes away what it is known by.
 const UNTOUCHED = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 
+const PATIENCE = 5000; // milliseconds until the sound has started
+
 export class MicrophoneError extends Error {}
 
 export class Microphone {
@@ -40,7 +42,7 @@ export class Microphone {
     });
     capture.port.onmessage = ({ data }) => samples(data);
     this.#context.createMediaStreamSource(this.#stream).connect(capture);
-    await this.#context.resume();
+    await started(this.#context);
   }
 
   /** Samples a second. */
@@ -53,6 +55,15 @@ export class Microphone {
     this.#stream?.getTracks().forEach((track) => track.stop());
     if (this.#context?.state !== "closed") this.#context?.close();
   }
+}
+
+/** Some browsers wait for ever, without a word, where no sound is to be had. */
+function started(context) {
+  const message = "The browser's sound does not start: connect a loudspeaker, or choose files.";
+  const waited = new Promise((_, fail) => {
+    setTimeout(() => fail(new MicrophoneError(message)), PATIENCE);
+  });
+  return Promise.race([context.resume(), waited]);
 }
 
 function reasonOf(error) {
