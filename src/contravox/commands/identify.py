@@ -39,6 +39,7 @@ def identify(
 
     Exits with 0 for somebody enrolled, 1 for nobody, 2 for an error or where nothing decides.
     """
+    from contravox.inference.deciding import in_per_cent
     from contravox.inference.default_model import told_of
 
     chosen = model_of(model)
@@ -56,7 +57,9 @@ def identify(
     else:
         tell(str(result))
         for match in result.matches:
-            probability = "" if match.probability is None else f"{match.probability:9.1%}"
+            probability = (
+                "" if match.probability is None else f"{in_per_cent(match.probability):>12}"
+            )
             tell(f"  {match.score:7.3f}{probability}  {match.speaker}")
         warn_of(result.warnings)
     if not result.decided:

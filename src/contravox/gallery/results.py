@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from contravox.inference.deciding import in_per_cent
 from contravox.inference.recording import RecordingWarning
 
 
@@ -78,7 +79,7 @@ class Identification(_Answer):
         if self.speaker is not None:
             return f"{self.speaker} ({_told(self.matches[0], self.threshold)})"
         if self.nobody is not None:
-            return f"nobody enrolled (probability {self.nobody:.1%})"
+            return f"nobody enrolled (probability {in_per_cent(self.nobody)})"
         return "nobody enrolled"
 
 
@@ -87,7 +88,7 @@ def _told(match: Match, threshold: float | None) -> str:
     if threshold is not None:
         told += f", threshold {threshold:.3f}"
     if match.probability is not None:
-        told += f", probability {match.probability:.1%}"
+        told += f", probability {in_per_cent(match.probability)}"
     return told
 
 

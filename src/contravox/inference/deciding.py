@@ -83,3 +83,12 @@ class Rule:
         if ratio is None:
             return None
         return bool(ratio >= bayes_threshold(prior.p_target, prior.c_miss, prior.c_false_alarm))
+
+
+def in_per_cent(probability: float) -> str:
+    """A probability for people, never surer than a calibration can be."""
+    if probability > 0.999:
+        return "over 99.9%"
+    if probability < 0.001:
+        return "under 0.1%"
+    return f"{probability:.1%}"

@@ -10,7 +10,7 @@ from contravox.audio.given import Audio
 from contravox.audio.quality import Quality
 from contravox.audio.waveform import Channel
 from contravox.embedding_model import EmbeddingModel
-from contravox.inference.deciding import Prior, Rule
+from contravox.inference.deciding import Prior, Rule, in_per_cent
 from contravox.inference.loading import load_model
 from contravox.inference.recording import RecordingWarning
 from contravox.inference.voiceprint import Voiceprint, take_voiceprint
@@ -53,7 +53,9 @@ class Verification:
             held += f", threshold {self.threshold:.3f}"
         if self.probability is not None:
             prior = self.prior
-            held += f", probability {self.probability:.1%} at a prior of {prior.p_target:.3g}"
+            held += (
+                f", probability {in_per_cent(self.probability)} at a prior of {prior.p_target:.3g}"
+            )
             if prior.c_miss != prior.c_false_alarm:
                 held += f", a miss costing {prior.c_miss:g}, a false alarm {prior.c_false_alarm:g}"
         return f"{speaker} ({held})"
