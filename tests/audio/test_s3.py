@@ -70,15 +70,17 @@ def embedded(shards, store):
     return embeddings(store[1], "embeddings")
 
 
-def command(*arguments):
+def command(*arguments, status=0):
+    """Run one; give what it tells of errors."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "contravox", *arguments],
         env=environment,
-        check=True,
         stderr=subprocess.PIPE,
         text=True,
     )
+    assert done.returncode == status, done.stderr
+    return done.stderr
 
 
 def embeddings(client, folder):
@@ -118,3 +120,17 @@ def test_a_store_that_answers_nothing_for_a_while_is_waited_for(shards, store, e
     threading.Timer(35, process.send_signal, [signal.SIGCONT]).start()
     command("embed", str(shards / "manifest.tsv"), "-o", "s3://bucket/waited")
     np.testing.assert_array_equal(embeddings(client, "waited")[1], embedded[1])
+
+
+@pytest.mark.parametrize(
+    "arguments", [("embed", "{manifest}", "-o"), ("shard", "{manifest}", "-o", "{out}", "--store")]
+)
+def test_a_bucket_that_is_not_there_is_told_before_the_work(corpus, store, tmp_path, arguments):
+    given = {"manifest": corpus / "train" / "manifest.tsv", "out": tmp_path / "out"}
+    filled = [argument.format(**given) for argument in arguments]
+    told = command(*filled, "s3://no-such-bucket/folder", status=2)
+    assert "error: s3://no-such-bucket/folder/" in told
+    assert "bucket does not exist" in told
+    assert "Traceback" not in told
+    assert "embedding" not in told
+    assert not (tmp_path / "out").exists()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from contravox.audio import storage
-from contravox.audio.storage import Location, check_store, read_bytes, upload
+from contravox.audio.storage import Location, check_store, claim_store, read_bytes, upload
 from contravox.errors import AudioError, MissingExtraError, StorageError
 from stores import TroubledStore
 
@@ -142,6 +142,28 @@ def test_upload_tries_again(tmp_path, store, pauses):
     upload(tmp_path / "b.tar", "troubled://bucket/deep/b.tar")
     assert TroubledStore().cat_file("/bucket/deep/b.tar") == b"new"
     assert pauses == [1]
+
+
+def test_a_store_is_claimed_by_a_file_that_is_taken_away(store, pauses):
+    store()
+    claim_store("troubled://bucket/deep")
+    [(what, claim)] = TroubledStore.requests
+    assert (what, claim.startswith("/bucket/deep/contravox-claim-")) == ("write", True)
+    assert TroubledStore().find("/") == ["/bucket/a.tar"]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        (FileNotFoundError("The specified bucket does not exist"), "bucket does not exist"),
+        (PermissionError("Access Denied"), "Access Denied"),
+    ],
+)
+def test_a_store_that_cannot_be_written_to_is_named(store, pauses, trouble, reason):
+    store(trouble)
+    with pytest.raises(StorageError, match=rf"^troubled://bucket/deep/.*{reason}: mend the URL"):
+        claim_store("troubled://bucket/deep")
+    assert not pauses
 
 
 def test_a_store_that_cannot_be_used_is_named(monkeypatch):

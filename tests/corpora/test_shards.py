@@ -262,7 +262,9 @@ def test_a_shard_that_is_not_whole_in_its_store_is_made_again(
     else:
         store.pipe_file(path, whole[:-10_000])
     shard_manifest(manifest, tmp_path, store=url, megabytes=30)
-    assert TroubledStore.requests == [("write", path)]
+    claim, *others = TroubledStore.requests
+    assert "contravox-claim" in claim[1]
+    assert others == [("write", path)]
     assert store.cat_file(path) == whole
 
 
@@ -361,7 +363,8 @@ def test_a_shard_cut_short_and_a_part_that_is_no_audio_are_one_line(manifest, tm
 
 def test_shards_in_a_store(manifest, tmp_path, small_shards, monkeypatch):
     monkeypatch.setattr(storage, "PAUSES", (0.0,))
-    TroubledStore.begin(None, OSError("throttled"), OSError("throttled"))
+    # The store is claimed, the first shard is written.
+    TroubledStore.begin(None, None, OSError("throttled"), OSError("throttled"))
     url = "troubled://bucket/shards"
     # The second shard fails twice, which is as often as it is tried.
     with pytest.raises(StorageError, match=r"shards/shard-000001\.tar: no answer after 2 attempts"):

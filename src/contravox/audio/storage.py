@@ -9,8 +9,10 @@ import os
 import queue
 import re
 import stat
+import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -176,6 +178,18 @@ def check_store(url: str) -> None:
     if not Location(url).in_store:
         raise StorageError(f"{url}: is no URL of a store: use such as s3://bucket/folder")
     _filesystem(url)
+
+
+def claim_store(url: str) -> None:
+    """See that files can be written to a folder of a store, by one that is taken away again.
+
+    Raises StorageError and MissingExtraError, as where the bucket or the right to write is missing.
+    """
+    check_store(url)
+    claim = f"{url}/contravox-claim-{uuid.uuid4().hex}"
+    with tempfile.NamedTemporaryFile() as empty:
+        upload(Path(empty.name), claim)
+    remove(claim)
 
 
 def upload(file: Path, url: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from contravox.audio.storage import (
     Location,
     check_store,
+    claim_store,
     is_url,
     read_bytes,
     remove,
@@ -42,6 +43,11 @@ class StoredFolder:
     def in_store(self) -> bool:
         """Whether it is a URL."""
         return is_url(self.place)
+
+    def claim(self) -> None:
+        """See that a store can be written to. Raises StorageError, MissingExtraError."""
+        if self.in_store:
+            claim_store(self.place)
 
     def __truediv__(self, name: str) -> str:
         return f"{self.place}/{name}"

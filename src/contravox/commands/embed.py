@@ -107,6 +107,7 @@ def _embed_parts(
     from contravox.terminal.progress import progress_bar
 
     folder = StoredFolder.at(output)
+    folder.claim()
     engine: Engine | None = None
     if on_ray:
         from contravox.inference.ray_engine import RayEngine

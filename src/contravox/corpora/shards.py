@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 
 from contravox.audio.flac import flac_bytes, sixteen_bits
-from contravox.audio.storage import check_store, stored_size, upload
+from contravox.audio.storage import claim_store, stored_size, upload
 from contravox.audio.waveform import SAMPLE_RATE, read_audio
 from contravox.corpora.left_out import SKIPPED, write_left_out
 from contravox.corpora.shard_index import INDEX, ShardIndex, source_state
@@ -78,7 +78,7 @@ def shard_manifest(
     """
     if store is not None:
         store = store.rstrip("/")
-        check_store(store)
+        claim_store(store)
     plan = _plan(manifest, megabytes)
     shards = plan.partition_by("shard number", maintain_order=True, include_key=False)
     _claim(folder, plan, store, again)
