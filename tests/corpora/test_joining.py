@@ -1,3 +1,4 @@
+import numpy as np
 import polars as pl
 import soundfile
 
@@ -64,3 +65,29 @@ def test_speakers_of_two_corpora_are_not_joined(tmp_path):
     assert joined.table["duration"].to_list() == [1.0, 1.0]
     first, second = (soundfile.read(path)[0] for path in joined.table["path"])
     assert abs(first - second).max() > 0.1
+
+
+def test_parts_of_files_are_joined_and_nothing_around_them(tmp_path):
+    """Two people talk in turns of half a second in one recording."""
+    path = tmp_path / "interview.wav"
+    pitches = {"ann": 200, "bob": 700}
+    turns = [tone(0.5, pitches[who]) for who in ("ann", "bob") * 4]
+    soundfile.write(path, np.concatenate(turns), 16_000)
+
+    def joined(first):
+        rows = [
+            (f"{turn}", ("ann", "bob")[turn % 2], "home", str(path), 0.5 * turn, 0.5, 16_000)
+            for turn in range(first, 8)
+        ]
+        table = pl.DataFrame(rows, schema=COLUMNS, orient="row").with_columns(digest=pl.lit("d"))
+        manifest = join_short(Manifest(table), tmp_path / "joined", seconds=5.0).manifest
+        return {
+            speaker: soundfile.read(place, dtype="float32")[0]
+            for speaker, place in manifest.table.select("speaker", "path").iter_rows()
+        }
+
+    for first, seconds in ((0, 2.0), (2, 1.5)):
+        for who, samples in joined(first).items():
+            assert len(samples) == 16_000 * seconds
+            expected = np.tile(tone(0.5, pitches[who]), int(2 * seconds))
+            np.testing.assert_allclose(samples, expected, atol=1e-4)

@@ -1,8 +1,9 @@
 """Short utterances joined to longer ones: many of CN-Celeb's are under 2 s."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -22,9 +23,13 @@ SHORT_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class Joint:
-    """paths: the files that are joined; target: where to; made_of: their digests, if all have."""
+    """What is written to a file.
 
-    paths: list[str]
+    segments: path, start and duration of each part; target: where to; made_of: the same with
+    digests in place of paths, if all have one.
+    """
+
+    segments: list[Mapping[str, Any]]
     target: str
     made_of: str | None
 
@@ -51,7 +56,8 @@ def join_short(
 
     Writes ``folder/<speaker>/<session>-joined-001.flac``, 16 kHz and 16 bits, with ``%2F`` for a
     slash in a name and ``%2E`` for a dot at its start; a file that was joined of the same
-    recordings before is kept. An utterance that fits to no other stays as it is.
+    segments of the same recordings before is kept. An utterance that fits to no other stays as it
+    is.
 
     progress: called with the numbers of files done and in all.
 
@@ -73,20 +79,22 @@ def join_short(
         .agg(
             pl.exclude(*COLUMNS, "digest").first(),
             pl.col("speaker", "session").first(),
-            pl.col("path").alias("paths"),
-            pl.col("digest").str.join(" ", ignore_nulls=False).alias("made_of"),
+            pl.struct("path", "start", "duration").alias("segments"),
+            pl.format("{}:{}:{}", "digest", "start", "duration")
+            .str.join(" ", ignore_nulls=False)
+            .alias("made_of"),
         )
         .with_columns(
             utterance=pl.format("{}/{}-joined-{}", _segment(speaker), _segment("session"), number)
         )
         .with_columns(path=pl.format("{}/{}.flac", pl.lit(str(folder.resolve())), "utterance"))
     )
-    joints = [Joint(*row) for row in rows.select("paths", "path", "made_of").iter_rows()]
+    joints = [Joint(*row) for row in rows.select("segments", "path", "made_of").iter_rows()]
     unreadable = []
     for done, failure in enumerate(map_in_threads(_write, joints), start=1):
         unreadable += [failure] if failure else []
         progress(done, len(joints))
-    joined = scan_recordings(rows.drop("joint", "identity", "paths", "made_of")).manifest
+    joined = scan_recordings(rows.drop("joint", "identity", "segments", "made_of")).manifest
     alone = manifest.table.join(short, on="utterance", how="anti")
     return Joined(Manifest.joined([Manifest(alone), joined]), unreadable)
 
@@ -112,15 +120,17 @@ def _joints(short: pl.DataFrame, seconds: float) -> pl.Series:
 
 
 def _write(joint: Joint) -> tuple[str, str] | None:
-    """Write a joint, or say which of its files cannot be read and why."""
+    """Write a joint, or say which of its segments' files cannot be read and why."""
     target = Path(joint.target)
     if joint.made_of is not None and _made_of(target) == joint.made_of:
         return None
     target.unlink(missing_ok=True)
     recordings = []
-    for path in joint.paths:
+    for segment in joint.segments:
+        path = segment["path"]
         try:
-            recordings.append(sixteen_bits(read_audio(path), path))
+            heard = read_audio(path, start=segment["start"], duration=segment["duration"])
+            recordings.append(sixteen_bits(heard, path))
         except AudioError as error:
             return path, str(error).removeprefix(f"{path}: ")
     write_bytes(target, flac_bytes(np.concatenate(recordings), joint.made_of))
