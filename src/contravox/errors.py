@@ -123,6 +123,10 @@ class AudioWarning(ContravoxWarning):
     """A recording that can be used but should not be trusted fully, such as a clipped one."""
 
 
+class GalleryWarning(ContravoxWarning):
+    """A gallery that no longer decides as it did."""
+
+
 class TrainingWarning(ContravoxWarning):
     """A training that runs, but hardly as it was meant to."""
 

@@ -95,6 +95,31 @@ def test_a_cohort_is_taken_from_a_manifest_and_left_again(contravox, tmp_path):
     assert contravox("identify", "ann.wav")[0] == 0
 
 
+def test_a_threshold_goes_with_the_scores_that_it_was_for(contravox):
+    def threshold():
+        return json.loads(contravox("gallery", "settings", "--json")[1])["threshold"]
+
+    contravox("enrol", "Ann", "voices/Ann/0.wav", "--keep-audio")
+    assert contravox("prepare", "folder", "voices", "-o", "corpus")[0] == 0
+    contravox("gallery", "settings", "--threshold", "0.9999")
+    assert contravox("identify", "ann.wav")[0] == 1
+    # The same way to score again changes nothing.
+    assert contravox("gallery", "settings", "--scoring", "mean")[2] == ""
+    assert threshold() == 0.9999
+    for change in (("settings", "--scoring", "best"), ("cohort", "corpus/manifest.tsv")):
+        contravox("gallery", "settings", "--threshold", "0.9999")
+        status, _, err = contravox("gallery", *change)
+        assert (status, "threshold and calibration are forgotten" in err) == (0, True)
+        assert threshold() is None
+    contravox("gallery", "cohort")
+    contravox("gallery", "settings", "--threshold", "0.9999", "--scoring", "mean")
+    assert threshold() == 0.9999
+    assert contravox("gallery", "settings", "--no-threshold")[0] == 0
+    assert contravox("identify", "ann.wav")[0] == 0
+    status, _, err = contravox("gallery", "settings", "--no-threshold", "--threshold", "1")
+    assert (status, "give one" in err) == (2, True)
+
+
 def test_settings_and_the_log_are_told_and_changed(contravox):
     contravox("enrol", "Ann", "voices/Ann/0.wav")
     _, out, _ = contravox("gallery", "settings", "--scoring", "best", "--threshold", "2")

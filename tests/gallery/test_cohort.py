@@ -1,13 +1,16 @@
+import warnings
+
 import numpy as np
 import pytest
 from sqlalchemy import text
 
-from contravox.errors import ScoringError
+from contravox.errors import GalleryWarning, ScoringError
 from contravox.gallery.database import Database, database_url
 from contravox.gallery.gallery import Gallery
 from contravox.gallery.migrations import migrate
 from contravox.gallery.settings import GallerySettings
 from contravox.gallery.tables import VERSION, VERSION_TABLE
+from contravox.scoring.calibration import Calibration
 from contravox.scoring.cohort import Cohort, cohort_vectors
 from contravox.scoring.normalisation import NormalisationSettings, ScoreNormaliser
 from voices import pitch_verifier, said_by
@@ -22,11 +25,12 @@ def unit(vectors):
 
 @pytest.mark.parametrize("scoring", ["mean", "best", "mean of scores"])
 def test_scores_are_normalised_as_those_of_trial_lists_are(place, verifier, scoring):
-    settings = GallerySettings(scoring=scoring, top=10, threshold=2.0)
+    settings = GallerySettings(scoring=scoring, top=10)
     with Gallery.open(place, verifier, settings=settings) as gallery:
         spoken = [said_by("Ann", seed) for seed in range(3)]
         gallery.enrol("Ann", spoken[:2])
         assert gallery.set_cohort(STRANGERS, OF) == 30
+        gallery.configure(settings.model_copy(update={"threshold": 2.0}))
         # One enrolled before the cohort came, one after.
         gallery.enrol("Bob", [said_by("Bob", seed) for seed in range(2)])
         gallery.enrol("Ann", spoken[2])
@@ -59,6 +63,30 @@ def test_what_the_model_knows_of_plain_scores_does_not_decide_normalised_ones(pl
         assert gallery.verify_claim("Ann", said_by("Ann", 9)).accepted is True
 
 
+CALIBRATION = Calibration(offset=-4.0, weights={"score": 12.0})
+
+
+@pytest.mark.parametrize("own", [{"threshold": 0.4}, {"calibration": CALIBRATION}])
+def test_what_a_gallery_decides_by_holds_for_its_scores_alone(place, verifier, own):
+    settings = GallerySettings(keep_audio=True, **own)
+    with Gallery.open(place, verifier, settings=settings) as gallery:
+        gallery.enrol("Ann", [said_by("Ann", seed) for seed in range(2)])
+        for members, speakers in ((STRANGERS, OF), (np.empty((0, 8)), [])):
+            with pytest.warns(GalleryWarning, match="threshold and calibration are forgotten"):
+                gallery.set_cohort(members, speakers)
+            assert not gallery.settings.decides
+            decided = gallery.identify(said_by("Ann", 9)).decided_by
+            assert decided == (None if len(members) else "the threshold set on list A")
+            gallery.configure(settings)
+        with pytest.warns(GalleryWarning, match="threshold and calibration are forgotten"):
+            gallery.re_embed(pitch_verifier(digest="b" * 32, threshold=0.3, threshold_source="B"))
+        found = gallery.identify(said_by("Ann", 9))
+        assert (found.threshold, found.decided_by) == (0.3, "the threshold set on B")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            gallery.set_cohort(STRANGERS, OF)
+
+
 def test_what_decides_is_known_before_anybody_is_enrolled(place, verifier):
     with Gallery.open(place, pitch_verifier()) as gallery:
         assert not gallery.decides()
@@ -83,7 +111,7 @@ def test_a_cohort_that_says_nothing_is_refused(place, verifier):
 def test_a_cohort_goes_along_with_an_export_and_is_forgotten_with_its_model(
     tmp_path, place, verifier
 ):
-    settings = GallerySettings(keep_audio=True, threshold=1.0)
+    settings = GallerySettings(keep_audio=True)
     with Gallery.open(place, verifier, settings=settings) as gallery:
         gallery.enrol("Ann", said_by("Ann"))
         gallery.set_cohort(STRANGERS, OF)

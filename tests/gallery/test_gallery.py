@@ -3,6 +3,7 @@ import threading
 import numpy as np
 import pytest
 import soundfile
+from sqlalchemy import text
 
 from contravox.augmentation.codecs import through_codec
 from contravox.errors import (
@@ -88,6 +89,39 @@ def test_a_calibration_gives_probabilities_of_all_and_of_nobody(place):
         assert claim.match.probability == pytest.approx(1 / (1 + 99 * np.exp(-ratio)), rel=1e-4)
         assert claim.accepted is bool(ratio >= np.log(99))
         assert gallery.verify_claim("Cid", test, threshold=0.999).accepted is False
+
+
+@pytest.mark.parametrize("how", ["enrol", "import"])
+def test_whoever_comes_after_an_empty_gallery_was_asked_is_known(place, verifier, tmp_path, how):
+    """A service is asked before anybody is enrolled, and goes on."""
+    with Gallery.open(place, verifier) as gallery:
+        test = gallery.voiceprint(said_by("Ann", 9))
+        assert gallery.identify(test).matches == ()
+        if how == "enrol":
+            enrol_all(gallery)
+        else:
+            with Gallery.open(tmp_path / "other.sqlite", verifier) as other:
+                enrol_all(other)
+            gallery.import_(tmp_path / "other.sqlite")
+        assert gallery.identify(test).speaker == "Ann"
+        assert gallery.verify_claim("Ann", test).accepted is True
+
+
+def test_a_threshold_is_held_against_the_highest_score(place):
+    """Where a calibration ranks somebody of a lower score first, as more is known of them."""
+    calibration = Calibration(offset=0.0, weights={"score": 1.0, "log duration": 9.0})
+    verifier = pitch_verifier(calibration=calibration)
+    with Gallery.open(place, verifier) as gallery:
+        gallery.enrol("Ann", said_by("Ann", seconds=1.5))
+        gallery.enrol("Bob", said_by("Bob", seconds=6.0))
+        test = gallery.voiceprint(said_by("Ann", 9, seconds=6.0))
+        assert gallery.identify(test).matches[0].speaker == "Bob"
+        found = gallery.identify(test, threshold=0.5)
+        assert found.speaker == found.matches[0].speaker == "Ann"
+        assert found.margin == pytest.approx(found.matches[0].score - found.matches[1].score)
+        assert found.margin > 0
+        assert gallery.verify_claim("Ann", test).margin == pytest.approx(found.margin)
+        assert gallery.verify_claim("Bob", test).margin == pytest.approx(-found.margin)
 
 
 def over_the_telephone(said):
@@ -350,3 +384,37 @@ def test_a_gallery_that_is_there_keeps_its_settings(gallery, place, verifier):
     with pytest.raises(GalleryError, match="other settings"):
         Gallery.open(place, verifier, settings=GallerySettings(scoring="best"))
     Gallery.open(place, verifier, settings=GallerySettings()).close()
+
+
+def test_what_is_not_known_of_a_bandwidth_is_taken_to_be_as_in_the_other_recording(place):
+    weights = {"score": 1.0, "lower bandwidth": 0.5, "higher bandwidth": -0.25}
+    verifier = pitch_verifier(calibration=Calibration(offset=1.0, weights=weights))
+    narrow = over_the_telephone(said_by("Ann", 9))
+    settings = GallerySettings(keep_audio=True)
+    with Gallery.open(place, verifier, settings=settings) as gallery:
+        gallery.enrol("Ann", said_by("Ann"))
+        test = gallery.voiceprint(narrow)
+        low = test.quality.bandwidth / 1000
+        # As an older contravox left it.
+        with gallery.database.writing() as connection:
+            connection.execute(text("UPDATE voiceprints SET bandwidth = 0"))
+    with Gallery.open(place, verifier) as gallery:
+        match = gallery.verify_claim("Ann", test).match
+        expected = 1 + match.score + 0.25 * low
+        assert match.log_likelihood_ratio == pytest.approx(expected, abs=1e-4)
+        gallery.enrol("Ann", said_by("Ann", 1))
+        # One of two is known.
+        match = gallery.verify_claim("Ann", test).match
+        high = gallery.voiceprint(said_by("Ann", 1)).quality.bandwidth / 1000
+        expected = 1 + match.score + 0.5 * low - 0.25 * high
+        assert match.log_likelihood_ratio == pytest.approx(expected, abs=1e-4)
+        gallery.delete("Ann")
+        gallery.enrol("Ann", said_by("Ann"))
+        with gallery.database.writing() as connection:
+            connection.execute(text("UPDATE voiceprints SET bandwidth = 0"))
+        # Hearing the recording again tells.
+        gallery.re_embed(verifier)
+        match = gallery.verify_claim("Ann", test).match
+        high = gallery.voiceprint(said_by("Ann")).quality.bandwidth / 1000
+        expected = 1 + match.score + 0.5 * low - 0.25 * high
+        assert match.log_likelihood_ratio == pytest.approx(expected, abs=0.01)

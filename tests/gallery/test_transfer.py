@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from contravox.errors import GalleryError, OutputError
+from contravox.gallery import transfer
 from contravox.gallery.gallery import Gallery
 from contravox.gallery.settings import GallerySettings
 from voices import pitch_verifier, said_by
@@ -35,6 +36,44 @@ def test_an_export_replaces_nothing_unless_it_is_told_to(gallery, tmp_path):
     assert (tmp_path / "voices.sqlite").read_text() == "mine"
     gallery.export(tmp_path / "voices.sqlite", force=True)
     assert Gallery.open(tmp_path / "voices.sqlite").speakers() == gallery.speakers()
+
+
+def test_an_export_replaces_no_gallery_that_is_in_use(gallery, tmp_path, verifier):
+    path = tmp_path / "voices.sqlite"
+    with Gallery.open(path, verifier) as used:
+        used.enrol("Bob", said_by("Bob"))
+        with pytest.raises(OutputError, match="is in use"):
+            gallery.export(path, force=True)
+        link = tmp_path / "link.sqlite"
+        link.symlink_to(path)
+        with pytest.raises(OutputError, match="is in use"):
+            gallery.export(link, force=True)
+        assert [each.name for each in used.speakers()] == ["Bob"]
+        with pytest.raises(OutputError, match="is the gallery itself"):
+            used.export(path, force=True)
+    gallery.export(path, force=True)
+    with Gallery.open(path, verifier) as replaced:
+        assert replaced.speakers() == gallery.speakers()
+
+
+def test_a_gallery_that_comes_into_use_while_it_is_replaced_stays(
+    gallery, tmp_path, verifier, monkeypatch
+):
+    path = tmp_path / "voices.sqlite"
+    with Gallery.open(path, verifier) as used:
+        used.enrol("Bob", said_by("Bob"))
+    opened = []
+    copied = transfer._copy
+
+    def copy_while_opened(*given, **options):
+        opened.append(Gallery.open(path, verifier))
+        return copied(*given, **options)
+
+    monkeypatch.setattr(transfer, "_copy", copy_while_opened)
+    with pytest.raises(OutputError, match="is in use"):
+        gallery.export(path, force=True)
+    with opened[0] as used:
+        assert [each.name for each in used.speakers()] == ["Bob"]
 
 
 def test_what_is_imported_joins_what_is_there(gallery, tmp_path, verifier):

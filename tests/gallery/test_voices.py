@@ -112,6 +112,23 @@ def test_calibrated_ratios_worked_by_hand():
         assert ratio == pytest.approx(expected[scoring], abs=1e-6)
 
 
+@pytest.mark.parametrize("scoring", METHODS)
+def test_a_bandwidth_that_is_not_known_is_as_the_tests(scoring):
+    generator = np.random.default_rng(1)
+    vectors, test = drawn(generator, 3), drawn(generator, 1)[0]
+    seconds = [1.0, 2.0, 3.0]
+    unknown, filled = Voices(D, scoring), Voices(D, scoring)
+    put(unknown, 7, vectors, seconds, [np.nan] * 3)
+    put(filled, 7, vectors, seconds, [4e3] * 3)
+    expected = found(filled, test, WITH_QUALITIES, 5.0, 4e3)
+    assert found(unknown, test, WITH_QUALITIES, 5.0, 4e3) == pytest.approx(expected)
+    # Of a mean, what is known counts; alone, each is held against the test.
+    put(unknown, 7, vectors, seconds, [6e3, np.nan, 7e3])
+    put(filled, 7, vectors, seconds, [6e3, 6.5e3 if scoring == "mean" else 4e3, 7e3])
+    expected = found(filled, test, WITH_QUALITIES, 5.0, 4e3)
+    assert found(unknown, test, WITH_QUALITIES, 5.0, 4e3) == pytest.approx(expected)
+
+
 def test_the_closest_come_first_and_only_those_who_are_there():
     voices = Voices(2, "mean")
     for speaker, angle in enumerate([1.0, 0.2, 2.0, 0.1, 3.0]):

@@ -81,6 +81,12 @@ def test_an_enrolment_of_several_has_their_mean(corpus, embeddings):
     )
 
 
+def test_a_bandwidth_that_is_not_known_is_as_the_other_sides():
+    columns = bandwidth_columns([np.nan, 4e3, 4e3], [8e3, np.nan, 8e3])
+    np.testing.assert_array_equal(columns["lower bandwidth"], [8, 4, 4])
+    np.testing.assert_array_equal(columns["higher bandwidth"], [8, 4, 8])
+
+
 def test_bandwidths_must_be_there(corpus, embeddings):
     scored = Scored(np.zeros(2, np.float32))
     with pytest.raises(ScoringError, match="contravox evaluate"):

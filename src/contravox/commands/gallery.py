@@ -9,7 +9,7 @@ import typer
 from contravox.commands.console import Force, Json, Output, print_json
 from contravox.commands.galleries import DEFAULT, GalleryModel, Place, model_of, open_gallery
 from contravox.commands.numbers import finite
-from contravox.terminal.messages import printable, tell
+from contravox.terminal.messages import note, printable, tell
 
 if TYPE_CHECKING:
     from contravox.gallery.gallery import Gallery
@@ -202,15 +202,29 @@ def settings(
         float | None,
         typer.Option(callback=finite, help="Decide at this score, not as the model does."),
     ] = None,
+    no_threshold: Annotated[
+        bool, typer.Option("--no-threshold", help="Decide as the model does again.")
+    ] = False,
     gallery: Place = DEFAULT,
     as_json: Json = False,
 ) -> None:
     """Change what is decided once for a gallery, or tell it."""
+    if no_threshold and threshold is not None:
+        raise typer.BadParameter("--threshold and --no-threshold say two things: give one")
     with open_gallery(gallery) as opened:
+        before = opened.settings
         given = {"scoring": scoring, "keep_audio": keep_audio, "threshold": threshold}
         changed = {name: value for name, value in given.items() if value is not None}
-        kept = opened.settings.model_copy(update=changed)
-        if changed:
+        kept = before.model_copy(update=changed)
+        if no_threshold:
+            kept = kept.for_other_scores()
+        elif kept.scoring != before.scoring and threshold is None and kept.decides:
+            kept = kept.for_other_scores()
+            note(
+                "warning: the gallery's own threshold and calibration are forgotten, as they were "
+                "for other scores: give --threshold anew"
+            )
+        if kept != before:
             opened.configure(kept)
     if as_json:
         print_json(kept.model_dump())

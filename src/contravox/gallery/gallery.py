@@ -2,6 +2,7 @@
 
 import getpass
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from contravox.audio.given import Audio
 from contravox.audio.waveform import Channel
-from contravox.errors import GalleryError, ScoringError, UnknownSpeakerError, quoted
+from contravox.errors import GalleryError, GalleryWarning, ScoringError, UnknownSpeakerError, quoted
 from contravox.gallery.changes import changes_since, last_change, note_change, now
 from contravox.gallery.database import Database
 from contravox.gallery.deciding import EVEN, open_set_posteriors, rule_of
@@ -34,7 +35,7 @@ from contravox.gallery.results import (
     Transfer,
 )
 from contravox.gallery.settings import GallerySettings
-from contravox.gallery.storing import claim_model, find_speaker, other_model
+from contravox.gallery.storing import claim_model, find_speaker, forget_decision, other_model
 from contravox.gallery.tables import cohort, galleries, speakers, voiceprints
 from contravox.gallery.transfer import export_gallery, import_gallery
 from contravox.gallery.voices import Compared
@@ -235,7 +236,7 @@ class Gallery:
             place = compared.place_of(speaker)
             if place is None:
                 raise damaged(self.database.name, "a speaker has no voiceprint")
-            others = [each for each in compared.closest(2) if each != place]
+            others = [each for each in compared.closest(2, by_score=True) if each != place]
             score = float(compared.scores[place])
             margin = score - float(compared.scores[others[0]]) if others else None
             ratio = None if compared.ratios is None else float(compared.ratios[place])
@@ -281,7 +282,7 @@ class Gallery:
                 posteriors, nobody = open_set_posteriors(
                     compared.ratios, EVEN if known is None else known
                 )
-            places = compared.closest(max(top, 2))
+            places = compared.closest(max(top, 2), by_score=rule.threshold is not None)
             matches = _matches(connection, compared, places, posteriors)
             if len(matches) < len(places):
                 raise damaged(self.database.name, "a voiceprint has no speaker")
@@ -395,19 +396,36 @@ class Gallery:
     ) -> int:
         """Bring the gallery to another model, by the recordings that it kept.
 
+        A cohort, and the gallery's threshold and calibration, are forgotten: they were for other
+        scores. Warns with GalleryWarning where there were any of the latter.
+
         drop: delete voiceprints of which no recording is kept, and speakers who have no others;
         they are refused otherwise. progress: called with the numbers done and in all.
 
         Returns how many voiceprints there are now. Raises GalleryError.
         """
+        with self._lock, self.database.reading() as connection:
+            self._memory.look(connection)
+        decided = self.settings.decides
         count = re_embed(self.database, verifier.model, by or self.by, drop=drop, progress=progress)
         self._verifier = verifier
+        if decided:
+            self._tell_forgotten()
         return count
+
+    def _tell_forgotten(self) -> None:
+        warnings.warn(
+            f"{self.database.name}: its own threshold and calibration are forgotten, as they were "
+            "for other scores: give it one anew, `contravox gallery settings --threshold`",
+            GalleryWarning,
+            stacklevel=3,
+        )
 
     def set_cohort(self, embeddings: NDArray, of: Speakers, *, by: str | None = None) -> int:
         """Normalise scores from now on by AS-norm against speakers who are not enrolled.
 
-        Of normalised scores the model's threshold and calibration say nothing: set the gallery's.
+        Of normalised scores the model's threshold and calibration say nothing: set the gallery's
+        then, as those that it has are forgotten, with a GalleryWarning: they were for other scores.
 
         embeddings: (n, d) by the gallery's model, of training data; none, to normalise no more.
         of: (n,) the speaker of each.
@@ -428,7 +446,11 @@ class Gallery:
             connection.execute(delete(cohort))
             if len(members):
                 connection.execute(insert(cohort), [{"vector": each} for each in members])
+            forgotten = forget_decision(connection, self.database.name)
             note_change(connection, by or self.by, "configured")
+            self._memory.look(connection)
+        if forgotten:
+            self._tell_forgotten()
         return len(members)
 
     def decides(self) -> bool:

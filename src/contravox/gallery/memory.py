@@ -11,7 +11,7 @@ from contravox.gallery.changes import OF_ALL, changes_since, last_change
 from contravox.gallery.failures import damaged
 from contravox.gallery.normalising import Normaliser
 from contravox.gallery.settings import GallerySettings
-from contravox.gallery.storing import vector_size
+from contravox.gallery.storing import known_bandwidths, read_settings, vector_size
 from contravox.gallery.tables import cohort, galleries, voiceprints
 from contravox.gallery.voices import Voices
 
@@ -38,15 +38,12 @@ class Memory:
         self.voices: Voices | None = None
         self.normaliser: Normaliser | None = None
         self._change = 0
+        self._held: str | None = None
 
     def look(self, connection: Connection) -> None:
         """Read settings and model, and no voices."""
-        row = connection.execute(select(galleries)).first()
-        try:
-            self.settings = GallerySettings.model_validate_json(row.settings if row else "")
-        except ValueError as error:
-            raise damaged(self.name, "its settings cannot be read") from error
-        assert row is not None
+        self.settings = read_settings(connection, self.name)
+        row = connection.execute(select(galleries)).one()
         self.model = row.model
         self._size = None if row.model is None else vector_size(row, self.name)
 
@@ -56,14 +53,14 @@ class Memory:
         if self.voices is not None and last == self._change:
             return self.voices
         since = changes_since(connection, self._change, MOST_CHANGES + 1)
-        model = self.model
         self.look(connection)
-        anew = self.voices is None or model != self.model or len(since) > MOST_CHANGES
+        # Others than ``follow`` look too: what the voices are of is kept with them.
+        anew = self.voices is None or self._held != self.model or len(since) > MOST_CHANGES
         if anew or any(each.action in OF_ALL for each in since):
             self._read_cohort(connection)
             voices = Voices(self._size or 1, self.settings.scoring, self.normaliser)
             self._read(connection, voices, None)
-            self.voices = voices
+            self.voices, self._held = voices, self.model
         elif self.voices is not None:
             changed = {each.speaker for each in since if each.speaker is not None}
             for speaker in changed:
@@ -104,7 +101,7 @@ class Memory:
             vectors.append(self._checked([row.vector for row in part]))
             seconds.append(self._checked_numbers("seconds", [row.seconds for row in part]))
             heard = [row.bandwidth for row in part]
-            bandwidths.append(self._checked_numbers("bandwidth", heard))
+            bandwidths.append(known_bandwidths(self._checked_numbers("bandwidth", heard)))
         if speakers:
             voices.put(
                 np.array(speakers),

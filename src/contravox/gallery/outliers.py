@@ -27,8 +27,9 @@ def find_outliers(
     """Hold each new utterance against the mean of all others: of the new and of those kept.
 
     kept: (k, d) embeddings of the speaker that are there already, of recordings of so many seconds
-    and such bandwidths (k,). calibration, threshold: by which it is decided; a calibration comes
-    first. Without either no utterance is an outlier, nor is one that is alone.
+    and such bandwidths (k,), NaN where these are not known. calibration, threshold: by which it is
+    decided; a calibration comes first. Without either no utterance is an outlier, nor is one that
+    is alone.
     """
     if not new or len(new) + len(kept) < 2 or (calibration is None and threshold is None):
         return []
@@ -47,9 +48,15 @@ def find_outliers(
                 found.append(Outlier(voiceprint.name, score, None))
             continue
         known = (seconds, bandwidths, lengths)
-        others = Side(*(each[rest].mean(keepdims=True) for each in known))
+        others = Side(*(_mean_of_known(each[rest]) for each in known))
         own = Side(*(each[[place]] for each in known))
         ratio = float(ratios_of(calibration, np.array([score]), others, own)[0])
         if ratio < LEAST_RATIO:
             found.append(Outlier(voiceprint.name, score, ratio))
     return found
+
+
+def _mean_of_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(1,) the mean but for NaN; NaN of nothing else."""
+    known = values[~np.isnan(values)]
+    return known.mean(keepdims=True) if len(known) else np.array([np.nan])

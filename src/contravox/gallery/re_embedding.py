@@ -9,6 +9,7 @@ from contravox.embedding_model import EmbeddingModel
 from contravox.errors import GalleryError, GalleryUnavailableError
 from contravox.gallery.changes import last_change, note_change
 from contravox.gallery.database import Database
+from contravox.gallery.storing import forget_decision
 from contravox.gallery.tables import cohort, galleries, recordings, speakers, voiceprints
 from contravox.inference.voiceprint import take_voiceprint
 
@@ -26,7 +27,8 @@ def re_embed(
 ) -> int:
     """Embed every recording that is kept by another model, and put that in place of the first.
 
-    All voiceprints change at one moment, or none; a cohort is forgotten.
+    All voiceprints change at one moment, or none; a cohort and what the gallery decides by are
+    forgotten.
 
     drop: delete voiceprints without a recording, and speakers without voiceprints, where they are
     refused otherwise.
@@ -59,11 +61,16 @@ def re_embed(
             connection.execute(
                 update(voiceprints)
                 .where(voiceprints.c.id == bindparam("number"))
-                .values(model=model.digest, vector=bindparam("new")),
+                .values(
+                    model=model.digest,
+                    vector=bindparam("new"),
+                    bandwidth=bindparam("heard"),
+                ),
                 embedded,
             )
-        # Its members' recordings are not here.
+        # Its members' recordings are not here; and what decided, did so by other scores.
         connection.execute(delete(cohort))
+        forget_decision(connection, database.name)
         size = model.embedding_size if embedded else None
         digest = model.digest if embedded else None
         connection.execute(update(galleries).values(model=digest, embedding_size=size))
@@ -90,6 +97,7 @@ def _embedded(
             name = f"recording of voiceprint {row.voiceprint}"
             # It was taken when it was enrolled; what is thought of it now refuses none.
             taken = take_voiceprint(model, row.flac, name, allow_unfit=True)
-            embedded.append({"number": row.voiceprint, "new": taken.vector})
+            heard = taken.quality.bandwidth
+            embedded.append({"number": row.voiceprint, "new": taken.vector, "heard": heard})
         progress(len(embedded), len(numbers))
     return embedded

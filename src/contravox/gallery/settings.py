@@ -30,3 +30,12 @@ class GallerySettings(Settings):
     threshold: float | None = None
     calibration: Calibration | None = None
     top: int = Field(200, ge=2, le=1_000_000)
+
+    @property
+    def decides(self) -> bool:
+        """Whether they have a threshold or a calibration."""
+        return self.threshold is not None or self.calibration is not None
+
+    def for_other_scores(self) -> "GallerySettings":
+        """Without what decides, which holds for the scores it was made for alone."""
+        return self.model_copy(update={"threshold": None, "calibration": None})

@@ -11,17 +11,22 @@ from sqlalchemy import Connection, Row, insert, select, update
 from contravox.errors import GalleryError
 from contravox.gallery.changes import now
 from contravox.gallery.failures import damaged
+from contravox.gallery.settings import GallerySettings
 from contravox.gallery.tables import galleries, recordings, speakers, voiceprints
 
 LARGEST = 100_000
 """Numbers of a voiceprint."""
+
+UNKNOWN = 0.0
+"""Bandwidth of what an older contravox enrolled, which did not measure it."""
 
 
 @dataclass(frozen=True)
 class Stored:
     """A voiceprint as it is kept.
 
-    vector: (d,) float32; bandwidth: of the recording, Hz; flac: the recording, where it is kept.
+    vector: (d,) float32; bandwidth: of the recording, Hz, UNKNOWN where nobody measured it; flac:
+    the recording, where it is kept.
     """
 
     vector: NDArray[np.float32]
@@ -64,6 +69,27 @@ def other_model(name: str, kept: str, given: str) -> GalleryError:
     )
 
 
+def read_settings(connection: Connection, name: str) -> GallerySettings:
+    """The gallery's. name: of the database. Raises GalleryError."""
+    try:
+        kept = connection.execute(select(galleries.c.settings)).scalar()
+        return GallerySettings.model_validate_json(kept or "")
+    except ValueError as error:
+        raise damaged(name, "its settings cannot be read") from error
+
+
+def forget_decision(connection: Connection, name: str) -> bool:
+    """Let the gallery's threshold and calibration go, as its scores become others.
+
+    name: of the database. Returns whether there were any. Raises GalleryError.
+    """
+    settings = read_settings(connection, name)
+    if settings.decides:
+        kept = settings.for_other_scores().model_dump_json()
+        connection.execute(update(galleries).values(settings=kept))
+    return settings.decides
+
+
 def find_speaker(connection: Connection, name: str) -> int | None:
     """The number of a speaker of a name in the form of ``speaker_name``."""
     return connection.execute(select(speakers.c.id).where(speakers.c.name == name)).scalar()
@@ -81,7 +107,7 @@ def kept_vectors(
 ) -> tuple[list[NDArray[np.float32]], NDArray[np.float64], NDArray[np.float64]]:
     """The embeddings of a speaker, k of (d,), and seconds and bandwidth of their recordings, (k,).
 
-    speaker: their number; of None there are none.
+    speaker: their number; of None there are none. A bandwidth that is not known is NaN.
     """
     columns = (voiceprints.c.vector, voiceprints.c.seconds, voiceprints.c.bandwidth)
     query = select(*columns).where(voiceprints.c.speaker == speaker).order_by(voiceprints.c.id)
@@ -90,7 +116,12 @@ def kept_vectors(
         np.array([getattr(row, name) for row in rows], np.float64)
         for name in ("seconds", "bandwidth")
     )
-    return [row.vector for row in rows], seconds, bandwidths
+    return [row.vector for row in rows], seconds, known_bandwidths(bandwidths)
+
+
+def known_bandwidths(bandwidths: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Those (k,) that are kept, with NaN for what is not known."""
+    return np.where(bandwidths == UNKNOWN, np.nan, bandwidths)
 
 
 def add_voiceprints(

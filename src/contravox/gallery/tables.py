@@ -133,7 +133,7 @@ voiceprints = Table(
     Column("vector", Vector, nullable=False, doc="(d,) as the model gave it, not normalised"),
     Column("seconds", Float, nullable=False),
     Column("speech_seconds", Float, nullable=False),
-    Column("bandwidth", Float, nullable=False, doc="Hz"),
+    Column("bandwidth", Float, nullable=False, doc="Hz; 0: not known"),
     sqlite_autoincrement=True,
 )
 

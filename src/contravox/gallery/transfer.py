@@ -1,5 +1,6 @@
 """Voiceprints from one gallery to another: an export is a gallery in a file of SQLite."""
 
+import os
 from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -26,7 +27,8 @@ from contravox.gallery.storing import (
 )
 from contravox.gallery.tables import cohort, galleries, recordings, speakers, voiceprints
 
-Progress = Callable[[int, int], None]
+LOGS = ("-wal", "-shm", "-journal")
+"""How the names of the files end that SQLite puts beside one that is used."""
 
 
 def export_gallery(
@@ -49,6 +51,7 @@ def export_gallery(
         raise OutputError(
             f"{path}: is there already: choose another --output, or pass --force to replace it"
         )
+    _refuse_used(source, path)
     with atomic_path(path) as temporary:
         copy = make(temporary)
         try:
@@ -62,7 +65,24 @@ def export_gallery(
             copy.leave_one_file()
         finally:
             copy.close()
+        _refuse_used(source, path)
     return transfer
+
+
+def _refuse_used(source: Database, path: Path) -> None:
+    """Raise OutputError where a file is the gallery that is exported, or one that is in use.
+
+    SQLite's log beside it, which is there while somebody uses it, would be taken for the new
+    file's.
+    """
+    if source.in_file and path.exists() and path.samefile(str(source.url.database)):
+        raise OutputError(f"{path}: is the gallery itself: choose another --output")
+    logs = [Path(f"{os.path.realpath(path)}{ending}") for ending in LOGS]
+    if any(log.exists() for log in logs):
+        raise OutputError(
+            f"{path}: is in use, or was by a program that was killed: end what uses it, look at it "
+            "by `contravox gallery show`, and try again; or choose another --output"
+        )
 
 
 def import_gallery(source: Database, target: Database, by: str, *, audio: bool) -> Transfer:

@@ -42,9 +42,13 @@ class Compared:
     scores: NDArray[np.float32]
     ratios: NDArray[np.float64] | None
 
-    def closest(self, count: int) -> NDArray[np.int64]:
-        """The places of at most so many speakers, the closest first."""
-        ranked = self.scores if self.ratios is None else self.ratios
+    def closest(self, count: int, *, by_score: bool = False) -> NDArray[np.int64]:
+        """The places of at most so many speakers, the closest first.
+
+        by_score: even where there are ratios, of which the highest need not be of the highest
+        score.
+        """
+        ranked = self.scores if by_score or self.ratios is None else self.ratios
         if count < len(ranked):
             places = np.argpartition(ranked, len(ranked) - count)[-count:]
         else:
@@ -113,7 +117,7 @@ class Voices:
 
         speakers: (k,) their numbers; counts: (k,) of their voiceprints, at least one each; vectors:
         (n, d) embeddings, those of one speaker after those of another; seconds, bandwidths: (n,)
-        of the recordings.
+        of the recordings; NaN is a bandwidth that is not known.
         """
         for speaker in speakers.tolist():
             if speaker in self._places:
@@ -132,7 +136,7 @@ class Voices:
             # Opposed vectors have no mean direction; such a speaker scores zero with everybody.
             rows /= np.maximum(norms, np.finfo(np.float32).tiny)[:, None]
             seconds = np.add.reduceat(seconds, starts) / counts
-            bandwidths = np.add.reduceat(bandwidths, starts) / counts
+            bandwidths = _means_of_known(bandwidths, starts)
             lengths = np.add.reduceat(lengths, starts) / counts
             owners = places
         statistics = None if self.normaliser is None else self.normaliser.statistics(rows)
@@ -228,3 +232,11 @@ class Voices:
         rows = np.concatenate([np.array(again, np.int64), self._used + np.arange(fresh)])
         self._used = needed
         return rows
+
+
+def _means_of_known(values: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Of each group of values, which begins at its start, the mean but for NaN; NaN of none."""
+    known = ~np.isnan(values)
+    counts = np.add.reduceat(known, starts, dtype=np.int64)
+    sums = np.add.reduceat(np.where(known, values, 0), starts)
+    return np.where(counts, sums / np.maximum(counts, 1), np.nan)

@@ -26,8 +26,8 @@ MAGNITUDE, COHORT = "magnitude", "cohort mean"
 class Side:
     """What is known of one side of k comparisons, each (k,); of several recordings their mean.
 
-    seconds: of the recording; bandwidth: in Hz, see ``audio.quality``; magnitude: the length of the
-    embedding.
+    seconds: of the recording; bandwidth: in Hz, see ``audio.quality``, NaN where it is not known:
+    then it is taken to be the other side's; magnitude: the length of the embedding.
     """
 
     seconds: ArrayLike
@@ -99,9 +99,13 @@ def bandwidth_columns(enrolment: ArrayLike, test: ArrayLike) -> dict[str, NDArra
     """The lower and the higher of both sides' bandwidths, in Hz (k,) here, in kHz there.
 
     Through one narrow line all voices sound more alike, and two recordings of one voice less where
-    only one came through it.
+    only one came through it. What is not known of one side (NaN) is taken to be as on the other, so
+    that nobody is accepted for a difference that may not be there.
     """
-    return quality_columns(BANDWIDTH, np.asarray(enrolment) / 1e3, np.asarray(test) / 1e3)
+    one, other = np.asarray(enrolment) / 1e3, np.asarray(test) / 1e3
+    return quality_columns(
+        BANDWIDTH, np.where(np.isnan(one), other, one), np.where(np.isnan(other), one, other)
+    )
 
 
 def magnitude_columns(enrolment: ArrayLike, test: ArrayLike) -> dict[str, NDArray]:

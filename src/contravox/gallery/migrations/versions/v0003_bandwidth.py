@@ -6,12 +6,12 @@ from alembic import op
 revision = "0003"
 down_revision = "0002"
 
-FULL = "8000"
-"""Hz, of recordings enrolled before: most are no telephone's."""
+UNKNOWN = "0"
+"""Hz, of recordings enrolled before; `gallery re-embed` measures those that are kept."""
 
 
 def upgrade() -> None:
     """Add the column."""
     op.add_column(
-        "voiceprints", sa.Column("bandwidth", sa.Float, nullable=False, server_default=FULL)
+        "voiceprints", sa.Column("bandwidth", sa.Float, nullable=False, server_default=UNKNOWN)
     )
