@@ -97,6 +97,28 @@ def test_enrolments_of_several_utterances() -> None:
     assert found("session") == {"unknown": [0, 1, 2, 3]}
 
 
+def test_durations_that_are_not_known_are_unknown() -> None:
+    table = manifest().table.with_columns(
+        duration=pl.when(pl.col("utterance") != "a2").then("duration")
+    )
+    enrolments = Enrolments(
+        pl.DataFrame(
+            [("A", "a1"), ("A", "a2"), ("B", "b1")], ["enrolment", "utterance"], orient="row"
+        )
+    )
+    trials = pl.DataFrame(
+        [("A", "a3", True), ("B", "a3", False), ("B", "a2", False)],
+        ["enrolment", "test", "target"],
+        orient="row",
+    )
+    several = TrialSet(Trials(trials), Manifest(table), Protocol("list"), enrolments)
+    found = {
+        each.name: np.flatnonzero(each.rows).tolist() for each in conditions(several, ["duration"])
+    }
+    assert found.pop("unknown") == [0, 2]
+    assert list(found.values()) == [[1]]
+
+
 def test_rates_are_those_of_the_trials_of_each() -> None:
     generator = np.random.default_rng(0)
     names = [f"s{speaker}u{i}" for speaker in range(12) for i in range(4)]

@@ -116,6 +116,32 @@ def test_several_utterances_by_each_method(embeddings, method):
         assert score == pytest.approx(expected, abs=1e-6)
 
 
+def test_lengths_say_nothing_of_what_is_whitened_or_of_crops(training):
+    raw = ScoringSettings(enrolment="mean of embeddings")
+    with pytest.raises(ScoringError, match="take unit or scores"):
+        Scorer(raw, crops_averaged=True)
+    with pytest.raises(ScoringError, match="take unit or scores"):
+        Scorer(raw.model_copy(update={"whitening": "whitening"}), *training)
+
+
+def test_an_enrolment_is_called_what_it_is(embeddings, training):
+    unit = ScoringSettings()
+    assert Scorer(unit).enrolment == "mean of unit embeddings"
+    assert Scorer(unit, comparison="Euclidean distance").enrolment == "mean of embeddings"
+    assert Scorer(ScoringSettings(backend="PLDA"), *training).enrolment is None
+    # Means over crops have a length that counts.
+    short = Embeddings(embeddings.utterances, embeddings.vectors / 10)
+    crops = Scorer(unit, crops_averaged=True)
+    assert crops.enrolment == "mean of scores"
+    behind = {"u1": [1, 2], "u2": [2], "u0": [0, 3]}
+    for score, trial in zip(
+        crops.score(short, TRIALS, BEHIND).scores, TRIALS.table.rows(), strict=True
+    ):
+        test = short.vectors[int(trial[1][1])]
+        expected = np.mean([short.vectors[row] @ test for row in behind[trial[0]]])
+        assert score == pytest.approx(expected, abs=1e-6)
+
+
 @pytest.mark.parametrize(
     "settings",
     [

@@ -129,7 +129,8 @@ def _sides(trial_set: TrialSet, column: str) -> pl.DataFrame:
     if trial_set.enrolments is not None:
         parts = trial_set.enrolments.table.join(known, on="utterance", how="left")
         shared = pl.when(pl.col("value").n_unique() == 1).then(pl.col("value").first())
-        value = pl.col("value").sum() if column == "duration" else shared
+        whole = pl.when(pl.col("value").is_not_null().all()).then(pl.col("value").sum())
+        value = whole if column == "duration" else shared
         enrolled = parts.group_by("enrolment").agg(value.alias("value"))
     return (
         trial_set.trials.table.join(
@@ -158,7 +159,7 @@ def _name(column: str) -> pl.Expr:
         name = pl.lit(longest)
         for bound, below in reversed(list(zip(DURATIONS, names, strict=True))):
             name = pl.when(shorter < bound).then(pl.lit(below)).otherwise(name)
-        return name
+        return pl.when(known).then(name).otherwise(pl.lit(UNKNOWN))
     if column == "session":
         same = pl.when(enrolment == test).then(pl.lit("same session"))
         named = pl.when(known).then(same.otherwise(pl.lit("other session")))

@@ -18,6 +18,7 @@ from contravox.evaluation.conditions import conditions_of
 from contravox.evaluation.result import P_TARGETS, ModelFacts, SystemResult, measure
 from contravox.scoring.calibration import Calibration
 from contravox.scoring.calibration_columns import SCORE, Quality, trial_columns
+from contravox.scoring.enrolment import EnrolmentMethod
 from contravox.scoring.scorer import Comparison, Scorer, ScoringSettings
 from contravox.settings import Settings
 from contravox.trials.enrolments import Enrolments
@@ -138,7 +139,7 @@ def evaluate_embeddings(
             model=model,
         )
     protocol = {
-        **protocol_of(test.trial_set, settings.scoring, comparison),
+        **protocol_of(test.trial_set, scorer.enrolment),
         **scorer.describe(),
         "training data": None if training is None else training.name,
         **(described or {}),
@@ -191,12 +192,15 @@ def usual_conditions(trial_set: TrialSet) -> list[str]:
 
 
 def protocol_of(
-    trial_set: TrialSet, scoring: ScoringSettings, comparison: Comparison = "cosine"
+    trial_set: TrialSet, enrolment: EnrolmentMethod | None = None
 ) -> dict[str, str | int | None]:
-    """What a trial list is, how its enrolments are made, and what is measured of it."""
+    """What a trial list is, and what is measured of it.
+
+    enrolment: what several utterances make together, where that is known.
+    """
     trials = trial_set.trials
     return {
-        **list_protocol(trial_set.protocol, trial_set.enrolments, scoring, comparison),
+        **list_protocol(trial_set.protocol, trial_set.enrolments, enrolment),
         "targets": int(trials.targets.sum()),
         "non-targets": int((~trials.targets).sum()),
         "trials listed twice": trial_set.listed_twice,
@@ -212,14 +216,11 @@ def protocol_of(
 def list_protocol(
     protocol: Protocol,
     enrolments: Enrolments | None,
-    scoring: ScoringSettings,
-    comparison: Comparison = "cosine",
+    enrolment: EnrolmentMethod | None,
 ) -> dict[str, str | int | None]:
-    """What a trial list is, and how its enrolments are made."""
-    several: str = scoring.enrolment if comparison == "cosine" else "mean of embeddings"
-    if enrolments is None or scoring.backend == "PLDA":
-        several = ""
+    """What a trial list is, and how its enrolments are made; see ``protocol_of``."""
+    several = "" if enrolments is None or enrolment is None else f": {enrolment}"
     return {
         **{key.replace("_", " "): value for key, value in asdict(protocol).items()},
-        "enrolment": protocol.enrolment + (f": {several}" if several else ""),
+        "enrolment": protocol.enrolment + several,
     }

@@ -12,7 +12,6 @@ from contravox.errors import ScoringError, TrialsWarning, brief
 from contravox.evaluation.evaluation import Evaluation, Stage, protocol_of, silently
 from contravox.evaluation.result import measure
 from contravox.scoring.calibration import Calibration
-from contravox.scoring.scorer import ScoringSettings
 from contravox.trained_on import refuse_shared
 from contravox.trials.scores import aligned_scores, protocol_beside, score_file
 from contravox.trials.trial_set import TrialSet
@@ -67,7 +66,7 @@ def fuse(
             progress=report,
         )
     protocol: dict[str, str | int | None] = {
-        **protocol_of(trials, ScoringSettings()),
+        **protocol_of(trials),
         **{name: str(path) for name, path in zip(names, tests, strict=True)},
         "score": "log-likelihood ratio, fused by logistic regression",
         "calibration": f"learned on {learning_trials.name}",

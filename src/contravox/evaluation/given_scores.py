@@ -12,7 +12,6 @@ from contravox.evaluation.evaluation import (
     usual_conditions,
 )
 from contravox.evaluation.result import P_TARGETS, measure
-from contravox.scoring.scorer import ScoringSettings
 from contravox.trials.score_formats import read_scores
 from contravox.trials.scores import align_scores, score_file
 from contravox.trials.trial_set import TrialSet
@@ -54,7 +53,7 @@ def measure_scores(
             conditions=parts,
         )
     protocol = {
-        **protocol_of(trials, ScoringSettings()),
+        **protocol_of(trials),
         "score": f"{'log-likelihood ratios ' if log_likelihood_ratios else ''}of {path}",
     }
     return Evaluation(result, protocol, trials)

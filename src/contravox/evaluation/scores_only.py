@@ -73,7 +73,7 @@ def score_long_list(
     scorer = learned_scorer(settings, training, stage=stage)
     learned = learned_calibration(calibration, scorer, stage=stage)
     protocol = {
-        **list_protocol(test.protocol, test.enrolments, settings),
+        **list_protocol(test.protocol, test.enrolments, scorer.enrolment),
         "targets": test.targets,
         "non-targets": test.trials - test.targets,
         "trials of a recording with itself": sum(test.self_trials),

@@ -82,7 +82,8 @@ class Scorer:
     comparison: what the embeddings are for.
 
     Raises ScoringError where training data is needed and not given, or too few, for crops that are
-    not scored by the plain cosine, and for distances of crops, whitened or normalised.
+    not scored by the plain cosine, for distances of crops, whitened or normalised, and for a mean
+    of embeddings as they are where these are whitened or of crops.
     """
 
     def __init__(
@@ -96,6 +97,11 @@ class Scorer:
     ) -> None:
         if crops_averaged and (settings.whitening or settings.backend == "PLDA"):
             raise ScoringError("crops are scored by the plain cosine: no whitening, no PLDA")
+        if settings.enrolment == "mean of embeddings" and (crops_averaged or settings.whitening):
+            raise ScoringError(
+                "an enrolment by embeddings as they are (raw) goes by their lengths, of which "
+                "whitening and crops leave nothing: take unit or scores"
+            )
         self.by_distance = comparison != "cosine" and settings.backend != "PLDA"
         if self.by_distance and (crops_averaged or settings.whitening or settings.normalisation):
             raise ScoringError(
@@ -195,6 +201,15 @@ class Scorer:
             yield trials, scored
             done += len(trials)
             progress(done, total)
+
+    @property
+    def enrolment(self) -> EnrolmentMethod | None:
+        """What several utterances make together; None where PLDA does it in its way."""
+        if self.plda is not None:
+            return None
+        if self.by_distance:
+            return "mean of embeddings"
+        return "mean of scores" if self.crops_averaged else self.settings.enrolment
 
     def describe(self) -> dict[str, str]:
         """How scores are made, for a result."""
