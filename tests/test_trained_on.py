@@ -1,6 +1,9 @@
+import warnings
+
 import polars as pl
 import pytest
 
+from contravox.embedding_model import ModelDescription
 from contravox.errors import ModelError, OverlapError, OverlapWarning
 from contravox.manifest import COLUMNS, Manifest
 from contravox.trained_on import (
@@ -19,7 +22,8 @@ def manifest(corpus, speakers, digests):
         for s, d in zip(speakers, digests, strict=True)
     ]
     table = pl.DataFrame(rows, schema=COLUMNS, orient="row")
-    return Manifest(table.with_columns(corpus=pl.lit(corpus), digest=pl.Series(digests)))
+    table = table.with_columns(digest=pl.Series(digests))
+    return Manifest(table if corpus is None else table.with_columns(corpus=pl.lit(corpus)))
 
 
 TRAINING = manifest("vox", ["1", "2", "2"], ["aa", "bb", "cc"])
@@ -124,3 +128,48 @@ def test_where_a_name_is_one_recording_names_are_compared():
         refuse_shared(bare("/x", "/y"), other, "a and b", "say so", by_name=True)
     with pytest.warns(OverlapWarning):
         refuse_shared(bare("/x", "/y"), other, "a and b", "say so")
+
+
+UNLABELLED = manifest(None, ["1", "2", "2"], ["aa", "bb", "cc"])
+
+
+def of_model(folder, **settings):
+    learned = TrainedOn().and_of(UNLABELLED, labels_used=False)
+    described = ModelDescription(
+        trained_on=tuple(learned.speakers), recordings_trained_on=3, **settings
+    )
+    return learned, TrainedOn.of_model(folder / "model.onnx", described)
+
+
+def test_recordings_that_did_not_come_along_with_a_model_are_told(tmp_path):
+    test = manifest(None, ["7"], ["cc"])
+    learned, alone = of_model(tmp_path)
+    with pytest.warns(OverlapWarning, match=r"trained_on\.txt, which names 3 of them, .* copy it"):
+        alone.refuse(test, "list", "say so")
+    # Those of another model are no better.
+    write_recordings(tmp_path, learned.recordings.head(2))
+    with pytest.warns(OverlapWarning, match="copy it there"):
+        of_model(tmp_path)[1].refuse(test, "list", "say so")
+    write_recordings(tmp_path, learned.recordings)
+    with pytest.raises(OverlapError, match="1 of its 1 recordings"):
+        of_model(tmp_path)[1].refuse(test, "list", "say so")
+
+
+def test_what_was_lost_stays_lost_in_what_is_trained_from_it(tmp_path):
+    _, alone = of_model(tmp_path)
+    for further in (
+        alone.and_of(manifest(None, ["5"], ["dd"]), labels_used=True),
+        TrainedOn().and_by(alone),
+    ):
+        assert further.lost == 3
+        with pytest.warns(OverlapWarning, match="copy it there"):
+            further.refuse(manifest(None, ["7"], ["cc"]), "list", "say so")
+
+
+def test_where_speakers_tell_the_file_is_not_missed(tmp_path):
+    learned = TrainedOn().and_of(TRAINING, labels_used=True)
+    described = ModelDescription(trained_on=tuple(learned.speakers), recordings_trained_on=3)
+    alone = TrainedOn.of_model(tmp_path / "model.onnx", described)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        alone.refuse(manifest("vox", ["9"], ["x"]), "list", "say so")

@@ -36,7 +36,8 @@ class ModelDescription(Settings):
     calibration: of such scores, and what they were learned on: calibration_source. labels_used:
     whether speaker labels were used in training, which took training_seconds; objective_shares: of
     the encoder's gradient in its last stage, by objective; trained_on: digests of the training's
-    speakers (see ``trained_on``). All but the shares include what it was trained from.
+    speakers (see ``trained_on``), recordings_trained_on: how many recordings' digests lie in the
+    file beside it. All but the shares include what it was trained from.
     maximum_seconds: of audio that is encoded at once; longer recordings are embedded in pieces (see
     ``EmbeddingModel.embed``). speech_only: whether who embeds a recording leaves out what is not
     speech (see ``only_speech``). licence; provenance: what it was made of, in words.
@@ -51,6 +52,7 @@ class ModelDescription(Settings):
     training_seconds: NotNegative = 0.0
     objective_shares: Mapping[str, Share] = Field(default_factory=dict)
     trained_on: tuple[str, ...] = ()
+    recordings_trained_on: int = Field(0, ge=0)
     maximum_seconds: float = Field(60.0, ge=1.0, le=3600.0)
     speech_only: bool = False
     licence: str | None = Field(None, max_length=1000)

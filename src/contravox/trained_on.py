@@ -36,13 +36,15 @@ class TrainedOn:
     """What a model has learned from, over every stage of its training.
 
     labels_used: whether any stage read speaker labels. training_seconds: of all of them together.
-    speakers, recordings: digests, see ``speaker_digests`` and ``recording_digests``.
+    speakers, recordings: digests, see ``speaker_digests`` and ``recording_digests``. lost: how many
+    recordings there are beside these, whose digests did not come along with a model.
     """
 
     labels_used: bool = False
     training_seconds: float = 0.0
     speakers: frozenset[str] = frozenset()
     recordings: pl.Series = field(default_factory=lambda: pl.Series(dtype=pl.String))
+    lost: int = 0
 
     @classmethod
     def of_model(cls, path: Path, settings: "ModelDescription") -> "TrainedOn":
@@ -50,11 +52,17 @@ class TrainedOn:
 
         Raises ModelError where that is damaged.
         """
+        recordings, count = recordings_trained_on(path), settings.recordings_trained_on
+        lost = 0
+        if count and len(recordings) != count:
+            # None, or those of another model.
+            recordings, lost = recordings.clear(), count
         return cls(
             settings.labels_used,
             settings.training_seconds,
             frozenset(settings.trained_on),
-            recordings_trained_on(path),
+            recordings,
+            lost,
         )
 
     def and_of(self, manifest: Manifest, *, labels_used: bool) -> "TrainedOn":
@@ -64,6 +72,7 @@ class TrainedOn:
             self.training_seconds,
             self.speakers.union(speaker_digests(manifest)),
             pl.concat([self.recordings, recording_digests(manifest)]).unique().sort(),
+            self.lost,
         )
 
     def and_by(self, teacher: "TrainedOn") -> "TrainedOn":
@@ -73,6 +82,7 @@ class TrainedOn:
             self.training_seconds,
             self.speakers | teacher.speakers,
             pl.concat([self.recordings, teacher.recordings]).unique().sort(),
+            self.lost + teacher.lost,
         )
 
     def refuse(self, test: Manifest, name: str | Path, override: str) -> None:
@@ -81,8 +91,8 @@ class TrainedOn:
         name: of the test, for the message. override: what allows it, for the message.
 
         Warns with OverlapWarning where the test says neither of what corpora its speakers are nor
-        what its recordings hold, or the digests of one side are of an older contravox, which do not
-        tell recordings apart.
+        what its recordings hold, the digests of one side are of an older contravox, which do not
+        tell recordings apart, or those of the training did not come along and speakers do not tell.
         """
         voices = speaker_digests(test)
         both = sorted(speaker for digest, speaker in voices.items() if digest in self.speakers)
@@ -91,6 +101,14 @@ class TrainedOn:
             raise OverlapError(
                 f"{name}: {len(both):,} of its {len(voices):,} speakers were trained on, such as "
                 f"{quoted(both[0])}, {flatters} {override}"
+            )
+        if self.lost and not (voices and self.speakers):
+            warnings.warn(
+                f"{name}: not known whether its recordings were trained on: {FILE}, which names "
+                f"{self.lost:,} of them, was written beside the model at its training, and is not "
+                "beside it now: copy it there",
+                OverlapWarning,
+                stacklevel=2,
             )
         tested, trained = recording_digests(test), self.recordings
         told = of_whole_files(trained)

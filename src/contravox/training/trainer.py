@@ -115,6 +115,7 @@ class Trainer:
             module.model.annotate(
                 labels_used=self.trained_on.labels_used,
                 trained_on=tuple(sorted(self.trained_on.speakers)),
+                recordings_trained_on=len(self.trained_on.recordings) + self.trained_on.lost,
             )
             self.validation = read_validation(
                 recipe.data.validation_trials, recipe.data.validation_manifest
