@@ -175,6 +175,45 @@ def test_a_stopped_verb_is_one_line(contravox, monkeypatch, number):
     assert (done.status, done.stderr) == (128 + number, "stopped\n")
 
 
+def test_a_pair_is_compared_by_the_model_that_is_named(contravox, fails, work, tone_corpus):
+    pair = [str(path) for path in sorted(tone_corpus.rglob("*.wav"))[:2]]
+    model = "run/model.safetensors"
+    expected = json.loads(contravox("verify", model, *pair, "--json").stdout)
+    named = json.loads(contravox("verify", "--model", model, *pair, "--json").stdout)
+    assert named == expected
+    assert "none.onnx" in fails("verify", "--model", "none.onnx", *pair)
+    assert "give one" in fails("verify", "--model", model, model, *pair)
+    assert "--as" in fails("verify", "--gallery", "g.sqlite", *pair)
+    assert "give one" in fails("verify", *pair, "--threshold", "0.1", "--prior", "0.2")
+
+
+def test_a_model_in_the_environment_gives_way_to_one_that_is_named(
+    contravox, tone_corpus, monkeypatch
+):
+    pair = [str(path) for path in sorted(tone_corpus.rglob("*.wav"))[:2]]
+    monkeypatch.setenv("CONTRAVOX_MODEL", "run/model.safetensors")
+    monkeypatch.setenv("CONTRAVOX_GALLERY", "g.sqlite")
+    told = json.loads(contravox("verify", *pair, "--json").stdout)
+    assert told["model"] == "run/model.safetensors"
+    told = json.loads(contravox("verify", "default", *pair, "--json").stdout)
+    assert told["model"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--quality", "duration"), "give both"),
+        (("--crop-seconds", "1"), "give it too"),
+        (("--crops-and-whole",), "give it too"),
+        (("--top", "9"), "give --normalise as1 too"),
+        (("--corpora", "nowhere"), "give both"),
+        (("--training", "corpus/train/manifest.tsv"), "give one of these too"),
+    ],
+)
+def test_what_would_change_nothing_is_refused(fails, options, reason):
+    assert reason in fails("evaluate", "run/model.safetensors", "corpus/test", *options)
+
+
 @pytest.mark.parametrize(
     ("redirection", "status"), [("| true", "0"), ("> /dev/full", "2"), (">&-", "0"), ("<&-", "0")]
 )

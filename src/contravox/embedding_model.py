@@ -33,11 +33,12 @@ class ModelDescription(Settings):
 
     comparison: what its embeddings are for. threshold: score by it from which two recordings count
     as the same speaker, or None where none was set; threshold_source: the trials it was set on.
-    calibration: of such scores, and what they were learned on: calibration_source. labels_used:
-    whether speaker labels were used in training, which took training_seconds; objective_shares: of
-    the encoder's gradient in its last stage, by objective; trained_on: digests of the training's
-    speakers (see ``trained_on``), recordings_trained_on: how many recordings' digests lie in the
-    file beside it. All but the shares include what it was trained from.
+    calibration: of such scores, and what they were learned on: calibration_source, and digests of
+    the speakers there: calibrated_on. labels_used: whether speaker labels were used in training,
+    which took training_seconds; objective_shares: of the encoder's gradient in its last stage, by
+    objective; trained_on: digests of the training's speakers (see ``trained_on``),
+    recordings_trained_on: how many recordings' digests lie in the file beside it. All but the
+    shares include what it was trained from.
     maximum_seconds: of audio that is encoded at once; longer recordings are embedded in pieces (see
     ``EmbeddingModel.embed``). speech_only: whether who embeds a recording leaves out what is not
     speech (see ``only_speech``). licence; provenance: what it was made of, in words.
@@ -48,6 +49,7 @@ class ModelDescription(Settings):
     threshold_source: str | None = None
     calibration: Calibration | None = None
     calibration_source: str | None = None
+    calibrated_on: tuple[str, ...] = ()
     labels_used: bool = True
     training_seconds: NotNegative = 0.0
     objective_shares: Mapping[str, Share] = Field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 import hashlib
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -131,6 +132,23 @@ class TrainedOn:
                 f"{name}: {len(same):,} of its {len(test):,} recordings were trained on, such as "
                 f"{quoted(same['utterance'].min())}, {flatters} {override}"
             )
+
+
+def refuse_calibrated(
+    test: Manifest, speakers: Collection[str], name: str | Path, override: str
+) -> None:
+    """Raise OverlapError where a test has speakers that a model was calibrated on.
+
+    speakers: digests of these. name, override: as in ``TrainedOn.refuse``.
+    """
+    voices = speaker_digests(test)
+    both = sorted(identity for digest, identity in voices.items() if digest in speakers)
+    if both:
+        raise OverlapError(
+            f"{name}: {len(both):,} of its {len(voices):,} speakers are those that the model was "
+            f"calibrated on, such as {quoted(both[0])}, so its costs would flatter: use another "
+            f"list, or {override}"
+        )
 
 
 def speaker_digests(manifest: Manifest) -> dict[str, str]:

@@ -79,7 +79,8 @@ def test_export_import_and_another_model(contravox, monkeypatch):
     status, _, err = contravox("identify", "ann.wav", "--gallery", "two.sqlite")
     assert (status, "gallery re-embed" in err) == (2, True)
     status, out, _ = contravox("gallery", "re-embed", "--gallery", "two.sqlite", "--json")
-    assert json.loads(out) == {"voiceprints": 9, "model": "b" * 32}
+    dropped = {"speakers": 0, "voiceprints": 0}
+    assert json.loads(out) == {"voiceprints": 9, "model": "b" * 32, "dropped": dropped}
     assert contravox("identify", "ann.wav", "--gallery", "two.sqlite", "--threshold", "0.5")[0] == 0
 
 
@@ -180,3 +181,56 @@ def test_a_name_cannot_give_orders_to_a_terminal(contravox):
     assert "\u202e" not in out
     assert "\\u202eAnn" in out
     assert contravox("gallery", "delete", name)[0] == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("enrol", "Ann", "typo.wav"),
+        ("enrol", "Ann", "voices/Ann/0.wav", "typo.wav"),
+        ("gallery", "import", "nowhere.sqlite"),
+        ("gallery", "import", "ann.wav"),
+    ],
+)
+def test_what_failed_leaves_no_gallery_behind(contravox, tmp_path, arguments):
+    assert contravox(*arguments)[0] == 2
+    assert not list(tmp_path.glob("*.sqlite*"))
+
+
+def test_what_failed_leaves_a_gallery_that_was_there_or_has_somebody(contravox, tmp_path):
+    soundfile.write("voices/Cid/9.wav", np.zeros(16_000), 16_000)
+    assert contravox("enrol", "--folder", "voices")[0] == 2
+    assert contravox("enrol", "Dee", "typo.wav")[0] == 2
+    listed = json.loads(contravox("gallery", "list", "--json")[1])
+    assert [each["name"] for each in listed] == ["Ann", "Bob"]
+    contravox("gallery", "delete", "Ann", "Bob")
+    assert contravox("enrol", "Dee", "typo.wav")[0] == 2
+    assert contravox("identify", "ann.wav") == (1, "nobody is enrolled\n", "")
+
+
+def test_a_gallery_brought_to_its_own_model_loses_nobody(contravox):
+    contravox("enrol", "Ann", "voices/Ann/0.wav")
+    contravox("gallery", "settings", "--threshold", "0.4", "--keep-audio")
+    contravox("enrol", "Bob", "voices/Bob/0.wav")
+    _, out, err = contravox("gallery", "re-embed", "--drop", "--json")
+    told = json.loads(out)
+    assert (told["voiceprints"], told["dropped"], err) == (2, {"speakers": 0, "voiceprints": 0}, "")
+    assert json.loads(contravox("gallery", "settings", "--json")[1])["threshold"] == 0.4
+    assert contravox("identify", "ann.wav")[0] == 0
+
+
+def test_who_is_dropped_with_another_model_is_told(contravox, monkeypatch):
+    contravox("gallery", "settings", "--keep-audio")
+    contravox("enrol", "Ann", "voices/Ann/0.wav", "voices/Ann/1.wav")
+    contravox("enrol", "Bob", "voices/Bob/0.wav")
+    monkeypatch.setattr(Verifier, "load", lambda path: pitch_verifier(digest="b" * 32))
+    assert contravox("gallery", "re-embed")[0] == 2
+    _, out, _ = contravox("gallery", "re-embed", "--drop")
+    assert "dropped: 3 voiceprints without a recording, and 2 speakers" in out
+
+
+def test_a_prior_says_nothing_where_the_gallerys_threshold_decides(contravox):
+    contravox("enrol", "Ann", "voices/Ann/0.wav")
+    contravox("gallery", "settings", "--threshold", "0.4")
+    _, _, err = contravox("identify", "ann.wav", "--prior", "0.9")
+    assert "the gallery's threshold decides" in err

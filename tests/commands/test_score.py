@@ -79,7 +79,7 @@ TRAINING = ("--training", "training.npz", "--training-manifest", "training.tsv",
     "options",
     [
         (),
-        (*TRAINING, "--plda", "--normalise", "s"),
+        (*TRAINING[:-2], "--plda", "--normalise", "s"),
         (*TRAINING, "--normalise", "as1", "--calibrate-on", "learning/list", "--allow-overlap"),
         (*TRAINING, "--normalise", "as2", "--whiten", "all"),
     ],
@@ -150,3 +150,16 @@ def test_scores_only_leave_no_report_of_other_scores(long_list, run) -> None:
     assert status == 0
     assert json.loads(output)["protocol"]["score"] == "cosine"
     assert not Path("out/report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--top", "5"), "give --normalise as1 too"),
+        (("--top", "5", "--normalise", "s"), "give --normalise as1 too"),
+        (TRAINING[:-2], "give one of these too"),
+    ],
+)
+def test_what_would_change_nothing_is_refused(long_list, run, options, reason) -> None:
+    status, _, errors = run("score", "list", "e.npz", *options)
+    assert (status, reason in errors) == (2, True), errors

@@ -10,6 +10,7 @@ from contravox.evaluation.evaluation import EvaluationSettings
 from contravox.evaluation.model_evaluation import ModelEvaluation
 from contravox.evaluation.validation import score_trials
 from contravox.features import FeatureSettings
+from contravox.inference.default_model import DEFAULT_MODEL
 from contravox.inference.embed import Crops, embed_manifest
 from contravox.manifest import Manifest
 from contravox.model import Model, ModelSettings
@@ -172,3 +173,27 @@ def test_copies_are_learned_from_beside_the_recordings(corpus, path):
 def test_cohort_quality_needs_a_cohort(corpus, path):
     with pytest.raises(ScoringError, match="normalise them"):
         ModelEvaluation(path).calibrate(TrialSet.read(corpus / "test"), ["cohort"])
+
+
+def test_who_a_model_was_calibrated_on_is_refused(corpus, path):
+    validation, test = TrialSet.read(corpus / "validation"), TrialSet.read(corpus / "test")
+    evaluation = ModelEvaluation(path)
+    evaluation.calibrate(validation)
+    evaluation.model.save(path)
+    with pytest.raises(OverlapError, match=r"2 of its 2 speakers .* calibrated on"):
+        ModelEvaluation(path).evaluate(validation, EvaluationSettings())
+    ModelEvaluation(path, allow_overlap=True).evaluate(validation, EvaluationSettings())
+    calibrated = ModelEvaluation(path).evaluate(test, EvaluationSettings()).result
+    assert calibrated.log_likelihood_ratios is not None
+    # Where its calibration says nothing, those it is of do not matter.
+    ModelEvaluation(path, crops=Crops(2, 0.5)).evaluate(validation, EvaluationSettings())
+
+
+def test_a_model_is_called_by_its_file_or_as_training_calls_all_by_its_folder(corpus, path):
+    test = TrialSet.read(corpus / "test")
+    other = path.parent / "other.safetensors"
+    for name, file in ((path.parent.name, path), ("other", other)):
+        Model.load(path).save(file)
+        evaluated = ModelEvaluation(file).evaluate(test, EvaluationSettings())
+        assert evaluated.result.name == name
+    assert ModelEvaluation(DEFAULT_MODEL)._name() == "default"

@@ -54,6 +54,23 @@ def test_one_curve_gives_what_each_metric_gives_alone(trial_set, ratios):
     assert json.loads(json.dumps(result.metrics))["equal_error_rate_interval"] == [low, high]
 
 
+def test_ratios_that_rank_trials_otherwise_are_measured_too(trial_set, ratios):
+    targets = trial_set.trials.targets
+    noise = np.random.default_rng(1).standard_normal(len(ratios))
+    result = measure("x", ratios + noise, trial_set, log_likelihood_ratios=ratios, replicates=2)
+    rate, _ = equal_error_rate(ratios, targets)
+    assert result.ratio_equal_error_rate == pytest.approx(rate)
+    assert result.equal_error_rate > rate
+    for cost in result.detection_costs:
+        lowest, _ = minimum_detection_cost(ratios, targets, p_target=cost.p_target)
+        assert cost.minimum_of_ratios == pytest.approx(lowest)
+        assert cost.minimum_of_ratios <= cost.actual
+    # Of the same order, they would be told twice.
+    same = measure("x", ratios / 10, trial_set, log_likelihood_ratios=ratios, replicates=2)
+    assert same.ratio_equal_error_rate is None
+    assert all(cost.minimum_of_ratios is None for cost in same.detection_costs)
+
+
 def test_without_speakers_there_are_rates_but_no_intervals(trial_set, ratios):
     table = trial_set.manifest.table.with_columns(speaker=pl.lit(None, dtype=pl.String))
     unnamed = TrialSet.of(trial_set.trials, Manifest(table), trial_set.protocol)

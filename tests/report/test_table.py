@@ -78,6 +78,20 @@ def test_a_column_is_there_where_a_system_has_something_to_show() -> None:
     assert list(columns([BARE])) == ["EER (%)"]
 
 
+def test_ratios_that_rank_otherwise_have_columns_of_their_own() -> None:
+    ranked = dataclasses.replace(
+        CALIBRATED,
+        ratio_equal_error_rate=0.0375,
+        detection_costs=[DetectionCost(0.05, 0.09, None, 0.075, 0.072)],
+    )
+    texts = {heading: cell.text for heading, (cell,) in columns([ranked]).items()}
+    assert texts["EER (%)"] == "8.80"
+    assert texts["EER of ratios (%)"] == "3.75"
+    assert texts["minDCF (0.05)"] == "0.090"
+    assert texts["minDCF of ratios (0.05)"] == "0.072"
+    assert texts["actDCF (0.05)"] == "0.075"
+
+
 def test_nothing_is_made_of_a_rate_that_there_is_not() -> None:
     assert percent(None) == ("", "")
     assert percent(0.05) == ("5.00", "")

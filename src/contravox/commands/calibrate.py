@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from contravox.commands.console import Force, Json, Output, print_json
+from contravox.commands.galleries import model_of
 from contravox.commands.scoring_options import AllowOverlap, TargetColumn
 from contravox.terminal.messages import tell
 
@@ -20,7 +21,9 @@ class RecordingQuality(StrEnum):
 
 
 def calibrate(
-    model: Annotated[Path, typer.Argument(help="model.onnx or model.safetensors")],
+    model: Annotated[
+        Path, typer.Argument(help="model.onnx, model.safetensors, or default, that of contravox")
+    ],
     trials: Annotated[Path, typer.Argument(help="Trials used for nothing else.")],
     output: Annotated[Path, Output],
     quality: Annotated[
@@ -58,6 +61,7 @@ def calibrate(
     from contravox.terminal.progress import progress_bar
     from contravox.trials.trial_set import TrialSet
 
+    model = model_of(model)
     evaluation = ModelEvaluation(
         model, cache=default_cache(), allow_overlap=allow_overlap, stage=progress_bar
     )

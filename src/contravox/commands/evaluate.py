@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from contravox.commands.console import Force, Json
+from contravox.commands.galleries import model_of
 from contravox.commands.numbers import finite
 from contravox.commands.option_groups import with_option_groups
 from contravox.commands.scoring_options import (
@@ -16,12 +17,15 @@ from contravox.commands.scoring_options import (
     ScoringOptions,
     TargetColumn,
     print_evaluation,
+    refuse_idle,
 )
 
 
 @with_option_groups
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="model.onnx or model.safetensors")],
+    model: Annotated[
+        Path, typer.Argument(help="model.onnx, model.safetensors, or default, that of contravox")
+    ],
     trials: Annotated[
         Path | None,
         typer.Argument(help="A trial list, or the folder of one that `prepare` made."),
@@ -30,8 +34,9 @@ def evaluate(
         str | None, typer.Option(help="An official list by its name: voxceleb1-o.")
     ] = None,
     corpora: Annotated[
-        Path, typer.Option(help="Where prepared corpora lie, for --protocol.")
-    ] = Path("corpora"),
+        Path | None,
+        typer.Option(help="Where prepared corpora lie, for --protocol. Default: corpora."),
+    ] = None,
     manifest: Annotated[
         Path | None, typer.Option(help="Default: manifest.tsv beside the trials.")
     ] = None,
@@ -41,8 +46,9 @@ def evaluate(
         typer.Option(min=1, max=1000, help="Embed so many crops, not the whole utterance."),
     ] = None,
     crop_seconds: Annotated[
-        float, typer.Option(min=0.1, max=600.0, callback=finite, help="Length of each.")
-    ] = 4.0,
+        float | None,
+        typer.Option(min=0.1, max=600.0, callback=finite, help="Length of each. Default: 4."),
+    ] = None,
     crops_and_whole: Annotated[
         bool, typer.Option("--crops-and-whole", help="Beside the whole utterance, half the score.")
     ] = False,
@@ -82,7 +88,21 @@ def evaluate(
 
     if (trials is None) == (protocol is None):
         raise typer.BadParameter("give a trial list, or the name of one by --protocol")
-    place = trials if trials is not None else find_protocol(protocol or "", corpora)
+    if corpora is not None and protocol is None:
+        raise typer.BadParameter("--corpora is where --protocol looks: give both")
+    if crops is None and (crop_seconds is not None or crops_and_whole):
+        raise typer.BadParameter("--crop-seconds and --crops-and-whole are of --crops: give it too")
+    if quality and calibrate_on is None:
+        raise typer.BadParameter(
+            "--quality is what --calibrate-on looks at: give both, or `contravox calibrate` the "
+            "model so"
+        )
+    settings = scoring.settings(quality or ())
+    refuse_idle(training, settings)
+    model = model_of(model)
+    place = trials
+    if place is None:
+        place = find_protocol(protocol or "", corpora or Path("corpora"))
     with claimed_folder(
         output,
         "evaluate",
@@ -93,14 +113,14 @@ def evaluate(
     ):
         evaluation = ModelEvaluation(
             model,
-            crops=Crops(crops, crop_seconds, crops_and_whole) if crops else None,
+            crops=Crops(crops, crop_seconds or 4.0, crops_and_whole) if crops else None,
             cache=default_cache() if cache else None,
             allow_overlap=allow_overlap,
             drop_unreadable=drop_unreadable,
             stage=progress_bar,
         ).evaluate(
             TrialSet.read(place, manifest, target=target_column),
-            scoring.settings(quality or ()),
+            settings,
             training=training,
             calibration=TrialSet.read(calibrate_on, target=target_column) if calibrate_on else None,
         )

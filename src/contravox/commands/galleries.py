@@ -1,5 +1,7 @@
 """What the verbs of a gallery share: where it is, and by which model."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,23 +32,40 @@ GalleryModel = Annotated[
 ]
 
 
+@contextmanager
 def open_gallery(
     place: str,
     model: Path | None = None,
     *,
     create: bool = False,
     settings: "GallerySettings | None" = None,
-) -> "Gallery":
-    """Raises MissingExtraError where the packages for PostgreSQL, or for the model, are missing."""
+) -> "Iterator[Gallery]":
+    """A gallery, which is closed again; one that was made for what failed is taken away.
+
+    Raises MissingExtraError where the packages for PostgreSQL, or for the model, are missing.
+    """
+    from contravox.gallery.database import is_there, take_away
     from contravox.gallery.gallery import Gallery
     from contravox.inference.verifier import Verifier
 
     verifier = None if model is None else Verifier.load(model)
-    return Gallery.open(place, verifier, create=create, settings=settings)
+    made, empty = create and not is_there(place), True
+    try:
+        with Gallery.open(place, verifier, create=create, settings=settings) as opened:
+            try:
+                yield opened
+            except BaseException:
+                empty = made and not opened.speakers(most=1)
+                raise
+    except BaseException:
+        if made and empty:
+            take_away(place)
+        raise
 
 
 def model_of(model: Path | None) -> Path:
-    """The model named, or the one that comes with contravox."""
-    from contravox.inference.default_model import DEFAULT_MODEL
+    """The model named; the one that comes with contravox where none is, or ``default``."""
+    from contravox.inference.default_model import DEFAULT_MODEL, NAME
 
-    return DEFAULT_MODEL if model is None else model
+    named = model is not None and (str(model) != NAME or model.exists())
+    return model if model is not None and named else DEFAULT_MODEL

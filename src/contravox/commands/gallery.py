@@ -91,10 +91,11 @@ def delete(
     """Forget speakers: what is kept of them is gone from the files too."""
     with open_gallery(gallery) as opened:
         opened.delete(*names)
+    deleted = list(dict.fromkeys(names))
     if as_json:
-        print_json({"deleted": names})
+        print_json({"deleted": deleted})
     else:
-        tell(*(f"{name}: deleted" for name in names))
+        tell(*(f"{name}: deleted" for name in deleted))
 
 
 @app.command()
@@ -148,11 +149,19 @@ def re_embed(
 
     verifier = Verifier.load(model_of(model))
     with open_gallery(gallery) as opened, progress_bar("embedding", "recordings") as report:
+        before = opened.counts()
         count = opened.re_embed(verifier, drop=drop, progress=report)
+        dropped = {name: held - opened.counts()[name] for name, held in before.items()}
     if as_json:
-        print_json({"voiceprints": count, "model": verifier.model.digest})
+        told = {"voiceprints": count, "model": verifier.model.digest, "dropped": dropped}
+        print_json(told)
     else:
         tell(f"{count:,} voiceprints are of the model {verifier.model.digest} now")
+        if any(dropped.values()):
+            tell(
+                f"dropped: {dropped['voiceprints']:,} voiceprints without a recording, and "
+                f"{dropped['speakers']:,} speakers who had no others"
+            )
 
 
 @app.command()

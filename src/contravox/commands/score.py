@@ -15,6 +15,7 @@ from contravox.commands.scoring_options import (
     TargetColumn,
     print_evaluation,
     print_scores,
+    refuse_idle,
 )
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def score(
     if (training is None) != (training_manifest is None):
         raise typer.BadParameter("--training and --training-manifest go together")
     settings = scoring.settings()
+    refuse_idle(training, settings)
     if scores_only and (output is None or scoring.p_target or scoring.condition):
         raise typer.BadParameter("--scores-only needs --output, and no --p-target or --condition")
     with claimed_folder(

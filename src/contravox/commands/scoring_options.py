@@ -85,9 +85,11 @@ class ScoringOptions:
         typer.Option(help="S-norm, or adaptive: AS-norm1, or cross-selected AS-norm2."),
     ] = None
     top: Annotated[
-        int,
-        typer.Option(min=2, max=10_000_000, help="Members of the cohort that adaptive ones take."),
-    ] = 300
+        int | None,
+        typer.Option(
+            min=2, max=10_000_000, help="Members of the cohort that adaptive ones take: 300."
+        ),
+    ] = None
     whiten: Annotated[
         Whitening | None,
         typer.Option(help="Take the mean out; also whiten; or whiten within speakers."),
@@ -108,10 +110,13 @@ class ScoringOptions:
         from contravox.scoring.scorer import ScoringSettings
         from contravox.settings import first_mistake
 
+        if self.top is not None and self.normalise in (None, "s"):
+            raise typer.BadParameter("--top is of adaptive normalisation: give --normalise as1 too")
         normalisation = None
         if self.normalise is not None:
             method = NORMALISATIONS[self.normalise]
-            normalisation = NormalisationSettings(method=method, top=self.top)
+            adaptive = {} if self.top is None else {"top": self.top}
+            normalisation = NormalisationSettings(method=method, **adaptive)
         scoring = ScoringSettings(
             enrolment=ENROLMENTS[self.enrolment],
             whitening=None if self.whiten is None else WHITENINGS[self.whiten],
@@ -130,6 +135,14 @@ class ScoringOptions:
         except ValidationError as error:
             keys, reason, _ = first_mistake(error)
             raise typer.BadParameter(f"{keys[0]}: {reason}") from None
+
+
+def refuse_idle(training: Path | None, settings: "EvaluationSettings") -> None:
+    """Raises typer.BadParameter for training data from which nothing would be learned."""
+    if training is not None and not settings.scoring.learns:
+        raise typer.BadParameter(
+            "--training is what --whiten, --plda and --normalise learn from: give one of these too"
+        )
 
 
 def print_evaluation(evaluation: "Evaluation", output: Path | None, *, as_json: bool) -> None:

@@ -21,6 +21,7 @@ from contravox.terminal.messages import note, tell
 
 
 def verify(
+    context: typer.Context,
     given: Annotated[
         list[str],
         typer.Argument(
@@ -66,10 +67,21 @@ def verify(
             f"got {len(given)} arguments, where two recordings are needed, and before them a model "
             "if it shall be another; or one recording with --as"
         )
+    # What stands in the environment is not meant for this call alone, and gives way.
+    sources = {name: context.get_parameter_source(name) for name in ("gallery", "gallery_model")}
+    typed = {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+    if "gallery_model" in typed and len(given) == 3:
+        raise typer.BadParameter("a model before the recordings, and another by --model: give one")
+    if "gallery" in typed and claimed is None:
+        raise typer.BadParameter("--gallery is where --as looks for the speaker: give both")
+    if asked and threshold is not None:
+        raise typer.BadParameter(
+            "--threshold decides by itself, --prior and costs do by a calibration: give one"
+        )
     if claimed is not None:
         same = verify_claim(claimed, given[0], gallery, gallery_model, as_json=as_json, **how)
     else:
-        model = model_of(Path(given[0]) if len(given) == 3 else None)
+        model = model_of(Path(given[0]) if len(given) == 3 else gallery_model)
         same = _verify_pair(model, given[-2], given[-1], as_json, how)
     if same is None:
         raise typer.Exit(UNDECIDED)

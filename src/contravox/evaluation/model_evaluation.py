@@ -16,6 +16,7 @@ from contravox.evaluation.evaluation import (
     silently,
 )
 from contravox.evaluation.result import ModelFacts
+from contravox.inference.default_model import DEFAULT_MODEL, told_of
 from contravox.inference.embed import Crops, Embedded, embed_readable
 from contravox.inference.embedding_cache import embed_once
 from contravox.inference.loading import load_model
@@ -25,9 +26,13 @@ from contravox.scoring.calibration_columns import Quality, qualities, trial_colu
 from contravox.scoring.scorer import Scorer, ScoringSettings
 from contravox.trained_on import (
     TrainedOn,
+    refuse_calibrated,
     refuse_shared,
+    speaker_digests,
 )
 from contravox.trials.trial_set import TrialSet
+
+MODEL_STEM = "model"
 
 
 class ModelEvaluation:
@@ -118,14 +123,17 @@ class ModelEvaluation:
         elif plain and not settings.quality:
             learned = model.calibration
             if learned is not None:
+                if not self.allow_overlap:
+                    refuse_calibrated(
+                        trials.manifest, model.calibrated_on, trials.name, "pass --allow-overlap"
+                    )
                 settings = settings.model_copy(update={"quality": qualities(learned)})
         test = self.embed(trials, settings.quality)
         source = None
         if learned is not None:
             source = model.calibration_source if calibration is None else calibration.name
         return evaluate_embeddings(
-            # Models are called model.safetensors: their folder tells them apart.
-            self.path.resolve().parent.name,
+            self._name(),
             test,
             settings,
             training=None if cohort is None else self.embed_training(cohort, training or ""),
@@ -169,8 +177,20 @@ class ModelEvaluation:
         columns = trial_columns(scored, test.embeddings, of, quality, test.bandwidths)
         calibration = Calibration.learn(columns, of.trials.targets)
         source = calibration_source(trials, copies)
-        self.model.annotate(calibration=calibration, calibration_source=source)
+        self.model.annotate(
+            calibration=calibration,
+            calibration_source=source,
+            calibrated_on=tuple(sorted(speaker_digests(of.manifest))),
+        )
         return calibration
+
+    def _name(self) -> str:
+        """What tells the model from others."""
+        if self.path == DEFAULT_MODEL:
+            return told_of(self.path)
+        path = self.path.resolve()
+        # Training calls every model so, in a folder of its own.
+        return path.parent.name if path.stem == MODEL_STEM else path.stem
 
     def _embed(self, manifest: Manifest) -> Embedded:
         with self.stage("embedding") as report:

@@ -31,19 +31,25 @@ BAND = np.geomspace(1e-4, 0.9, 60)
 """False-alarm rates at which the bands of DET curves are found."""
 
 
+SAME = 1e-9
+"""Rates that differ by no more are of the same order of trials."""
+
+
 class DetectionCost(NamedTuple):
     """What deciding costs at one prior, normalised.
 
     p_target: the prior, between 0 and 1.
     minimum: at the best threshold, between 0 and 1.
     interval: 95 % interval of the minimum, low and high.
-    actual: at the threshold that the prior calls for, of calibrated scores.
+    actual: at the threshold that the prior calls for, of log-likelihood ratios.
+    minimum_of_ratios: at the best threshold of these, where they rank trials otherwise.
     """
 
     p_target: float
     minimum: float
     interval: tuple[float, float] | None = None
     actual: float | None = None
+    minimum_of_ratios: float | None = None
 
 
 class DetBand(NamedTuple):
@@ -90,6 +96,8 @@ class SystemResult:
     interval: 95 % interval of the equal error rate, low and high, between 0 and 1.
     det_band: how far the DET curve would move with other speakers.
     log_likelihood_ratios: (k,) natural logarithms, where the scores were calibrated.
+    ratio_equal_error_rate: of these, where they rank trials otherwise than the scores, as where
+        calibration looks at more than the score.
     log_likelihood_ratio_cost: Cllr in bits, of these.
     minimum_log_likelihood_ratio_cost: Cllr of the best calibration, in bits.
     conditions: of parts of the trials.
@@ -105,6 +113,7 @@ class SystemResult:
     interval: tuple[float, float] | None = None
     det_band: DetBand | None = None
     log_likelihood_ratios: NDArray | None = None
+    ratio_equal_error_rate: float | None = None
     log_likelihood_ratio_cost: float | None = None
     minimum_log_likelihood_ratio_cost: float | None = None
     conditions: Sequence[ConditionResult] = ()
@@ -130,6 +139,7 @@ class SystemResult:
             "equal_error_rate": self.equal_error_rate,
             "equal_error_rate_interval": self.interval,
             "eer_threshold": self.eer_threshold,
+            "ratio_equal_error_rate": self.ratio_equal_error_rate,
             "detection_costs": [cost._asdict() for cost in self.detection_costs],
             "log_likelihood_ratio_cost": self.log_likelihood_ratio_cost,
             "minimum_log_likelihood_ratio_cost": self.minimum_log_likelihood_ratio_cost,
@@ -171,11 +181,15 @@ def measure(
     if drawn is not None:
         intervals = [percentile_interval(column) for column in drawn.minimum_detection_cost.T]
     actual: Sequence[float | None] = [None] * len(p_targets)
-    cost = lowest_cost = None
+    lowest_of_ratios: Sequence[float | None] = [None] * len(p_targets)
+    ratio_rate = cost = lowest_cost = None
     if log_likelihood_ratios is not None:
         ratios = det_curve(log_likelihood_ratios, targets)
         actual = actual_costs(ratios, p_targets).tolist()
         cost, lowest_cost = ratio_cost(ratios), minimum_ratio_cost(ratios)
+        found, (lowest, _) = crossing(ratios)[0], lowest_costs(ratios, p_targets)
+        if not np.allclose([rate, *costs], [found, *lowest], rtol=0, atol=SAME):
+            ratio_rate, lowest_of_ratios = found, lowest.tolist()
     return SystemResult(
         name=name,
         scores=scores,
@@ -184,11 +198,14 @@ def measure(
         eer_threshold=threshold,
         detection_costs=[
             DetectionCost(*each)
-            for each in zip(p_targets, costs.tolist(), intervals, actual, strict=True)
+            for each in zip(
+                p_targets, costs.tolist(), intervals, actual, lowest_of_ratios, strict=True
+            )
         ],
         interval=None if drawn is None else percentile_interval(drawn.equal_error_rate),
         det_band=None if drawn is None else DetBand(BAND, *percentile_band(drawn.miss)),
         log_likelihood_ratios=log_likelihood_ratios,
+        ratio_equal_error_rate=ratio_rate,
         log_likelihood_ratio_cost=cost,
         minimum_log_likelihood_ratio_cost=lowest_cost,
         conditions=conditions,

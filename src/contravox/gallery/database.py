@@ -38,6 +38,9 @@ BUSY_SECONDS = 30
 LOCK = 0x636F6E747261
 """Of PostgreSQL's advisory locks, the one that writers hold; any number that others do not use."""
 
+LOGS = ("-wal", "-shm", "-journal")
+"""How the names of the files end that SQLite puts beside one that is used."""
+
 SQLITE_HEADER = b"SQLite format 3\0"
 
 
@@ -65,6 +68,19 @@ def database_url(place: str | Path) -> URL:
     raise GalleryError(
         f"{brief(name)}: not a database that keeps a gallery: give a path, or postgresql://…"
     )
+
+
+def is_there(place: str | Path) -> bool:
+    """Whether there is a file of a gallery, or its place is a server's. Raises GalleryError."""
+    url = database_url(place)
+    return url.get_backend_name() != "sqlite" or Path(str(url.database)).exists()
+
+
+def take_away(place: str | Path) -> None:
+    """Delete the file of a gallery that is closed, unless somebody else uses it."""
+    file = Path(str(database_url(place).database))
+    if not any(Path(f"{file}{ending}").exists() for ending in LOGS):
+        file.unlink(missing_ok=True)
 
 
 class Database:

@@ -397,7 +397,8 @@ class Gallery:
         """Bring the gallery to another model, by the recordings that it kept.
 
         A cohort, and the gallery's threshold and calibration, are forgotten: they were for other
-        scores. Warns with GalleryWarning where there were any of the latter.
+        scores. Warns with GalleryWarning where there were any of the latter. By the gallery's own
+        model nothing is forgotten or deleted, and what is kept is only embedded anew.
 
         drop: delete voiceprints of which no recording is kept, and speakers who have no others;
         they are refused otherwise. progress: called with the numbers done and in all.
@@ -406,7 +407,7 @@ class Gallery:
         """
         with self._lock, self.database.reading() as connection:
             self._memory.look(connection)
-        decided = self.settings.decides
+        decided = self.settings.decides and self.model != verifier.model.digest
         count = re_embed(self.database, verifier.model, by or self.by, drop=drop, progress=progress)
         self._verifier = verifier
         if decided:

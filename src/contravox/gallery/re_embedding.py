@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from contravox.embedding_model import EmbeddingModel
 from contravox.errors import GalleryError, GalleryUnavailableError
@@ -28,7 +28,8 @@ def re_embed(
     """Embed every recording that is kept by another model, and put that in place of the first.
 
     All voiceprints change at one moment, or none; a cohort and what the gallery decides by are
-    forgotten.
+    forgotten. By the gallery's own model recordings are only embedded anew, and nothing is
+    forgotten or deleted.
 
     drop: delete voiceprints without a recording, and speakers without voiceprints, where they are
     refused otherwise.
@@ -41,7 +42,8 @@ def re_embed(
         total = connection.execute(select(func.count()).select_from(voiceprints)).scalar_one()
         kept = select(recordings.c.voiceprint).order_by(recordings.c.voiceprint)
         numbers = list(connection.execute(kept).scalars())
-    if len(numbers) < total and not drop:
+        other = connection.execute(select(galleries.c.model)).scalar() != model.digest
+    if other and len(numbers) < total and not drop:
         raise GalleryError(
             f"{database.name}: {total - len(numbers):,} of {total:,} voiceprints have no recording "
             "to embed: enrol them anew in another gallery, or pass --drop to delete them"
@@ -52,11 +54,11 @@ def re_embed(
             raise GalleryUnavailableError(
                 f"{database.name}: was changed while it was embedded, and is as before: try again"
             )
-        without = ~voiceprints.c.id.in_(select(recordings.c.voiceprint))
-        connection.execute(delete(voiceprints).where(without))
-        connection.execute(
-            delete(speakers).where(~speakers.c.id.in_(select(voiceprints.c.speaker)))
-        )
+        if other:
+            _forget_first_model(connection, database.name)
+            size = model.embedding_size if embedded else None
+            digest = model.digest if embedded else None
+            connection.execute(update(galleries).values(model=digest, embedding_size=size))
         if embedded:
             connection.execute(
                 update(voiceprints)
@@ -68,15 +70,18 @@ def re_embed(
                 ),
                 embedded,
             )
-        # Its members' recordings are not here; and what decided, did so by other scores.
-        connection.execute(delete(cohort))
-        forget_decision(connection, database.name)
-        size = model.embedding_size if embedded else None
-        digest = model.digest if embedded else None
-        connection.execute(update(galleries).values(model=digest, embedding_size=size))
         note_change(connection, by, "re-embedded", None, len(embedded))
     database.erase()
-    return len(embedded)
+    return len(embedded) if other else total
+
+
+def _forget_first_model(connection: Connection, name: str) -> None:
+    """Let go what no recording is kept of, the cohort, and what decided by the first's scores."""
+    without = ~voiceprints.c.id.in_(select(recordings.c.voiceprint))
+    connection.execute(delete(voiceprints).where(without))
+    connection.execute(delete(speakers).where(~speakers.c.id.in_(select(voiceprints.c.speaker))))
+    connection.execute(delete(cohort))
+    forget_decision(connection, name)
 
 
 def _embedded(

@@ -72,9 +72,9 @@ class Identification(_Answer):
     margin: float | None
 
     def __str__(self) -> str:
+        if not self.matches:
+            return "nobody is enrolled"
         if not self.decided:
-            if not self.matches:
-                return "nobody is enrolled"
             return f"not decided; closest is {self.matches[0].speaker}"
         if self.speaker is not None:
             return f"{self.speaker} ({_told(self.matches[0], self.threshold)})"

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from contravox.errors import GalleryError, OutputError
 from contravox.files.writing import atomic_path
 from contravox.gallery.changes import note_changes
-from contravox.gallery.database import Database
+from contravox.gallery.database import LOGS, Database
 from contravox.gallery.failures import damaged
 from contravox.gallery.names import speaker_name
 from contravox.gallery.results import Transfer
@@ -26,9 +26,6 @@ from contravox.gallery.storing import (
     vector_size,
 )
 from contravox.gallery.tables import cohort, galleries, recordings, speakers, voiceprints
-
-LOGS = ("-wal", "-shm", "-journal")
-"""How the names of the files end that SQLite puts beside one that is used."""
 
 
 def export_gallery(

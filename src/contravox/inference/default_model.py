@@ -10,6 +10,10 @@ USED = "by the model that comes with contravox (docs/model-card.md says what it 
 """What people are told where it decides."""
 
 
+NAME = "default"
+"""What it is called where a model's file is named."""
+
+
 def told_of(path: str | Path) -> str:
     """What people and programs are told of a model: its file, or that it is this one."""
-    return "default" if Path(path) == DEFAULT_MODEL else str(path)
+    return NAME if Path(path) == DEFAULT_MODEL else str(path)

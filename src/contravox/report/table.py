@@ -36,6 +36,14 @@ def columns(results: Sequence[SystemResult]) -> dict[str, list[Cell]]:
             f"minDCF ({prior:g})": [_minimum_cost(each.get(prior)) for each in costs]
             for prior in priors
         },
+        "EER of ratios (%)": [percent(result.ratio_equal_error_rate) for result in results],
+        **{
+            f"minDCF of ratios ({prior:g})": [
+                Cell() if prior not in each else _number(each[prior].minimum_of_ratios, ".3f")
+                for each in costs
+            ]
+            for prior in priors
+        },
         **{
             f"actDCF ({prior:g})": [_actual_cost(each.get(prior)) for each in costs]
             for prior in priors
