@@ -496,6 +496,29 @@ def test_embed_writes_what_the_name_says(contravox, fails, work, tmp_path):
     assert ".npz, .ark with .scp, .parquet, or a folder" in fails(*arguments, tmp_path / "e.txt")
 
 
+@pytest.mark.parametrize("ending", ["npz", "parquet", "ark"])
+def test_embed_leaves_out_what_cannot_be_read_if_it_is_told_to(
+    contravox, fails, work, tmp_path, ending
+):
+    table = pl.read_csv(work / "corpus/test/manifest.tsv", separator="\t")
+    lost = table["utterance"][3]
+    path = pl.when(pl.col("utterance") == lost).then(pl.lit("/gone.wav")).otherwise("path")
+    table.with_columns(path=path).drop("digest").write_csv(tmp_path / "m.tsv", separator="\t")
+    command = ("embed", "run/model.safetensors", tmp_path / "m.tsv", "-o", tmp_path / f"e.{ending}")
+    line = fails(*command)
+    assert "/gone.wav: no such file" in line
+    assert "1 of 10 utterances are such" in line
+    assert not (tmp_path / f"e.{ending}").exists()
+    done = contravox(*command, "--drop-unreadable", "--json")
+    assert done.status == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["utterances"], told["left_out"]) == (9, 1)
+    assert "warning: 1 utterances left out, such as /gone.wav" in done.stderr
+    if ending == "npz":
+        names = Embeddings.load(tmp_path / "e.npz").utterances
+        assert set(names) == set(table["utterance"]) - {lost}
+
+
 def test_embed_by_an_engine_that_cannot(fails, tmp_path):
     arguments = ("embed", "run/model.safetensors", "corpus/test/manifest.tsv", "-o")
     line = fails(*arguments, tmp_path / "e.parquet", "--engine", "ray")

@@ -174,3 +174,18 @@ def test_a_recording_under_two_speakers_is_said(tone_corpus, tmp_path):
     [note] = notes
     assert "2 utterances are the same recordings under several speakers" in note
     assert "such as a/1.wav, b/2.wav" in note
+
+
+def test_where_nothing_can_be_joined_it_is_told(tone_corpus, tmp_path):
+    notes: list[str] = []
+    settings = {"split": True, "join_shorter": 5.0, "note": notes.append}
+    prepare_corpus("folder", tone_corpus, tmp_path / "joined", **settings)
+    assert not notes
+    # Without folders for sessions nobody knows which are of one.
+    for number, path in enumerate(sorted(tone_corpus.rglob("*.wav"))):
+        copy = tmp_path / "flat" / path.parts[-3] / f"{number}.wav"
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    prepare_corpus("folder", tmp_path / "flat", tmp_path / "alone", **settings)
+    [note] = notes
+    assert "--join-shorter joined nothing" in note

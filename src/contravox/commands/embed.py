@@ -43,6 +43,12 @@ def embed(
             help="Processes of the cluster. Default: one for each of its CPUs.",
         ),
     ] = None,
+    drop_unreadable: Annotated[
+        bool,
+        typer.Option(
+            "--drop-unreadable", help="Leave out what cannot be read; parts do, and list it."
+        ),
+    ] = False,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
@@ -73,7 +79,13 @@ def embed(
             "ending, or a URL"
         )
     else:
-        size["utterances"] = _embed_file(loaded, utterances, Path(output), (model, manifest), force)
+        embedded = _embed_file(
+            *(loaded, utterances, Path(output), (model, manifest), force),
+            drop_unreadable=drop_unreadable,
+        )
+        size["utterances"] = len(embedded.embeddings)
+        if drop_unreadable:
+            size["left_out"] = len(embedded.unreadable)
     if as_json:
         print_json({"output": output, **size})
     else:
@@ -136,19 +148,31 @@ def _embed_file(
     output: Path,
     inputs: tuple[Path, Path],
     force: bool,
-) -> int:
-    """Embed all, into one file. Returns the utterances."""
+    *,
+    drop_unreadable: bool,
+) -> "Embedded":
+    """Embed all, or all that can be read, into one file."""
+    from contravox.errors import AudioError
     from contravox.inference.embed import embed_readable
     from contravox.terminal.progress import progress_bar
 
     with _claimed(output, model, manifest, inputs, force) as write:
         with progress_bar("embedding", "utterances") as report:
             measured = output.suffix == ".parquet"
-            embedded = embed_readable(
-                model, manifest, measure_speech=measured, progress=report
-            ).whole()
+            embedded = embed_readable(model, manifest, measure_speech=measured, progress=report)
+        if not drop_unreadable or not len(embedded.embeddings):
+            try:
+                embedded.whole()
+            except AudioError as error:
+                raise AudioError(
+                    f"{error}; {len(embedded.unreadable):,} of {len(manifest):,} utterances are "
+                    "such: mend or take them out, or pass --drop-unreadable"
+                ) from None
         write(embedded)
-    return len(embedded.embeddings)
+    if embedded.unreadable:
+        reason = next(iter(embedded.unreadable.values()))
+        note(f"warning: {len(embedded.unreadable):,} utterances left out, such as {reason}")
+    return embedded
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from contravox.corpora.cnceleb import CNCELEB
 from contravox.corpora.corpus import Corpus
 from contravox.corpora.files import archives, find_recordings
 from contravox.corpora.folder import FOLDER, UNLABELLED
-from contravox.corpora.joining import join_short
+from contravox.corpora.joining import SHORT_SECONDS, join_short
 from contravox.corpora.kaldi import KALDI
 from contravox.corpora.left_out import SKIPPED, write_left_out
 from contravox.corpora.librispeech import LIBRISPEECH
@@ -157,6 +157,11 @@ def prepare_corpus(
     trials = _trials_of(known, manifest, parts, seed)
     if join_shorter and "train" in parts:
         joined = join_short(parts["train"], output / "joined", join_shorter, progress)
+        if len(joined.manifest) == len(parts["train"]):
+            note(
+                "--join-shorter joined nothing: no speaker has two utterances under "
+                f"{SHORT_SECONDS:g} s in one session"
+            )
         parts["train"], skipped = joined.manifest, skipped + joined.unreadable
     prepared = Prepared(manifest, skipped, parts, trials, trial_sets).apart(known.apart)
     prepared.write(output)
