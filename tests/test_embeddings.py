@@ -33,6 +33,11 @@ def test_an_utterance_without_embedding(embeddings):
         embeddings.rows(["a", "x"])
 
 
+def test_an_utterance_that_many_trials_name_is_missed_once(embeddings):
+    with pytest.raises(TrialsError, match="2 utterances have no embedding, such as 'y'"):
+        embeddings.rows(["y", "a", "x", "y", "x", "y"])
+
+
 def test_files_that_hold_no_embeddings(tmp_path, embeddings):
     with pytest.raises(ModelError, match="no such file"):
         Embeddings.load(tmp_path / "none.npz")

@@ -125,12 +125,12 @@ class Embeddings:
         index = named.to_frame().with_row_index("row")
         wanted = pl.DataFrame({"utterance": utterances}, schema={"utterance": pl.String})
         rows = wanted.join(index, on="utterance", how="left", maintain_order="left")["row"]
-        missing = rows.is_null().arg_true()
+        # Trials name the same utterance many times.
+        missing = wanted["utterance"].filter(rows.is_null()).unique(maintain_order=True)
         if len(missing):
             raise TrialsError(
-                f"{len(missing)} utterances have no embedding, such as "
-                f"{quoted(wanted['utterance'][int(missing[0])])}: embed the manifest that the "
-                "trials name"
+                f"{len(missing):,} utterances have no embedding, such as {quoted(missing[0])}: "
+                "embed the manifest that the trials name"
             )
         return rows.cast(pl.Int64).to_numpy()
 

@@ -3,7 +3,7 @@ import polars as pl
 import pytest
 
 from contravox.embeddings import Embeddings
-from contravox.errors import ScoringError
+from contravox.errors import ScoringError, TrialsError
 from contravox.scoring import inner_products
 from contravox.scoring.cohort import cohort_vectors
 from contravox.scoring.cosine import unit_rows
@@ -57,6 +57,13 @@ def test_the_plain_cosine(embeddings):
     pairs = [(1, 0), (2, 3), (0, 4), (1, 0)]
     expected = [cosine(embeddings.vectors[a], embeddings.vectors[b]) for a, b in pairs]
     np.testing.assert_allclose(scores, expected, atol=1e-6)
+
+
+def test_what_is_missing_on_either_side_is_counted_together(embeddings):
+    known = Embeddings(embeddings.utterances[1:4], embeddings.vectors[1:4])
+    # u0 is a test of two trials and an enrolment of another; u4 is a test.
+    with pytest.raises(TrialsError, match=r"^2 utterances have no embedding, such as 'u0'"):
+        Scorer(ScoringSettings()).score(known, TRIALS)
 
 
 @pytest.mark.parametrize("cells", [0, 10**9], ids=["gathered", "products"])

@@ -188,8 +188,7 @@ class Scorer:
                 progress=compared,
             )
         for trials in blocks:
-            sides = trials.table["enrolment"], trials.table["test"]
-            pairs = np.stack([enrolled.rows(sides[0]), test.rows(sides[1])], axis=1)
+            pairs = _pairs(trials.table, None if enrolments is None else enrolled, test)
             scores = inner_products(enrolled.vectors, test.vectors, pairs)
             if self.plda is None and not self.by_distance:
                 # Rounding can step over 1, which an arc cosine downstream would not survive.
@@ -263,3 +262,14 @@ class Scorer:
         if self.crops_averaged:
             return vectors
         return unit_rows(vectors, "embeddings", embeddings.utterances)
+
+
+def _pairs(
+    trials: pl.DataFrame, enrolled: Embeddings | None, test: Embeddings
+) -> NDArray[np.int64]:
+    """(k, 2) rows of the enrolment and the test of each trial; enrolled: None for the same rows."""
+    sides = trials["enrolment"], trials["test"]
+    if enrolled is None:
+        # Both at once, so that what is missing on either side is counted together.
+        return np.stack(np.split(test.rows(pl.concat(sides)), 2), axis=1)
+    return np.stack([enrolled.rows(sides[0]), test.rows(sides[1])], axis=1)
