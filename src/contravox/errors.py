@@ -115,6 +115,10 @@ class TrialsWarning(ContravoxWarning):
     """A trial list that can be scored, but whose error rates flatter."""
 
 
+class ScoringWarning(ContravoxWarning):
+    """Scores that can be had, but hardly mean what they say."""
+
+
 class ReportWarning(ContravoxWarning):
     """A report without something that it could have."""
 

@@ -1,8 +1,11 @@
+import warnings
+
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from contravox.errors import ScoringError
+from contravox.errors import ScoringError, ScoringWarning
+from contravox.metrics.log_likelihood_ratio_cost import log_likelihood_ratio_cost
 from contravox.scoring.cosine import unit_rows
 from contravox.scoring.inner_products import inner_products
 from contravox.scoring.normalisation import NormalisationSettings, ScoreNormaliser
@@ -174,6 +177,40 @@ def test_progress_is_told():
     steps = []
     PLDA.learn(vectors, speakers, iterations=3, progress=lambda *step: steps.append(step))
     assert steps == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_few_utterances_are_warned_of():
+    # 3 numbers and 20 speakers: 3·3 + 20 utterances.
+    counts = [2] * 9 + [1] * 11
+    vectors, speakers = draw(model(), counts)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        PLDA.learn(vectors, speakers)
+    few = (
+        "PLDA learns from 28 utterances of 20 speakers, too few to trust its ratios in 3 "
+        "dimensions: take 29 utterances or more of so many speakers, or leave PLDA out"
+    )
+    with pytest.warns(ScoringWarning) as warned:
+        PLDA.learn(vectors[1:], speakers[1:])
+    assert [str(each.message) for each in warned] == [few]
+
+
+@pytest.mark.filterwarnings("ignore::contravox.errors.ScoringWarning")
+def test_what_is_warned_of_costs_more_than_no_system():
+    """As many free utterances as numbers, twice and ten times as many; see ``FREE``."""
+    width = 32
+    plda = PLDA(np.zeros(width), np.diag(4 * 0.9 ** np.arange(width)), np.eye(width))
+    tests, owners = draw(plda, [4] * 40, seed=20)
+    pairs = np.stack(np.triu_indices(len(tests), 1), axis=1)
+    targets = owners[pairs[:, 0]] == owners[pairs[:, 1]]
+    costs = []
+    for each in (2, 3, 11):
+        vectors, speakers = draw(plda, [each] * width, seed=21)
+        learned = PLDA.learn(vectors, speakers)
+        sides = learned.enrolment_vectors(tests), learned.test_vectors(tests)
+        costs.append(log_likelihood_ratio_cost(inner_products(*sides, pairs), targets))
+    assert costs[0] > 100
+    assert costs[1] > 1 > costs[2]
 
 
 def test_bad_input_is_refused():
