@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from contravox.errors import OverlapError, ScoringError, TrialsWarning
 from contravox.evaluation.fusion import fuse
+from contravox.evaluation.given_scores import measure_scores
 from contravox.manifest import Manifest
 from contravox.trials.making import make_trials
 from contravox.trials.protocol import Protocol
@@ -58,6 +59,29 @@ def test_weights_are_those_of_logistic_regression_and_the_fusion_is_better(lists
     assert evaluation.result.equal_error_rate < best
     assert evaluation.result.log_likelihood_ratio_cost < 1
     assert evaluation.protocol["calibration"] == "learned on from s0"
+
+
+def test_a_fusion_is_measured_by_the_conditions_that_scores_are(lists, scored, tmp_path):
+    files, _ = scored
+    sex = pl.col("speaker").str.extract(r"(\d+)$").cast(pl.Int64) % 2
+    named = [
+        TrialSet(
+            each.trials,
+            Manifest(
+                each.manifest.table.with_columns(
+                    sex=pl.when(sex == 0).then(pl.lit("f")).otherwise(pl.lit("m"))
+                )
+            ),
+            each.protocol,
+        )
+        for each in lists
+    ]
+    fused, _ = fuse(files[1], files[0], named[1], named[0])
+    write_scores(tmp_path / "fused.tsv", named[1].trials, fused.result.scores)
+    measured = measure_scores(tmp_path / "fused.tsv", named[1])
+    found = [(each.column, each.condition) for each in fused.result.conditions]
+    assert found == [("sex", "across"), ("sex", "both f"), ("sex", "both m")]
+    assert fused.metrics["conditions"] == measured.metrics["conditions"]
 
 
 def test_what_cannot_be_fused(lists, scored):

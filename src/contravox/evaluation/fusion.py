@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contravox.errors import ScoringError, TrialsWarning, brief
-from contravox.evaluation.evaluation import Evaluation, Stage, protocol_of, silently
+from contravox.evaluation.conditions import conditions_of
+from contravox.evaluation.evaluation import (
+    Evaluation,
+    Stage,
+    protocol_of,
+    silently,
+    usual_conditions,
+)
 from contravox.evaluation.result import measure
 from contravox.scoring.calibration import Calibration
 from contravox.trained_on import refuse_shared
@@ -57,6 +64,8 @@ def fuse(
 
     learned = Calibration.learn(columns(learning, learning_trials), learning_trials.trials.targets)
     ratios = learned.log_likelihood_ratios(columns(tests, trials))
+    with stage("conditions") as report:
+        parts = conditions_of(ratios, trials, usual_conditions(trials), progress=report)
     with stage("bootstrap over speakers") as report:
         result = measure(
             " + ".join(path.name for path in tests),
@@ -64,6 +73,7 @@ def fuse(
             trials,
             log_likelihood_ratios=ratios,
             progress=report,
+            conditions=parts,
         )
     protocol: dict[str, str | int | None] = {
         **protocol_of(trials),
