@@ -1,4 +1,5 @@
 import json
+import warnings
 
 import numpy as np
 import polars as pl
@@ -103,6 +104,41 @@ def test_systems_in_another_order_are_refused(lists, scored):
         fuse(files[1], files[0][::-1], lists[1], lists[0])
     with pytest.warns(TrialsWarning, match=r"system1: model is model1, but model0 in .*system0: "):
         fuse(files[1][:1], files[0][1:], lists[1], lists[0])
+
+
+def noted(folder, **protocol):
+    (folder / "metrics.json").write_text(json.dumps({"protocol": protocol}))
+
+
+def test_other_trials_have_other_embeddings_and_nothing_is_said_of_it(lists, scored):
+    files, _ = scored
+    for of_list, name in zip(files, ("validation", "test"), strict=True):
+        for place, folder in enumerate(of_list):
+            noted(folder, embeddings=f"{place}_{name}.npz", score="cosine")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fuse(files[1], files[0], lists[1], lists[0])
+    # What else tells them apart is said, and the same files in another order are refused.
+    noted(files[0][1], embeddings="1_validation.npz", score="cosine after whitening")
+    with pytest.warns(TrialsWarning, match="score is cosine after whitening, but cosine in"):
+        fuse(files[1], files[0], lists[1], lists[0])
+    for of_list in files:
+        for place, folder in enumerate(of_list):
+            noted(folder, embeddings=f"{place}.npz", score="cosine")
+    with pytest.raises(ScoringError, match=r"the same order$"):
+        fuse(files[1], files[0][::-1], lists[1], lists[0])
+
+
+def test_measured_files_of_other_trials_are_no_other_systems(lists, scored):
+    files, _ = scored
+    for of_list, trials in zip(files, lists, strict=True):
+        for folder in of_list:
+            noted(folder, **measure_scores(folder, trials).protocol)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fuse(files[1], files[0], lists[1], lists[0])
+    measured = measure_scores(files[0][0], lists[0]).protocol
+    assert measured["file of scores"] == str(files[0][0] / "scores.tsv")
 
 
 def test_lists_that_share_recordings_are_refused_without_digests(lists, scored):

@@ -87,6 +87,9 @@ def fuse(
 SYSTEM = ("model", "embedding", "embeddings", "score", "normalisation")
 """What of a protocol says which system made the scores."""
 
+OF_A_LIST = ("embeddings",)
+"""What of these is another on other trials too: the file of their utterances."""
+
 
 def _check_systems(tests: Sequence[Path], learning: Sequence[Path]) -> None:
     """Refuse systems in another order: each would be weighed as another."""
@@ -99,7 +102,10 @@ def _check_systems(tests: Sequence[Path], learning: Sequence[Path]) -> None:
                 f"{learning[number]}: scores of the system of {tests[tested.index(other)]}, not of "
                 f"{tests[number]}: give --learn-on in the same order"
             )
-        name = next(name for name in SYSTEM if own.get(name) != other.get(name))
+        differ = [name for name in SYSTEM if own.get(name) != other.get(name)]
+        name = next((name for name in differ if name not in OF_A_LIST), None)
+        if name is None:
+            continue
         warnings.warn(
             f"{learning[number]}: {name} is {brief(str(other.get(name)))}, but "
             f"{brief(str(own.get(name)))} in {tests[number]}: the weight may be of another system",

@@ -54,6 +54,7 @@ def measure_scores(
         )
     protocol = {
         **protocol_of(trials),
-        "score": f"{'log-likelihood ratios ' if log_likelihood_ratios else ''}of {path}",
+        "score": "log-likelihood ratio, as given" if log_likelihood_ratios else "as given",
+        "file of scores": str(path),
     }
     return Evaluation(result, protocol, trials)
