@@ -80,6 +80,26 @@ def test_unlike_protocols_and_repeated_trials_are_said(compare, work) -> None:
     assert "436 trials, 1 of them listed before, 6 speakers" in text
 
 
+def test_what_only_one_protocol_tells_is_said_once(compare, work) -> None:
+    protocols = {
+        "good": {"model": "a", "embedding": "whole utterance", "score": "cosine", "crops": None},
+        "same": {"embeddings": "b.npz", "score": "cosine", "calibration": "none"},
+    }
+    for name, protocol in protocols.items():
+        (work / name / "metrics.json").write_text(json.dumps({"protocol": protocol}))
+    arguments = ("--trials", ".", "--replicates", "20", "--json")
+    _, text, errors = compare("good", "same", *arguments)
+    assert errors == (
+        "warning: the protocols tell embedding, crops of A and calibration of B alone: whether the "
+        "other differs in that is not known\n"
+    )
+    result = json.loads(text)
+    assert (result["told_of_first"], result["told_of_second"]) == (
+        ["embedding", "crops"],
+        ["calibration"],
+    )
+
+
 def test_scores_of_other_trials_are_one_line(compare, work) -> None:
     lines = (work / "same" / "scores.tsv").read_text().splitlines()
     (work / "same" / "scores.tsv").write_text("\n".join(lines[:-2]))

@@ -93,20 +93,21 @@ def test_systems_are_compared_on_the_same_trials_whatever_their_order(
 def test_protocols_that_differ_are_named(trial_set: TrialSet, tmp_path: Path) -> None:
     folders = [write(tmp_path / name, trial_set, scores_of(trial_set, 0)) for name in "ab"]
     protocols = (
-        {"model": "a", "name": "list", "score": "cosine", "crops": "whole"},
-        {"model": "b", "name": "list", "score": "AS-norm", "cohort": "dev"},
+        {"model": "a", "name": "list", "score": "cosine", "training data": None, "crops": "whole"},
+        {"embeddings": "b", "name": "list", "score": "AS-norm", "training data": "dev", "top": 9},
     )
     for folder, protocol in zip(folders, protocols, strict=True):
         (folder / "metrics.json").write_text(json.dumps({"protocol": protocol}))
     found = compare(*folders, tmp_path / "list", replicates=2)
     assert found.protocol_differences == [
         ("score", "cosine", "AS-norm"),
-        ("crops", "whole", "None"),
-        ("cohort", "None", "dev"),
+        ("training data", "none", "dev"),
     ]
+    assert (found.told_of_first, found.told_of_second) == (["crops"], ["top"])
     # Of scores that come without a protocol nothing is known to differ.
     (folders[1] / "metrics.json").write_text("[]")
-    assert compare(*folders, tmp_path / "list", replicates=2).protocol_differences == []
+    found = compare(*folders, tmp_path / "list", replicates=2)
+    assert found.protocol_differences == found.told_of_first == found.told_of_second == []
 
 
 @pytest.mark.parametrize("damaged", [b"", b'{"protocol": {"score": ', b"\xff", b"[" * 100_000])

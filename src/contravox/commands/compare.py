@@ -33,6 +33,7 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Tell two systems apart on the same trials: difference, its interval, p-value."""
+    from contravox.errors import few
     from contravox.evaluation.comparison import compare as compare_scores
     from contravox.evaluation.result import P_TARGETS
     from contravox.terminal.progress import progress_bar
@@ -50,6 +51,13 @@ def compare(
         )
     for name, of_first, of_second in comparison.protocol_differences:
         note(f"warning: the protocols differ: {name} is {of_first} for A, {of_second} for B")
+    told = {"A": comparison.told_of_first, "B": comparison.told_of_second}
+    alone = [f"{few(names)} of {system}" for system, names in told.items() if names]
+    if alone:
+        note(
+            f"warning: the protocols tell {' and '.join(alone)} alone: whether the other differs "
+            "in that is not known"
+        )
     if as_json:
         print_json(comparison.to_dict())
         return

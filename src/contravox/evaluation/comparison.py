@@ -14,6 +14,9 @@ from contravox.trials.formats import TargetPlace
 from contravox.trials.scores import aligned_scores, protocol_beside, score_file
 from contravox.trials.trial_set import TrialSet
 
+MEANT_TO_DIFFER = ("model", "embeddings", "file of scores")
+"""What of a protocol names the system."""
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -22,7 +25,8 @@ class Comparison:
     first, second: where their scores are from. trials: how many; duplicates: how many of these
     compare what one before them does, all counted. speakers, replicates: of the bootstrap.
     differences: of each measure. protocol_differences: what differs in the
-    protocols they were scored by, as name, first and second.
+    protocols they were scored by, as name, first and second. told_of_first, told_of_second: what
+    only the protocol of one tells, where both have one.
     """
 
     first: str
@@ -34,6 +38,8 @@ class Comparison:
     replicates: int
     differences: list[Difference]
     protocol_differences: list[tuple[str, str, str]]
+    told_of_first: list[str]
+    told_of_second: list[str]
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, for programs."""
@@ -69,6 +75,7 @@ def compare(
     table = trial_set.trials.table
     scores = [aligned_scores(path, table, trial_set.name) for path in files]
     enrolment, test = trial_set.enrolment_speakers, trial_set.test_speakers
+    protocols = [protocol_beside(path) for path in files]
     differences = paired_bootstrap(
         scores[0],
         scores[1],
@@ -88,18 +95,29 @@ def compare(
         speakers=pl.concat([pl.Series(enrolment), pl.Series(test)]).n_unique(),
         replicates=replicates,
         differences=differences,
-        protocol_differences=_differences_of_protocols(*(protocol_beside(path) for path in files)),
+        protocol_differences=_differences_of_protocols(*protocols),
+        told_of_first=_told_of_one(*protocols),
+        told_of_second=_told_of_one(*protocols[::-1]),
     )
 
 
 def _differences_of_protocols(
     first: dict[str, Any], second: dict[str, Any]
 ) -> list[tuple[str, str, str]]:
-    """What the protocols say differently, where both are known; models are meant to differ."""
-    if not first or not second:
-        return []
+    """What the protocols say differently, where both say something; systems are meant to differ."""
     return [
-        (name, brief(str(first.get(name))), brief(str(second.get(name))))
-        for name in first | second
-        if name != "model" and first.get(name) != second.get(name)
+        (name, _value(first[name]), _value(second[name]))
+        for name in first
+        if name in second and name not in MEANT_TO_DIFFER and first[name] != second[name]
     ]
+
+
+def _told_of_one(protocol: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """What a protocol tells and the other leaves open, though it tells something."""
+    names = [name for name in protocol if name not in other and name not in MEANT_TO_DIFFER]
+    return names if other else []
+
+
+def _value(told: Any) -> str:
+    """What a protocol says of something, for people."""
+    return "none" if told is None else brief(str(told))
