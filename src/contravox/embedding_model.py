@@ -2,7 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from contravox.audio.waveform import SAMPLE_RATE
-from contravox.errors import ModelError
+from contravox.errors import AudioError, ModelError, brief
 from contravox.scoring.calibration import Calibration
 from contravox.scoring.scorer import Comparison
 from contravox.settings import NotNegative, Settings, Share, first_mistake, shown
@@ -103,18 +103,22 @@ class EmbeddingModel(ABC):
         self.settings = known.model_validate({**dict(self.settings), **settings})
 
     def embed(self, waveforms: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Embed N waveforms, each (samples,) at 16 kHz, of any lengths.
+        """Embed N waveforms, each (samples,) of floats at 16 kHz, of any lengths.
 
         At most ``settings.maximum_seconds`` are encoded at once, which bounds the memory. A longer
         waveform is cut into as few pieces of equal length as that takes, and its embedding is the
         mean of theirs.
 
         Returns (N, d) float32, finite, not zero and not normalised. What a waveform is embedded
-        beside does not matter. Raises ModelError where an embedding is not finite or is zero.
+        beside does not matter. Raises ModelError where an embedding is not finite or is zero,
+        AudioError for what is no waveform.
         """
         longest = int(self.settings.maximum_seconds * SAMPLE_RATE)
+        checked = _checked(waveforms)
+        if not checked:
+            return np.empty((0, self.embedding_size), np.float32)
         pieces, counts = [], []
-        for waveform in waveforms:
+        for waveform in checked:
             counts.append(max(1, -(-len(waveform) // longest)))
             pieces += np.array_split(waveform, counts[-1])
         encoded = [self._encode(batch) for batch in _batches(pieces, longest)]
@@ -174,6 +178,32 @@ def read_settings(
             f"{path}: its settings do not fit this version of contravox "
             f"({'.'.join(['settings', *keys])}: {reason}): install the contravox that wrote it"
         ) from error
+
+
+def _checked(waveforms: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    """Waveforms as arrays. Raises AudioError naming the first that is none."""
+    if isinstance(waveforms, str | bytes | Path) or not isinstance(waveforms, Iterable):
+        raise AudioError(
+            f"{brief(type(waveforms).__name__)} is no list of waveforms: give arrays of (samples,) "
+            "floats at 16 kHz, or a file to contravox.Verifier.embed"
+        )
+    arrays = []
+    for number, waveform in enumerate(waveforms):
+        try:
+            array = np.asarray(waveform)
+        # Lists of unlike lengths, and what another library keeps elsewhere.
+        except (TypeError, ValueError) as error:
+            raise AudioError(
+                f"waveform {number} is no array ({brief(str(error))}): give (samples,) floats at "
+                "16 kHz"
+            ) from error
+        if array.ndim != 1 or not array.size or array.dtype.kind != "f":
+            raise AudioError(
+                f"waveform {number} is an array of {brief(str(array.dtype), 40)} of the shape "
+                f"{brief(str(array.shape), 40)}: give a list of (samples,) floats at 16 kHz"
+            )
+        arrays.append(array)
+    return arrays
 
 
 def _batches(
