@@ -1,6 +1,7 @@
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from itertools import pairwise
@@ -16,6 +17,7 @@ from safetensors.torch import save_file
 from contravox.encoders.ecapa_tdnn import EcapaTdnnSettings
 from contravox.errors import ModelError
 from contravox.features import FeatureSettings
+from contravox.inference.default_model import DEFAULT_MODEL
 from contravox.model import Model, ModelSettings
 from profiles import examples
 from small_models import ENCODERS, small_model
@@ -114,6 +116,22 @@ def test_files_that_are_no_model(tmp_path):
     save_file({"a": torch.zeros(1)}, path)
     with pytest.raises(ModelError, match="not a contravox model"):
         Model.load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "mend"),
+    [
+        ("m.onnx", "contravox.Verifier.load reads it"),
+        ("m.safetensors", "name it .onnx, and contravox.Verifier.load reads it"),
+    ],
+)
+def test_an_onnx_file_is_for_the_verifier(tmp_path, name, mend):
+    path = tmp_path / name
+    shutil.copyfile(DEFAULT_MODEL, path)
+    with pytest.raises(ModelError) as caught:
+        Model.load(path)
+    told = f"{path}: an ONNX file, where .safetensors alone is read: {mend}"
+    assert str(caught.value) == told
 
 
 def test_a_model_of_another_format_or_shape(tmp_path):

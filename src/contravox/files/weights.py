@@ -27,6 +27,12 @@ def read_weights(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
+        if _is_onnx(path):
+            named = "" if path.suffix.lower() == ".onnx" else "name it .onnx, and "
+            raise ModelError(
+                f"{path}: an ONNX file, where .safetensors alone is read: {named}"
+                "contravox.Verifier.load reads it"
+            ) from error
         raise ModelError(
             f"{path}: not a whole safetensors file ({brief(str(error), 100)}): "
             "copy or train it again"
@@ -36,6 +42,19 @@ def read_weights(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         if reason:
             raise ModelError(f"{path}: {brief(name)} {reason}: copy or train it again")
     return metadata, tensors
+
+
+def _is_onnx(path: Path) -> bool:
+    """Whether a file that is no safetensors is ONNX, by its name or its first bytes."""
+    if path.suffix.lower() == ".onnx":
+        return True
+    try:
+        with open(path, "rb") as file:
+            start = file.read(3)
+    except OSError:
+        return False
+    # The format's version, as a number of one byte, and then the name of what wrote it.
+    return len(start) == 3 and start[0] == 0x08 and start[2] == 0x12
 
 
 def wrong_with(name: str, tensor: Tensor) -> str | None:
