@@ -17,6 +17,9 @@ from contravox.files.writing import atomic_path
 
 ARRAYS = ("utterances", "embeddings")
 
+ZIP = b"PK"
+"""How an archive begins, a .npz too, even where its end is missing."""
+
 MADE_FROM, LABELS_USED = "made_from", "labels_used"
 """Arrays of a file that tell which command made it, and whether its model had read labels."""
 
@@ -106,11 +109,20 @@ class Embeddings:
         if not path.is_file():
             raise ModelError(f"{path}: no such file of embeddings: `contravox embed` writes one")
         try:
+            with open(path, "rb") as file:
+                packed = file.read(len(ZIP)) == ZIP
+            if not packed:
+                raise ModelError(
+                    f"{path}: not a .npz archive, the only kind of embeddings that is read: write "
+                    f"it by `contravox embed -o NAME.npz`, or by NumPy of {' and '.join(ARRAYS)}"
+                )
             with zipfile.ZipFile(path) as archive:
                 for name in ARRAYS:
                     _check_size(archive, f"{name}.npy")
             with np.load(path, allow_pickle=False) as archive:
                 utterances, vectors = (archive[name] for name in ARRAYS)
+        except ModelError:
+            raise
         # NumPy, zipfile and zlib have a dozen ways to say that bytes are not theirs.
         except Exception as error:
             raise ModelError(
