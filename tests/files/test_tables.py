@@ -1,8 +1,11 @@
 import csv
+import io
 import os
 
+import numpy as np
 import polars as pl
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +20,7 @@ from contravox.files.tables import (
     write_table,
     write_table_blocks,
 )
+from contravox.inference.default_model import DEFAULT_MODEL
 from hostile import BEARABLE, value_or_line
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0")).filter(
@@ -113,8 +117,9 @@ def test_any_bytes_are_the_rows_of_their_lines_or_one_line_of_error(path, data):
         ("a\tb\r1\t2\r", "row 1: holds a carriage return"),
         (b"a\tb\n1\t\xe9t\xe9\n", "row 2: is not UTF-8"),
         ("a\tb\n1\t2\n".encode("utf-16"), "is in UTF-16"),
-        ("a\tb\n1\t2\n".encode("utf-16-le"), "row 1: holds a NUL byte"),
-        (b"\x1f\x8b\x08\x00", "row 1: "),
+        ("a\tb\n1\t2\n".encode("utf-16-le"), "is no text: give a table or list in plain text"),
+        (b"\x1f\x8b\x08\x00", "is no text"),
+        (b"a\tb\n" + b"1\t2\n" * 20 + b"1\t\x01\0\n", "row 22: holds a NUL byte"),
         (b"x\x01\ta\n1\t2\n", "not a table"),
         ("\t".join(map(str, range(200_000))), "200,000 columns, over 1,000"),
         ("a\t" * 200_000 + '"', "row 1: a quotation mark|200,001 columns"),
@@ -124,6 +129,28 @@ def test_mistakes_are_one_line_that_names_the_file_and_row(path, content, reason
     with pytest.raises(ManifestError, match=rf"t\.tsv: .*({reason})") as raised:
         rows(written(path, content))
     assert len(str(raised.value)) < BEARABLE
+
+
+def binaries():
+    """The beginnings of files that are given in place of a manifest or a list."""
+    archive, table, sound = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    np.savez(archive, utterances=["a"], embeddings=np.ones((1, 2)))
+    pl.DataFrame({"utterance": ["a"]}).write_parquet(table)
+    soundfile.write(sound, np.zeros(9000), 16_000, format="WAV")
+    return {
+        "onnx": DEFAULT_MODEL.read_bytes(),
+        "npz": archive.getvalue(),
+        "parquet": table.getvalue(),
+        "wav": sound.getvalue(),
+        "safetensors": b"\x0a\x01\0\0\0\0\0\0" + b'{"a": 1}' + bytes(9),
+    }
+
+
+@pytest.mark.parametrize("kind", ["onnx", "npz", "parquet", "wav", "safetensors"])
+def test_a_file_that_is_no_text_is_told_so_and_not_by_a_row(path, kind):
+    content = binaries()[kind]
+    with pytest.raises(ManifestError, match=r"t\.tsv: is no text: give a table or list in plain"):
+        rows(written(path, content))
 
 
 @pytest.mark.parametrize(

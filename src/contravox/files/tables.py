@@ -10,6 +10,7 @@ Files are opened by their very names: no pattern, ``~`` or URL is expanded and n
 """
 
 import csv
+import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -30,6 +31,9 @@ BLOCK_BYTES = 2**25
 
 UNWRITABLE = "[\r\0]|\n.*\t|\t.*\n"
 """What no text of a table may hold."""
+
+UNTYPED, LOOKED_AT = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]"), 64
+"""Bytes that no text is made of, looked for among so many of the first."""
 
 UTF8_MARK, UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 
@@ -163,6 +167,8 @@ def _checked(data: bytes, row: int, path: Path, error: type[ContravoxError]) -> 
         if data.startswith(UTF16_MARKS):
             raise error(f"{path}: is in UTF-16: save it as UTF-8")
         data = data.removeprefix(UTF8_MARK)
+        if b"\0" in data and _is_binary(data):
+            raise error(f"{path}: is no text: give a table or list in plain text, in UTF-8")
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
     for byte, name in ((b"\0", "a NUL byte"), (b"\r", "a carriage return within a line")):
@@ -176,6 +182,11 @@ def _checked(data: bytes, row: int, path: Path, error: type[ContravoxError]) -> 
             row += data.count(b"\n", 0, failure.start)
             raise error(f"{path}: row {row}: is not UTF-8: save the file as UTF-8") from failure
     return data
+
+
+def _is_binary(data: bytes) -> bool:
+    """Whether a file that holds NUL bytes is no text at all: a model, audio, an archive."""
+    return b"\0" in data.partition(b"\n")[0] or bool(UNTYPED.search(data[:LOOKED_AT]))
 
 
 def count_lines(path: Path) -> int:
