@@ -47,7 +47,7 @@ def test_finite_numbers_are_given_on(given):
 @pytest.mark.parametrize("cost", [0.0, -1.0, float("nan"), float("inf")])
 def test_costs_are_finite_and_above_0(cost):
     for costs in ((cost, 1.0), (1.0, cost)):
-        with pytest.raises(ScoringError, match="costs must be above 0"):
+        with pytest.raises(ScoringError, match=r"cost of a .*: give a finite number above 0"):
             Prior(0.5, *costs)
         with pytest.raises(ValueError, match="costs must be above 0"):
             bayes_threshold(0.5, *costs)

@@ -106,7 +106,7 @@ def test_a_prior_needs_a_calibrated_model_and_sense(verifier, recordings):
     with pytest.raises(ScoringError, match="contravox calibrate"):
         verifier.verify(*recordings, prior=Prior())
     for wrong in ((0, 1, 1), (1, 1, 1), (0.5, 0, 1), (0.5, 1, -1)):
-        with pytest.raises(ScoringError, match=r"must be between 0 and 1|must be above 0"):
+        with pytest.raises(ScoringError, match=r"between 0 and 1|above 0"):
             Prior(*wrong)
 
 

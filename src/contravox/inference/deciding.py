@@ -24,11 +24,20 @@ class Prior:
     c_false_alarm: float = 1.0
 
     def __post_init__(self) -> None:
+        # Named as whoever decides states them, not as the metrics' arguments.
         try:
             check_prior(self.p_target)
-            check_costs(self.c_miss, self.c_false_alarm)
-        except ValueError as error:
-            raise ScoringError(str(error)) from None
+        except ValueError:
+            raise ScoringError(
+                f"prior {self.p_target:g}: give a probability between 0 and 1"
+            ) from None
+        for error, cost in (("miss", self.c_miss), ("false alarm", self.c_false_alarm)):
+            try:
+                check_costs(cost, cost)
+            except ValueError:
+                raise ScoringError(
+                    f"cost of a {error} {cost:g}: give a finite number above 0"
+                ) from None
 
 
 @dataclass(frozen=True)
