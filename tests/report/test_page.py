@@ -334,6 +334,23 @@ def test_both_sides_of_wrong_decisions_can_be_heard(heard: tuple[Page, TrialSet]
     assert "Worst errors" in page.texts["h2"]
 
 
+def test_scores_and_thresholds_about_zero_have_no_sign(
+    heard: tuple[Page, TrialSet], tmp_path: Path
+) -> None:
+    _, trial_set = heard
+    scores = np.array([0.9, -0.0003, -0.0001, -0.2])
+    few = dataclasses.replace(
+        simulate("x", 1),
+        scores=scores,
+        targets=trial_set.trials.targets,
+        model=ModelFacts(threshold=-0.0002),
+    )
+    write_report(tmp_path / "x.html", "Zero", [few], {}, trial_set)
+    shown = read_page(tmp_path / "x.html").texts["td"]
+    assert shown.count("0.000") >= 2
+    assert "-0.000" not in (tmp_path / "x.html").read_text()
+
+
 def test_several_systems_share_the_room_for_players(
     heard: tuple[Page, TrialSet], tmp_path: Path
 ) -> None:

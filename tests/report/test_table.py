@@ -92,6 +92,22 @@ def test_ratios_that_rank_otherwise_have_columns_of_their_own() -> None:
     assert texts["actDCF (0.05)"] == "0.075"
 
 
+def test_zero_has_no_sign_whatever_rounding_left_of_it() -> None:
+    least = -1e-17
+    about = dataclasses.replace(
+        CALIBRATED,
+        equal_error_rate=least,
+        interval=(least, 0.01),
+        detection_costs=[DetectionCost(0.01, least, (least, 0.1), least)],
+        log_likelihood_ratio_cost=least,
+        minimum_log_likelihood_ratio_cost=least,
+    )
+    texts = {heading: tuple(cell) for heading, (cell,) in columns([about]).items()}
+    assert texts["EER (%)"] == ("0.00", "0.00 – 1.00")
+    assert texts["minDCF (0.01)"] == ("0.000", "0.000 – 0.100")
+    assert [texts[name][0] for name in ("actDCF (0.01)", "Cllr", "minCllr")] == ["0.000"] * 3
+
+
 def test_nothing_is_made_of_a_rate_that_there_is_not() -> None:
     assert percent(None) == ("", "")
     assert percent(0.05) == ("5.00", "")

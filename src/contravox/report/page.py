@@ -164,7 +164,7 @@ def _worst_errors(results: Sequence[SystemResult], trial_set: TrialSet) -> list[
         worst = worst_trials(result.scores, result.targets, result.decision_threshold, count)
         accepts, rejects = (
             [
-                WrongTrial(f"{result.scores[row]:.3f}", *pair)
+                WrongTrial(f"{result.scores[row]:z.3f}", *pair)
                 for row, pair in zip(rows, sides(trial_set, rows), strict=True)
             ]
             for rows in worst
@@ -172,7 +172,7 @@ def _worst_errors(results: Sequence[SystemResult], trial_set: TrialSet) -> list[
         systems.append(
             {
                 "name": result.name,
-                "threshold": f"{result.decision_threshold:.3f}",
+                "threshold": f"{result.decision_threshold:z.3f}",
                 "chosen": result.model.threshold is not None,
                 "kinds": {"False accepts": accepts, "False rejects": rejects},
             }

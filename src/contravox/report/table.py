@@ -39,7 +39,7 @@ def columns(results: Sequence[SystemResult]) -> dict[str, list[Cell]]:
         "EER of ratios (%)": [percent(result.ratio_equal_error_rate) for result in results],
         **{
             f"minDCF of ratios ({prior:g})": [
-                Cell() if prior not in each else _number(each[prior].minimum_of_ratios, ".3f")
+                Cell() if prior not in each else _number(each[prior].minimum_of_ratios, "z.3f")
                 for each in costs
             ]
             for prior in priors
@@ -48,8 +48,10 @@ def columns(results: Sequence[SystemResult]) -> dict[str, list[Cell]]:
             f"actDCF ({prior:g})": [_actual_cost(each.get(prior)) for each in costs]
             for prior in priors
         },
-        "Cllr": [_number(result.log_likelihood_ratio_cost, ".3f") for result in results],
-        "minCllr": [_number(result.minimum_log_likelihood_ratio_cost, ".3f") for result in results],
+        "Cllr": [_number(result.log_likelihood_ratio_cost, "z.3f") for result in results],
+        "minCllr": [
+            _number(result.minimum_log_likelihood_ratio_cost, "z.3f") for result in results
+        ],
         "Parameters": [_number(result.model.parameters, ",") for result in results],
         "Training (s)": [_number(result.model.training_seconds, ",.0f") for result in results],
         **{
@@ -72,7 +74,7 @@ def percent(rate: float | None, interval: tuple[float, float] | None = None) -> 
     """Write a rate and its interval, between 0 and 1, in per cent."""
     if rate is None:
         return Cell()
-    return Cell(f"{100 * rate:.2f}", _range(interval, ".2f", scale=100))
+    return Cell(f"{100 * rate:z.2f}", _range(interval, "z.2f", scale=100))
 
 
 def _list(name: str, given: Mapping[str, Sequence[Cell]]) -> Table:
@@ -116,11 +118,11 @@ def _answer(truth: bool | None) -> Cell:
 
 
 def _minimum_cost(cost: DetectionCost | None) -> Cell:
-    return Cell() if cost is None else Cell(f"{cost.minimum:.3f}", _range(cost.interval, ".3f"))
+    return Cell() if cost is None else Cell(f"{cost.minimum:z.3f}", _range(cost.interval, "z.3f"))
 
 
 def _actual_cost(cost: DetectionCost | None) -> Cell:
-    return Cell() if cost is None else _number(cost.actual, ".3f")
+    return Cell() if cost is None else _number(cost.actual, "z.3f")
 
 
 def _number(value: float | None, form: str) -> Cell:
