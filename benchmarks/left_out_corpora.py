@@ -59,7 +59,8 @@ class Variant(NamedTuple):
 
     overrides: of the recipe. once: whether the teacher heard every utterance once, clean and whole,
     in place of every segment. begun: whether the model begins as part of the teacher, as the
-    default model does, and not at random. trained: or left as it began.
+    default model does, and not at random. trained: or left as it began. after: the variant from
+    whose model it goes on, in place of that.
     """
 
     without: str | None = None
@@ -67,6 +68,7 @@ class Variant(NamedTuple):
     once: bool = False
     begun: bool = False
     trained: bool = True
+    after: str | None = None
 
 
 BABBLE = (
@@ -75,6 +77,7 @@ BABBLE = (
     "augmentation.babble_snr=[13, 20]",
 )
 """Several voices far below the speaker's, as before there was a second one."""
+TRAINED = "every other layer of the teacher, trained"
 LABELS_ALONE = (
     "data.teacher=null",
     "objectives={classification: {name: aam_softmax, margin: 0.2, scale: 30, weight: 0.1}, "
@@ -95,10 +98,11 @@ VARIANTS = {
     "the same, and the teacher hears each segment": Variant(overrides=BABBLE),
     "and in a third of them a second voice": Variant(),
     "every other layer of the teacher, not trained": Variant(begun=True, trained=False),
-    "every other layer of the teacher, trained": Variant(begun=True),
+    TRAINED: Variant(begun=True),
     "the same, and the teacher hears segments as they were recorded": Variant(
         overrides=("data.teacher_hears=recorded",), begun=True
     ),
+    "every other layer of the teacher, trained again as long": Variant(begun=True, after=TRAINED),
 }
 
 
@@ -136,19 +140,40 @@ def measure_left_out(
 
 def _model(output: Path, teacher: Path, folder: Path, variant: Variant) -> tuple[Path, int]:
     """The file of a variant's model, and the steps that it was trained."""
+    if variant.after is not None:
+        before = output / "left_out" / variant.after
+        _model(output, teacher, before, VARIANTS[variant.after])
     recipe = _recipe(output, teacher, folder, variant)
     if variant.begun and not (begun := _begun(output)).exists():
         begin_student(teacher, recipe).save(begun)
     if not variant.trained:
         return _begun(output), 0
     train(recipe, folder / "run")
+    return _trained(folder), _steps(output, folder, variant)
+
+
+def _trained(folder: Path) -> Path:
+    return folder / "run" / "model.safetensors"
+
+
+def _steps(output: Path, folder: Path, variant: Variant) -> int:
+    """Those of the variant that it goes on from, too."""
     steps = max(entry["step"] for entry in read_log(folder / "run")) + 1
-    return folder / "run" / "model.safetensors", steps
+    if variant.after is None:
+        return steps
+    return steps + _steps(output, output / "left_out" / variant.after, VARIANTS[variant.after])
 
 
 def _begun(output: Path) -> Path:
     """The part of the teacher that models begin as, fitted without what is left out."""
     return output / "left_out" / "student.safetensors"
+
+
+def _start(output: Path, variant: Variant) -> Path:
+    """What the model of a variant begins as."""
+    if variant.after is None:
+        return _begun(output)
+    return _trained(output / "left_out" / variant.after)
 
 
 def _recipe(output: Path, teacher: Path, folder: Path, variant: Variant) -> Recipe:
@@ -166,7 +191,7 @@ def _recipe(output: Path, teacher: Path, folder: Path, variant: Variant) -> Reci
     ]
     if variant.once:
         own += ["data.teacher=null", f"data.targets={embed_training(teacher, output)}"]
-    begun = (f"training.initial_model={_begun(output)}",)
+    begun = (f"training.initial_model={_start(output, variant)}",)
     start = begun if variant.begun else FROM_RANDOM
     given = [*files(output, teacher), *start, SHARES, *own, *variant.overrides]
     return Recipe.read(RECIPE, given)
