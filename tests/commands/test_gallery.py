@@ -233,4 +233,5 @@ def test_a_prior_says_nothing_where_the_gallerys_threshold_decides(contravox):
     contravox("enrol", "Ann", "voices/Ann/0.wav")
     contravox("gallery", "settings", "--threshold", "0.4")
     _, _, err = contravox("identify", "ann.wav", "--prior", "0.9")
-    assert "the gallery's threshold decides" in err
+    assert "gallery.sqlite: its own threshold decides" in err
+    assert "--no-threshold" in err

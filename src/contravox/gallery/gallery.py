@@ -503,7 +503,14 @@ class Gallery:
             self._check_model()
             model = self.verifier.model.settings
             normalised = voices.normaliser is not None
-            rule = rule_of(model, self.settings, normalised=normalised).given(threshold, prior)
+            rule = rule_of(model, self.settings, normalised=normalised)
+            if prior is not None and rule.calibration is None and self.settings.decides:
+                raise ScoringError(
+                    f"{self.database.name}: its own threshold decides, of which a prior and costs "
+                    "say nothing: leave them out, or take it back by `contravox gallery settings "
+                    "--no-threshold`"
+                )
+            rule = rule.given(threshold, prior)
             quality = heard.quality
             vector = heard.vector.astype(np.float32)
             compared = voices.compare(vector, quality.seconds, quality.bandwidth, rule.calibration)

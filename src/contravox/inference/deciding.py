@@ -71,11 +71,6 @@ class Rule:
         to which alone it says anything.
         """
         if prior is not None and self.calibration is None:
-            if self.source is not None:
-                raise ScoringError(
-                    f"{self.source} decides, of which a prior and costs say nothing: leave them "
-                    "out, or let a calibration decide"
-                )
             raise ScoringError(
                 "nothing is calibrated, so a prior and costs say nothing: calibrate the model with "
                 "`contravox calibrate`, or give a threshold"
