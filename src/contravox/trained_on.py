@@ -139,9 +139,18 @@ def refuse_calibrated(
 ) -> None:
     """Raise OverlapError where a test has speakers that a model was calibrated on.
 
-    speakers: digests of these. name, override: as in ``TrainedOn.refuse``.
+    speakers: digests of these. name, override: as in ``TrainedOn.refuse``. Warns with
+    OverlapWarning where either does not say of what corpora its speakers are.
     """
     voices = speaker_digests(test)
+    if not voices or not speakers:
+        warnings.warn(
+            f"{name}: not known whether its speakers are those that the model was calibrated on: a "
+            "manifest has no column corpus, which `contravox prepare` writes, or the model was "
+            "calibrated by an older contravox",
+            OverlapWarning,
+            stacklevel=3,
+        )
     both = sorted(identity for digest, identity in voices.items() if digest in speakers)
     if both:
         raise OverlapError(

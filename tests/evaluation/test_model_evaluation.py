@@ -1,10 +1,12 @@
+import warnings
+
 import numpy as np
 import polars as pl
 import pytest
 import torch
 
 from contravox.encoders.ecapa_tdnn import EcapaTdnnSettings
-from contravox.errors import AudioError, OverlapError, ScoringError
+from contravox.errors import AudioError, OverlapError, OverlapWarning, ScoringError
 from contravox.evaluation.augmented_copies import AugmentedCopies
 from contravox.evaluation.evaluation import EvaluationSettings
 from contravox.evaluation.model_evaluation import ModelEvaluation
@@ -187,6 +189,19 @@ def test_who_a_model_was_calibrated_on_is_refused(corpus, path):
     assert calibrated.log_likelihood_ratios is not None
     # Where its calibration says nothing, those it is of do not matter.
     ModelEvaluation(path, crops=Crops(2, 0.5)).evaluate(validation, EvaluationSettings())
+
+
+def test_a_calibration_that_knows_nobody_is_told(corpus, path):
+    test = TrialSet.read(corpus / "test")
+    model = Model.load(path)
+    model.annotate(calibration=Calibration(offset=0.0, weights={"score": 1.0}))
+    model.save(path)
+    with pytest.warns(OverlapWarning, match="not known whether its speakers are those that"):
+        evaluated = ModelEvaluation(path).evaluate(test, EvaluationSettings())
+    assert evaluated.protocol["calibration"] == "learned on unnamed trials"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", OverlapWarning)
+        ModelEvaluation(path, allow_overlap=True).evaluate(test, EvaluationSettings())
 
 
 def test_a_model_is_called_by_its_file_or_as_training_calls_all_by_its_folder(corpus, path):

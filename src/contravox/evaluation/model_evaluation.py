@@ -131,7 +131,8 @@ class ModelEvaluation:
         test = self.embed(trials, settings.quality)
         source = None
         if learned is not None:
-            source = model.calibration_source if calibration is None else calibration.name
+            own = model.calibration_source or "unnamed trials"
+            source = own if calibration is None else calibration.name
         return evaluate_embeddings(
             self._name(),
             test,
