@@ -7,19 +7,22 @@ import stat
 import subprocess
 import sys
 import threading
+import time
+from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import event, text
 
-from contravox.errors import GalleryError, GalleryUnavailableError
+from contravox.errors import GalleryError, GalleryUnavailableError, UnknownSpeakerError
 from contravox.gallery import database as module
 from contravox.gallery.database import Database, database_url
 from contravox.gallery.gallery import Gallery
 from contravox.gallery.tables import VERSION_TABLE, metadata
-from voices import said_by
+from voices import pitch_verifier, said_by
 
 TESTS = Path(__file__).parents[1]
 
@@ -346,3 +349,110 @@ def test_an_index_that_others_make_is_kept_up_to_date(postgresql_place, verifier
         assert closest() == [2, 1]
         gallery.delete("Bob")
         assert closest() == [1]
+
+
+def test_an_older_state_that_is_restored_is_read_anew(tmp_path, verifier):
+    """Numbers are given once more then: by these alone Bob would be taken for Ann."""
+    place, kept = tmp_path / "g.sqlite", tmp_path / "kept.sqlite"
+
+    def copy(source, target):
+        with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(target)) as there:
+            here.backup(there)
+
+    with Gallery.open(place, verifier) as gallery:
+        copy(place, kept)
+        gallery.enrol("Ann", said_by("Ann", 1))
+        ann = gallery.voiceprint(said_by("Ann", 2))
+        assert gallery.identify(ann).speaker == "Ann"
+        copy(kept, place)
+        with Gallery.open(place, verifier) as other:
+            other.enrol("Bob", said_by("Bob", 1))
+        assert gallery.verify_claim("Bob", ann).accepted is False
+        assert gallery.identify(said_by("Bob", 2)).speaker == "Bob"
+        copy(kept, place)
+        assert gallery.identify(ann).matches == ()
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_file_that_is_replaced_or_deleted_is_not_gone_on_with(tmp_path, verifier, replaced):
+    place = tmp_path / "g.sqlite"
+    with Gallery.open(place, verifier) as gallery:
+        gallery.enrol("Ann", said_by("Ann", 1))
+        ann = gallery.voiceprint(said_by("Ann", 2))
+        gallery.export(tmp_path / "other.sqlite")
+        if replaced:
+            (tmp_path / "other.sqlite").replace(place)
+        else:
+            place.unlink()
+        for act in (
+            lambda: gallery.verify_claim("Ann", ann),
+            lambda: gallery.enrol("Bob", said_by("Bob", 1)),
+            lambda: gallery.delete("Ann"),
+            gallery.counts,
+            gallery.decides,
+        ):
+            with pytest.raises(GalleryUnavailableError, match="replaced or deleted"):
+                act()
+
+
+def test_settings_of_two_at_once_are_both_kept(place, verifier):
+    with Gallery.open(place, verifier) as one, Gallery.open(place, verifier) as other:
+        one.alter(lambda settings: settings.model_copy(update={"threshold": 0.4}))
+        kept = other.alter(lambda settings: settings.model_copy(update={"keep_audio": True}))
+        assert (kept.threshold, kept.keep_audio) == (0.4, True)
+        assert one.decides()
+        other.alter(lambda settings: settings.for_other_scores())
+        # Told as it is now, not as it was read.
+        assert one.decides()
+        one.set_cohort(np.random.default_rng(0).standard_normal((4, 8)), ["a", "a", "b", "b"])
+        assert not other.decides()
+        changes = len(one.changes())
+        other.alter(lambda settings: settings)
+        assert len(one.changes()) == changes
+
+
+def test_a_gallery_that_another_brought_to_its_model_says_so(place, verifier):
+    with Gallery.open(place, verifier) as gallery:
+        assert gallery.decides()
+        with Gallery.open(place, pitch_verifier(digest="b" * 32)) as other:
+            other.enrol("Ann", said_by("Ann", 1))
+        with pytest.raises(GalleryError, match="are of the model bbbbbbbb"):
+            gallery.decides()
+
+
+def test_who_could_not_be_erased_yet_is_erased_by_the_next_deletion(place, verifier, monkeypatch):
+    with Gallery.open(place, verifier) as gallery:
+        gallery.enrol("Ann", said_by("Ann", 1))
+        erased, erase = [], gallery.database.erase
+
+        def held():
+            raise GalleryUnavailableError("in use")
+
+        monkeypatch.setattr(gallery.database, "erase", held)
+        with pytest.raises(GalleryUnavailableError, match="gone from the gallery, but not from"):
+            gallery.delete("Ann")
+        assert not gallery.speakers()
+        monkeypatch.setattr(gallery.database, "erase", lambda: erased.append(erase()))
+        for _ in range(2):
+            with pytest.raises(UnknownSpeakerError):
+                gallery.delete("Ann")
+            assert len(erased) == 1
+
+
+def test_nobody_waits_long_behind_a_deletion_that_waits(postgresql_place, verifier):
+    """Who wants a table for itself alone, as a deletion does, has others queue behind it."""
+    with Gallery.open(postgresql_place, verifier) as gallery:
+        gallery.enrol("Ann", said_by("Ann", 1))
+        deletion = threading.Thread(target=gallery.delete, args=("Ann",))
+        with gallery.database.reading() as backup:
+            backup.execute(text("SELECT count(*) FROM voiceprints"))
+            deletion.start()
+            for _ in range(5):
+                with gallery.database.reading() as reader:
+                    # Far less than the deletion may wait in all.
+                    reader.execute(text("SET LOCAL lock_timeout = '10s'"))
+                    reader.execute(text("SELECT count(*) FROM voiceprints"))
+                time.sleep(0.2)
+            assert deletion.is_alive()
+        deletion.join(60)
+        assert not gallery.speakers()

@@ -13,6 +13,7 @@ from contravox.terminal.messages import note, printable, tell
 
 if TYPE_CHECKING:
     from contravox.gallery.gallery import Gallery
+    from contravox.gallery.settings import GallerySettings
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 """The verbs of ``contravox gallery``."""
@@ -220,21 +221,23 @@ def settings(
     """Change what is decided once for a gallery, or tell it."""
     if no_threshold and threshold is not None:
         raise typer.BadParameter("--threshold and --no-threshold say two things: give one")
-    with open_gallery(gallery) as opened:
-        before = opened.settings
-        given = {"scoring": scoring, "keep_audio": keep_audio, "threshold": threshold}
-        changed = {name: value for name, value in given.items() if value is not None}
-        kept = before.model_copy(update=changed)
+    given = {"scoring": scoring, "keep_audio": keep_audio, "threshold": threshold}
+    changed = {name: value for name, value in given.items() if value is not None}
+
+    def change(before: "GallerySettings") -> "GallerySettings":
+        after = before.model_copy(update=changed)
         if no_threshold:
-            kept = kept.for_other_scores()
-        elif kept.scoring != before.scoring and threshold is None and kept.decides:
-            kept = kept.for_other_scores()
-            note(
-                "warning: the gallery's own threshold and calibration are forgotten, as they were "
-                "for other scores: give --threshold anew"
-            )
-        if kept != before:
-            opened.configure(kept)
+            return after.for_other_scores()
+        if after.scoring == before.scoring or threshold is not None or not after.decides:
+            return after
+        note(
+            "warning: the gallery's own threshold and calibration are forgotten, as they were for "
+            "other scores: give --threshold anew"
+        )
+        return after.for_other_scores()
+
+    with open_gallery(gallery) as opened:
+        kept = opened.alter(change) if changed or no_threshold else opened.settings
     if as_json:
         print_json(kept.model_dump())
     else:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert, select
 
 from contravox.gallery.results import Change
 from contravox.gallery.tables import changes
@@ -38,7 +38,8 @@ def note_changes(
     connection: Connection, by: str, action: Action, of: Sequence[tuple[int | None, int]]
 ) -> None:
     """Add entries for many speakers, each with how many of their voiceprints came or went."""
-    at = now()
+    # To the microsecond: by the whole entry two states of a gallery are told apart.
+    at = datetime.now(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
     if of:
         connection.execute(
             insert(changes),
@@ -49,9 +50,10 @@ def note_changes(
         )
 
 
-def last_change(connection: Connection) -> int:
-    """The number of the newest entry; 0 where there is none."""
-    return connection.execute(select(func.max(changes.c.number))).scalar() or 0
+def last_change(connection: Connection) -> Change | None:
+    """The newest entry, or None where there is none."""
+    row = connection.execute(select(changes).order_by(changes.c.number.desc()).limit(1)).first()
+    return None if row is None else Change(*row)
 
 
 def changes_since(connection: Connection, number: int, most: int | None = None) -> list[Change]:

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy import column as sql_column
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from contravox.errors import GalleryError, brief
+from contravox.errors import GalleryError, GalleryUnavailableError, brief
 from contravox.extras import optional_packages
 from contravox.gallery.failures import failure
 from contravox.gallery.tables import VERSION, VERSION_TABLE, metadata
@@ -37,6 +37,12 @@ BUSY_SECONDS = 30
 
 LOCK = 0x636F6E747261
 """Of PostgreSQL's advisory locks, the one that writers hold; any number that others do not use."""
+
+WAITING = 1
+"""Seconds for which others may wait behind who waits for a table of PostgreSQL alone."""
+
+LOCK_NOT_AVAILABLE = "55P03"
+"""PostgreSQL's state for a lock that was not had in time."""
 
 LOGS = ("-wal", "-shm", "-journal")
 """How the names of the files end that SQLite puts beside one that is used."""
@@ -90,6 +96,7 @@ class Database:
         self.url = url
         self.name = str(url.database) if self.in_file else url.render_as_string(hide_password=True)
         self._engine = _sqlite(url) if self.in_file else _postgresql(url)
+        self._file = self._number_of_file()
 
     @property
     def in_file(self) -> bool:
@@ -119,9 +126,33 @@ class Database:
     def close(self) -> None:
         self._engine.dispose()
 
+    def _number_of_file(self) -> tuple[int, int] | None:
+        """What tells the file from one that takes its place; None where there is none."""
+        if not self.in_file:
+            return None
+        try:
+            status = os.stat(str(self.url.database))
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def _refuse_another_file(self) -> None:
+        """Raise GalleryUnavailableError where the file was replaced or deleted since it was opened.
+
+        Connections of before would go on with what is no longer there, and lose what is enrolled.
+        """
+        number = self._number_of_file()
+        if self._file is None:
+            self._file = number
+        if number != self._file:
+            raise GalleryUnavailableError(
+                f"{self.name}: was replaced or deleted while it was open: start anew what uses it"
+            )
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that sees one state of the database."""
+        self._refuse_another_file()
         with self._failures():
             engine = self._engine
             if not self.in_file:
@@ -132,6 +163,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A connection whose changes are kept, all or none; no other writes meanwhile."""
+        self._refuse_another_file()
         engine = self._engine.execution_options(writes=True)
         with self._failures(), engine.begin() as connection:
             if not self.in_file:
@@ -151,15 +183,7 @@ class Database:
             if self.in_file:
                 self._erase_file()
             else:
-                with self._engine.execution_options(
-                    isolation_level="AUTOCOMMIT"
-                ).connect() as connection:
-                    connection.execute(text(f"SET lock_timeout = '{BUSY_SECONDS}s'"))
-                    try:
-                        for each in metadata.sorted_tables:
-                            connection.execute(text(f"VACUUM (FULL) {each.name}"))
-                    finally:
-                        connection.invalidate()
+                self._erase_tables()
 
     def leave_one_file(self) -> None:
         """Keep no log beside the file, so that it can be moved by itself."""
@@ -181,6 +205,29 @@ class Database:
             connection.close()
         if busy:
             raise failure(self.name, sqlite3.OperationalError("others still read what was deleted"))
+
+    def _erase_tables(self) -> None:
+        """Write PostgreSQL's tables anew, each once nobody reads it.
+
+        All who want to read wait behind who waits for a table alone; so that is never for long.
+        """
+        autocommit = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        deadline = time.monotonic() + BUSY_SECONDS
+        with autocommit.connect() as connection:
+            connection.execute(text(f"SET lock_timeout = '{WAITING}s'"))
+            try:
+                for each in metadata.sorted_tables:
+                    while True:
+                        try:
+                            connection.execute(text(f"VACUUM (FULL) {each.name}"))
+                            break
+                        except DBAPIError as error:
+                            held = getattr(error.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE
+                            if not held or time.monotonic() > deadline:
+                                raise
+                            time.sleep(WAITING)
+            finally:
+                connection.invalidate()
 
     def _bring_up_to_date(self, create: bool) -> None:
         with self.reading() as connection:

@@ -14,7 +14,14 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from contravox.audio.given import Audio
 from contravox.audio.waveform import Channel
-from contravox.errors import GalleryError, GalleryWarning, ScoringError, UnknownSpeakerError, quoted
+from contravox.errors import (
+    GalleryError,
+    GalleryUnavailableError,
+    GalleryWarning,
+    ScoringError,
+    UnknownSpeakerError,
+    quoted,
+)
 from contravox.gallery.changes import changes_since, last_change, note_change, now
 from contravox.gallery.database import Database
 from contravox.gallery.deciding import EVEN, open_set_posteriors, rule_of
@@ -35,7 +42,13 @@ from contravox.gallery.results import (
     Transfer,
 )
 from contravox.gallery.settings import GallerySettings
-from contravox.gallery.storing import claim_model, find_speaker, forget_decision, other_model
+from contravox.gallery.storing import (
+    claim_model,
+    find_speaker,
+    forget_decision,
+    other_model,
+    read_settings,
+)
 from contravox.gallery.tables import cohort, galleries, speakers, voiceprints
 from contravox.gallery.transfer import export_gallery, import_gallery
 from contravox.gallery.voices import Compared
@@ -65,6 +78,7 @@ class Gallery:
         self._verifier = verifier
         self._memory = Memory(database.name)
         self._lock = threading.Lock()
+        self._unclean = False
 
     @classmethod
     def open(
@@ -141,10 +155,20 @@ class Gallery:
 
     def configure(self, settings: GallerySettings, *, by: str | None = None) -> None:
         """Change the settings."""
+        self.alter(lambda _: settings, by=by)
+
+    def alter(
+        self, change: Callable[[GallerySettings], GallerySettings], *, by: str | None = None
+    ) -> GallerySettings:
+        """Change the settings from what they are at that moment; gives what they are then."""
         with self.database.writing() as connection:
-            connection.execute(update(galleries).values(settings=settings.model_dump_json()))
-            note_change(connection, by or self.by, "configured")
+            before = read_settings(connection, self.database.name)
+            after = change(before)
+            if after != before:
+                connection.execute(update(galleries).values(settings=after.model_dump_json()))
+                note_change(connection, by or self.by, "configured")
             self._memory.look(connection)
+        return after
 
     def voiceprint(
         self,
@@ -334,9 +358,11 @@ class Gallery:
 
         Raises UnknownSpeakerError; GalleryUnavailableError where others use the database for so
         long that the files could not be cleaned: the speakers are deleted, and the next deletion
-        cleans up.
+        cleans up, of whomever, even of nobody who is there.
         """
         wanted = [speaker_name(name) for name in names]
+        if self._unclean:
+            self._erase()
         with self.database.writing() as connection:
             for name in dict.fromkeys(wanted):
                 speaker = find_speaker(connection, name)
@@ -351,7 +377,18 @@ class Gallery:
             if self._memory.voices is not None:
                 with self.database.reading() as connection:
                     self._memory.follow(connection)
-        self.database.erase()
+        self._erase()
+
+    def _erase(self) -> None:
+        self._unclean = True
+        try:
+            self.database.erase()
+        except GalleryUnavailableError as error:
+            raise GalleryUnavailableError(
+                f"{error}: who was deleted is gone from the gallery, but not from its files yet: "
+                "delete again, or anybody else, to clean them"
+            ) from error
+        self._unclean = False
 
     def export(self, path: str | Path, *, audio: bool = False, force: bool = False) -> Transfer:
         """Write all speakers to a file, which is a gallery of SQLite and can be used as one.
@@ -455,9 +492,14 @@ class Gallery:
         return len(members)
 
     def decides(self) -> bool:
-        """Whether the gallery or its model know from which score on it is the same speaker."""
-        with self.database.reading() as connection:
+        """Whether the gallery or its model know from which score on it is the same speaker.
+
+        Raises GalleryError where the gallery is of another model by now.
+        """
+        with self._lock, self.database.reading() as connection:
+            self._memory.look(connection)
             normalised = _has_cohort(connection)
+        self._check_model()
         rule = rule_of(self.verifier.model.settings, self.settings, normalised=normalised)
         return rule.source is not None
 
@@ -467,9 +509,10 @@ class Gallery:
             return changes_since(connection, since, most)
 
     def last_change(self) -> int:
-        """The number of the newest entry of the log."""
+        """The number of the newest entry of the log; 0 where there is none."""
         with self.database.reading() as connection:
-            return last_change(connection)
+            last = last_change(connection)
+        return 0 if last is None else last.number
 
     @property
     def verifier(self) -> "Verifier":

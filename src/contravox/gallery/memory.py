@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from contravox.gallery.changes import OF_ALL, changes_since, last_change
 from contravox.gallery.failures import damaged
 from contravox.gallery.normalising import Normaliser
+from contravox.gallery.results import Change
 from contravox.gallery.settings import GallerySettings
 from contravox.gallery.storing import known_bandwidths, read_settings, vector_size
 from contravox.gallery.tables import cohort, galleries, voiceprints
@@ -25,7 +26,8 @@ BLOCK = 10_000
 class Memory:
     """The settings of a gallery, its model and its voices, as of one change.
 
-    Of that the number is kept; ``follow`` reads what has changed since.
+    The entry of the log is kept; ``follow`` reads what has changed since, or all where the log
+    holds another in its place: then an older state was restored.
     """
 
     settings = GallerySettings()
@@ -37,7 +39,7 @@ class Memory:
         self.name = name
         self.voices: Voices | None = None
         self.normaliser: Normaliser | None = None
-        self._change = 0
+        self._change: Change | None = None
         self._held: str | None = None
 
     def look(self, connection: Connection) -> None:
@@ -52,10 +54,10 @@ class Memory:
         last = last_change(connection)
         if self.voices is not None and last == self._change:
             return self.voices
-        since = changes_since(connection, self._change, MOST_CHANGES + 1)
+        since, continues = self._since(connection)
         self.look(connection)
         # Others than ``follow`` look too: what the voices are of is kept with them.
-        anew = self.voices is None or self._held != self.model or len(since) > MOST_CHANGES
+        anew = not continues or self._held != self.model or len(since) > MOST_CHANGES
         if anew or any(each.action in OF_ALL for each in since):
             self._read_cohort(connection)
             voices = Voices(self._size or 1, self.settings.scoring, self.normaliser)
@@ -70,6 +72,13 @@ class Memory:
         self._change = last
         assert self.voices is not None
         return self.voices
+
+    def _since(self, connection: Connection) -> tuple[list[Change], bool]:
+        """The changes since the one that is kept, and whether they go on from there."""
+        if self.voices is None or self._change is None:
+            return [], False
+        entries = changes_since(connection, self._change.number - 1, MOST_CHANGES + 2)
+        return entries[1:], entries[:1] == [self._change]
 
     def _read_cohort(self, connection: Connection) -> None:
         members = list(connection.execute(select(cohort.c.vector)).scalars())
