@@ -38,12 +38,16 @@ class UploadRequest(Request):
         )
         try:
             async with asyncio.timeout(UPLOAD_SECONDS):
-                self._read = await parser.parse()
+                read = await parser.parse()
         except TimeoutError as error:
             said = f"the request did not arrive within {UPLOAD_SECONDS:g} s: send less"
             raise RefusedError(408, "slow", said) from error
         except MultiPartException as error:
             raise _of_form(error.message, limits) from error
+        if not parser.ended:
+            said = "the form ends before its closing boundary: send it whole"
+            raise RefusedError(400, "form", said)
+        self._read = read
 
     async def _limited(self, limits: Limits) -> AsyncIterator[bytes]:
         size = 0
@@ -61,6 +65,13 @@ class UploadRequest(Request):
 class _InMemory(MultiPartParser):
     # A request is limited as a whole.
     spool_max_size = 2**62
+
+    ended = False
+    """Whether the closing boundary came: what is cut off before it parses like what is whole."""
+
+    def on_end(self) -> None:
+        """Note it."""
+        self.ended = True
 
 
 async def recording_of(upload: UploadFile, name: str, limits: Limits) -> AudioBytes:
