@@ -24,7 +24,15 @@ def test_it_does_not_answer_by_another_name(client, host, wav):
 
 @pytest.mark.parametrize(
     "origin",
-    ["http://evil.example", "null", "http://localhost:81", "http://localhost.evil.example", "x"],
+    [
+        "http://evil.example",
+        "null",
+        "http://localhost:81",
+        "http://localhost.evil.example",
+        "x",
+        "http://[",
+        "http://[x]",
+    ],
 )
 def test_pages_of_others_cannot_ask(client, origin, wav):
     headers = {"Origin": origin, "Host": "localhost:80"}

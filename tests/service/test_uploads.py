@@ -171,6 +171,16 @@ def test_what_is_no_form_is_refused(client, content, kind_of_body, expected):
     assert kind(response) == expected
 
 
+@pytest.mark.parametrize("charset", ["undefined", "a\0b", "base64", "none"])
+def test_a_charset_that_is_none_is_the_mistake_of_who_sends_it(client, charset):
+    headers = {"Content-Type": f"multipart/form-data; charset={charset}; boundary=y"}
+    content = b"--y\r\nContent-Disposition: form-data; name=\xff..\r\n\r\n\xff..\r\n--y--"
+    response = client.post("/v1/verify", content=content, headers=headers)
+    # What names no codec of text is read as Latin-1.
+    expected = (400, "form") if charset in ("undefined", "a\0b") else (422, "field")
+    assert kind(response) == expected
+
+
 def test_of_a_form_that_is_cut_off_nothing_is_stored(client, wav):
     form = b"--y\r\nContent-Disposition: form-data; name=%s\r\n\r\n%s\r\n"
     parts = [form % (b"speaker", b"Cid")]

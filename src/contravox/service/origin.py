@@ -5,7 +5,7 @@ A browser on this machine reaches the service, and any page that it shows could 
 the answers too. So the service must be asked by a name of this machine, and by a page of its own.
 """
 
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -38,16 +38,17 @@ class OwnOrigin:
 
 def _refusal(connection: HTTPConnection) -> RefusedError | None:
     host = connection.headers.get("host", "")
-    if _name(f"//{host}") not in LOOPBACK:
+    if _parts(f"//{host}").hostname not in LOOPBACK:
         return RefusedError(403, "host", "without keys the service answers to localhost alone")
     origin = connection.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+    if origin is not None and _parts(origin).netloc.lower() != host.lower():
         return RefusedError(403, "origin", "without keys only the service's own page may ask")
     return None
 
 
-def _name(url: str) -> str | None:
+def _parts(url: str) -> SplitResult:
+    """What an address consists of; of what is none, nothing."""
     try:
-        return urlsplit(url).hostname
+        return urlsplit(url)
     except ValueError:
-        return None
+        return urlsplit("")

@@ -44,6 +44,10 @@ class UploadRequest(Request):
             raise RefusedError(408, "slow", said) from error
         except MultiPartException as error:
             raise _of_form(error.message, limits) from error
+        except ValueError as error:
+            # Codecs of Python that decode no text, whatever it is, may be named as its charset.
+            said = "the form cannot be read: send it without a charset, as UTF-8"
+            raise RefusedError(400, "form", said) from error
         if not parser.ended:
             said = "the form ends before its closing boundary: send it whole"
             raise RefusedError(400, "form", said)
