@@ -1,10 +1,12 @@
 import io
 import json
 import logging
+from contextlib import suppress
 
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
+from contravox.errors import GalleryError, GalleryUnavailableError
 from contravox.service.keys import KeyFile, add_key
 from contravox.service.logs import LEVELS, write_logs
 
@@ -54,16 +56,27 @@ def test_each_request_is_a_line_without_names(started, wav, lines, tmp_path):
         assert secret not in written
 
 
-def test_an_error_is_told_by_its_kind_and_place(client, wav, lines, monkeypatch):
+@pytest.mark.parametrize(
+    ("kind", "status"), [(RuntimeError, 500), (GalleryError, 500), (GalleryUnavailableError, 503)]
+)
+def test_an_error_is_told_by_its_kind_and_place(client, wav, lines, monkeypatch, kind, status):
     def fail(*_, **__):
-        raise RuntimeError("Secret Name")
+        raise kind("Secret Name")
 
-    monkeypatch.setattr(client.app.state.service.gallery, "identify", fail)
-    client.identify(wav("Ann"))
-    [told] = lines()
-    assert told["level"] == "error"
-    assert told["error"].startswith("RuntimeError at test_requests.py:")
-    assert "Secret" not in json.dumps(told)
+    gallery = client.app.state.service.gallery
+    monkeypatch.setattr(gallery, "identify", fail)
+    monkeypatch.setattr(gallery, "verify_claim", fail)
+    assert client.identify(wav("Ann")).status_code == status
+    with client.websocket_connect("/v1/listen", params={"speaker": "Ann"}) as socket:
+        socket.send_bytes(bytes(1000))
+        socket.send_text("end")
+        with suppress(WebSocketDisconnect):
+            socket.receive_json()
+    for told, written in zip(lines(), (status, 101), strict=True):
+        assert told["status"] == written
+        assert told["error"].startswith(f"{kind.__name__} at test_requests.py:")
+        assert "Secret" not in json.dumps(told)
+    assert lines()[0]["level"] == "error"
 
 
 def test_a_failure_while_one_speaks_ends_it(client, lines, monkeypatch):

@@ -20,6 +20,7 @@ from contravox.audio.given import audio_source
 from contravox.errors import AudioError, ContravoxError
 from contravox.gallery.results import Claim
 from contravox.service.guarding import admit, key_of
+from contravox.service.logs import place_of
 from contravox.service.refusals import RefusedError, refusal_of, told_of
 from contravox.service.service import Service, TheService
 from contravox.service.tasks import abandon
@@ -112,7 +113,7 @@ async def listen(
         refusal = refusal_of(error)
         websocket.state.refused = refusal.kind
         if refusal.status >= 500:
-            websocket.state.error = error
+            websocket.state.error = place_of(error)
         if websocket.client_state is WebSocketState.CONNECTED:
             await websocket.send_json(told_of(refusal))
             await websocket.close(_BUSY if refusal.retry_after else _REFUSED)

@@ -26,6 +26,7 @@ from contravox.errors import (
     UnknownSpeakerError,
     brief,
 )
+from contravox.service.logs import place_of
 from contravox.terminal.messages import printable
 
 AGAIN = 2
@@ -136,7 +137,8 @@ async def refuse(request: Request, error: Exception) -> JSONResponse:
     refusal = refusal_of(error)
     request.state.refused = refusal.kind
     if refusal.status >= 500:
-        request.state.error = error
+        # Now: once this has answered, the framework takes the places out of the error.
+        request.state.error = place_of(error)
     if isinstance(error, OutlierError):
         outliers: list[Any] = list(error.outliers)
         return answer(refusal, outliers=[asdict(each) for each in outliers])

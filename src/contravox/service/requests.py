@@ -69,7 +69,7 @@ class Requests:
         try:
             await self.app(scope, receive, told)
         except Exception as error:
-            state["error"], state["refused"] = error, "unforeseen"
+            state["error"], state["refused"] = place_of(error), "unforeseen"
             if scope["type"] == "http" and not status:
                 said = f"the service failed: whoever runs it finds {identity} in its log"
                 await answer(RefusedError(500, "unforeseen", said))(scope, receive, told)
@@ -89,7 +89,6 @@ class Requests:
         told = {"request": identity, "method": method, "route": route, "status": status}
         told |= {"seconds": round(seconds, 4), "key": state.get("by"), "refused": refused}
         told["client"] = (scope.get("client") or ("",))[0]
-        error = state.get("error")
-        if error is not None:
-            told["error"] = place_of(error)
+        if "error" in state:
+            told["error"] = state["error"]
         log("request", logging.ERROR if status >= 500 else logging.INFO, **told)
