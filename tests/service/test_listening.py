@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
+from contravox.errors import GalleryUnavailableError
 from contravox.service import listening
 from contravox.service.keys import KeyFile, add_key
 from voices import said_by
@@ -106,10 +107,41 @@ def test_a_browser_brings_its_key_as_a_subprotocol(started, tmp_path, wav):
             assert answers[-1]["accepted"] is True
 
 
-@pytest.mark.parametrize("params", [{"rate": 16_000}, {"speaker": "Ann", "rate": 1}])
-def test_an_address_without_what_is_needed_is_refused(client, params):
-    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/v1/listen", params=params):
-        pass
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"rate": 16_000}, "speaker: field required"),
+        ({"speaker": "Ann", "rate": 1}, "rate: input should be greater than or equal to 8000"),
+        ({"speaker": "Ann", "rate": "x"}, "rate: input should be a valid integer"),
+    ],
+)
+def test_what_is_wrong_in_the_address_is_told_before_it_closes(client, params, said):
+    how = {"params": params, "subprotocols": ["contravox"]}
+    with client.websocket_connect("/v1/listen", **how) as socket:
+        assert socket.accepted_subprotocol == "contravox"
+        error = socket.receive_json()["error"]
+        assert error["kind"] == "field"
+        assert error["message"].startswith(said)
+        with pytest.raises(WebSocketDisconnect) as ended:
+            socket.receive_json()
+    assert ended.value.code == 1008
+    assert 'contravox_refused_total{kind="field"} 1.0' in client.get("/metrics").text
+
+
+def test_who_is_unknown_is_told_though_nothing_is_sent(client):
+    with client.websocket_connect("/v1/listen", params={"speaker": "Zoe"}) as socket:
+        assert socket.receive_json()["error"]["kind"] == "unknown_speaker"
+
+
+def test_what_a_running_answer_fails_with_is_told_though_nothing_more_is_sent(client, monkeypatch):
+    def fail(*_, **__):
+        raise GalleryUnavailableError("away")
+
+    monkeypatch.setattr(listening, "IDLE_SECONDS", 10)
+    monkeypatch.setattr(client.app.state.service.gallery, "verify_claim", fail)
+    with client.websocket_connect("/v1/listen", params={"speaker": "Ann"}) as socket:
+        socket.send_bytes(pcm("Ann"))
+        assert socket.receive_json()["error"]["kind"] == "gallery_unavailable"
 
 
 def test_a_client_that_goes_is_let_go(client):

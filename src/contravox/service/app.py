@@ -5,13 +5,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from contravox.errors import ContravoxError
 from contravox.service import enrolment, health, listening, recognition, speakers
+from contravox.service.listening import refuse_address
 from contravox.service.origin import OwnOrigin
 from contravox.service.refusals import refuse, refuse_fields, refuse_request
 from contravox.service.requests import Requests
@@ -50,6 +51,7 @@ def make_app(service: Service) -> FastAPI:
     app.add_middleware(Requests, service=service)
     app.add_exception_handler(ContravoxError, refuse)
     app.add_exception_handler(RequestValidationError, refuse_fields)
+    app.add_exception_handler(WebSocketRequestValidationError, refuse_address)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, refuse_request)
     for room in (recognition, enrolment, speakers, health, listening):
         app.include_router(room.router)

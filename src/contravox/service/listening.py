@@ -14,6 +14,8 @@ from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Query, WebSocket
+from fastapi.exceptions import WebSocketRequestValidationError
+from starlette.types import Message
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from contravox.audio.given import audio_source
@@ -21,7 +23,7 @@ from contravox.errors import AudioError, ContravoxError
 from contravox.gallery.results import Claim
 from contravox.service.guarding import admit, key_of
 from contravox.service.logs import place_of
-from contravox.service.refusals import RefusedError, refusal_of, told_of
+from contravox.service.refusals import RefusedError, refusal_of, refusal_of_fields, told_of
 from contravox.service.service import Service, TheService
 from contravox.service.tasks import abandon
 
@@ -66,6 +68,10 @@ class Voice:
         """Whether it is time for a running answer, and nobody waits for the cores."""
         return self.seconds >= self._next and self.service.queue.is_free
 
+    async def find(self) -> None:
+        """Raises ContravoxError where nobody of that name is enrolled: no speech is needed."""
+        await self.service.work(lambda: self.service.gallery.utterances(self.speaker))
+
     def hear(self, data: bytes) -> None:
         """Take samples. Raises RefusedError where it becomes too long."""
         longest = self.service.limits.longest
@@ -98,10 +104,9 @@ async def listen(
     rate: Annotated[int, Query(ge=8_000, le=48_000)] = 16_000,
 ) -> None:
     """Verify a claim while one speaks."""
-    offered = websocket.scope.get("subprotocols", [])
-    await websocket.accept(subprotocol=PROTOCOL if PROTOCOL in offered else None)
+    await _accept(websocket)
     try:
-        admit(websocket, "verify", key_of(websocket) or _offered_key(offered))
+        admit(websocket, "verify", key_of(websocket) or _offered_key(websocket))
         with service.listener():
             answer = await _listen(websocket, Voice(service, speaker, rate))
         if answer is not None:
@@ -110,16 +115,33 @@ async def listen(
     except WebSocketDisconnect:
         return
     except ContravoxError as error:
-        refusal = refusal_of(error)
-        websocket.state.refused = refusal.kind
-        if refusal.status >= 500:
-            websocket.state.error = place_of(error)
-        if websocket.client_state is WebSocketState.CONNECTED:
-            await websocket.send_json(told_of(refusal))
-            await websocket.close(_BUSY if refusal.retry_after else _REFUSED)
+        await _refuse(websocket, error)
 
 
-def _offered_key(offered: list[str]) -> str | None:
+async def refuse_address(websocket: WebSocket, error: Exception) -> None:
+    """Tell what is wrong in the address of a WebSocket, which is accepted for that."""
+    assert isinstance(error, WebSocketRequestValidationError)
+    await _accept(websocket)
+    await _refuse(websocket, refusal_of_fields(error))
+
+
+async def _accept(websocket: WebSocket) -> None:
+    offered = websocket.scope.get("subprotocols", [])
+    await websocket.accept(subprotocol=PROTOCOL if PROTOCOL in offered else None)
+
+
+async def _refuse(websocket: WebSocket, error: ContravoxError) -> None:
+    refusal = refusal_of(error)
+    websocket.state.refused = refusal.kind
+    if refusal.status >= 500:
+        websocket.state.error = place_of(error)
+    if websocket.client_state is WebSocketState.CONNECTED:
+        await websocket.send_json(told_of(refusal))
+        await websocket.close(_BUSY if refusal.retry_after else _REFUSED)
+
+
+def _offered_key(websocket: WebSocket) -> str | None:
+    offered = websocket.scope.get("subprotocols", [])
     keys = [each for each in offered if each.startswith(KEY_PROTOCOL)]
     return keys[0].removeprefix(KEY_PROTOCOL) if keys else None
 
@@ -129,14 +151,11 @@ async def _listen(websocket: WebSocket, voice: Voice) -> dict[str, Any] | None:
 
     Raises ContravoxError.
     """
+    await voice.find()
     running: asyncio.Task[None] | None = None
     try:
         while True:
-            try:
-                message = await asyncio.wait_for(websocket.receive(), IDLE_SECONDS)
-            except TimeoutError as error:
-                said = f"nothing was sent for {IDLE_SECONDS:g} s"
-                raise RefusedError(408, "slow", said) from error
+            message = await _next(websocket, running)
             if message["type"] == "websocket.disconnect":
                 return None
             if message.get("text") == "end":
@@ -153,6 +172,29 @@ async def _listen(websocket: WebSocket, voice: Voice) -> dict[str, Any] | None:
     finally:
         if running is not None:
             await abandon(running)
+
+
+async def _next(websocket: WebSocket, running: asyncio.Task[None] | None) -> Message:
+    """What comes. What a running answer fails with meanwhile is raised at once.
+
+    Raises ContravoxError.
+    """
+    coming = asyncio.ensure_future(websocket.receive())
+    idle = asyncio.ensure_future(asyncio.sleep(IDLE_SECONDS))
+    waited: set[asyncio.Future[Any]] = {coming, idle}
+    if running is not None:
+        waited.add(running)
+    try:
+        while True:
+            done, waited = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            if running in done:
+                running.result()
+            if coming in done:
+                return coming.result()
+            if idle in done:
+                raise RefusedError(408, "slow", f"nothing was sent for {IDLE_SECONDS:g} s")
+    finally:
+        await abandon(coming, idle)
 
 
 async def _tell(websocket: WebSocket, voice: Voice) -> None:

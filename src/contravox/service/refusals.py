@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fastapi import Request
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, ValidationException
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -148,13 +148,19 @@ async def refuse(request: Request, error: Exception) -> JSONResponse:
 async def refuse_fields(request: Request, error: Exception) -> JSONResponse:
     """Answer what FastAPI finds wrong with the fields of a request."""
     assert isinstance(error, RequestValidationError)
+    refusal = refusal_of_fields(error)
+    request.state.refused = refusal.kind
+    return answer(refusal)
+
+
+def refusal_of_fields(error: ValidationException) -> RefusedError:
+    """What to tell a client of the first field that is wrong."""
     mistake = error.errors()[0]
     place = ".".join(str(each) for each in mistake["loc"][1:]) or "the request"
     said = str(mistake["msg"]).removeprefix("Value error, ")
     if "UploadFile" in said:
         said = "a file is needed"
-    request.state.refused = "field"
-    return answer(RefusedError(422, "field", f"{brief(place, 60)}: {said[:1].lower()}{said[1:]}"))
+    return RefusedError(422, "field", f"{brief(place, 60)}: {said[:1].lower()}{said[1:]}")
 
 
 async def refuse_request(request: Request, error: Exception) -> JSONResponse:
