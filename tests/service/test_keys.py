@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import json
 import os
@@ -24,6 +25,39 @@ def test_a_key_is_kept_as_a_digest_that_its_owner_alone_can_read(path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     add_key(path, "other", ["enrol"])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_who_could_read_the_file_still_can(path):
+    add_key(path, "a", ["verify"])
+    path.chmod(0o640)
+    add_key(path, "b", ["verify"])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    remove_key(path, "b")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    if os.geteuid() == 0:
+        os.chown(path, 10001, 10002)
+        remove_key(path, "a")
+        found = path.stat()
+        assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (10001, 10002, 0o640)
+
+
+def test_where_they_could_not_nothing_is_written(path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    def of_another(descriptor, fstat=os.fstat):
+        found = list(fstat(descriptor))
+        found[stat.ST_UID] += 1
+        return os.stat_result(found)
+
+    add_key(path, "a", ["verify"])
+    before = path.read_bytes()
+    monkeypatch.setattr(os, "fstat", of_another)
+    monkeypatch.setattr(os, "fchown", refuse)
+    with pytest.raises(KeyFileError, match="do that as its owner, or as root"):
+        add_key(path, "b", ["verify"])
+    assert path.read_bytes() == before
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
 def test_keys_differ_and_each_is_found(path):

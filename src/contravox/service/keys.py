@@ -5,6 +5,7 @@ import hmac
 import os
 import re
 import secrets
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -127,7 +128,29 @@ def _write(path: Path, keys: tuple[Key, ...]) -> None:
         # Its owner's only, from the first byte on.
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            _leave_to_its_readers(path, descriptor)
             file.write(f"{text}\n")
+
+
+def _leave_to_its_readers(path: Path, descriptor: int) -> None:
+    """Give a new file the owner, the group and the mode of the one that it is to replace, if any.
+
+    Or a service that runs as another user could not read it any more. Raises KeyFileError.
+    """
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return
+    made = os.fstat(descriptor)
+    if (there.st_uid, there.st_gid) != (made.st_uid, made.st_gid):
+        try:
+            os.fchown(descriptor, there.st_uid, there.st_gid)
+        except PermissionError as error:
+            raise KeyFileError(
+                f"{path}: is another user's or group's, who could not read it any more: do that as "
+                "its owner, or as root"
+            ) from error
+    os.fchmod(descriptor, stat.S_IMODE(there.st_mode))
 
 
 def _digest(key: str) -> str:
