@@ -42,6 +42,13 @@ def test_a_prior_without_a_calibration_says_nothing_and_is_refused(client, wav):
     assert (response.status_code, response.json()["error"]["kind"]) == (422, "decision")
 
 
+@pytest.mark.parametrize("stated", ["prior", "miss_cost", "false_alarm_cost"])
+def test_a_threshold_beside_what_a_calibration_decides_by_is_refused(client, wav, stated):
+    response = client.verify("Ann", wav("Ann"), threshold="0.5", **{stated: "0.5"})
+    assert (response.status_code, response.json()["error"]["kind"]) == (422, "field")
+    assert response.json()["error"]["message"].endswith("by a calibration: give one")
+
+
 def test_options_of_the_command_line_are_fields_here(client, wav):
     told = client.verify("Ann", wav("Ann", seconds=0.2)).json()["error"]["message"]
     assert "pass allow_unfit to" in told

@@ -47,9 +47,13 @@ async def verify(
     """
     if (speaker is None) == (reference is None):
         raise RefusedError(422, "field", "give a speaker, or a reference: one of both")
+    stated = prior_of(prior, miss_cost, false_alarm_cost)
+    if threshold is not None and stated is not None:
+        said = "a threshold decides by itself, prior and costs do by a calibration: give one"
+        raise RefusedError(422, "field", said)
     heard = await recording_of(recording, "recording", service.limits)
-    how: dict[str, Any] = {"threshold": threshold, "channel": channel, "allow_unfit": allow_unfit}
-    how["prior"] = prior_of(prior, miss_cost, false_alarm_cost)
+    how: dict[str, Any] = {"threshold": threshold, "prior": stated}
+    how |= {"channel": channel, "allow_unfit": allow_unfit}
     if speaker is not None:
         return await service.work(partial(service.gallery.verify_claim, speaker, heard, **how))
     assert reference is not None
