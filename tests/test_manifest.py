@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contravox.errors import ManifestError
-from contravox.manifest import CLUSTERS, CLUSTERS_OF_LABELS, COLUMNS, SPEAKER_SOURCE, Manifest
+from contravox.manifest import (
+    CLUSTERS,
+    CLUSTERS_OF_LABELS,
+    COLUMNS,
+    SPEAKER_SOURCE,
+    START_IN_ORIGINAL,
+    Manifest,
+)
 from hostile import mutations, value_or_line
 from manifests import manifest, pooled
 from profiles import examples
@@ -83,6 +90,25 @@ def test_numbers_that_are_none_are_refused(tmp_path, column, value):
     (tmp_path / "m.tsv").write_text(text)
     with pytest.raises(ManifestError, match=rf"m\.tsv: row 2: {column} is "):
         Manifest.read(tmp_path / "m.tsv")
+
+
+@pytest.mark.parametrize("value", ["nan", "-1", "00:12"])
+def test_a_start_in_an_original_may_be_unknown_but_is_a_number(tmp_path, value):
+    text = f"utterance\tpath\tduration\t{START_IN_ORIGINAL}\na\tb\t1\t\nc\tb\t1\t2.5\n"
+    (tmp_path / "m.tsv").write_text(text)
+    assert Manifest.read(tmp_path / "m.tsv").starts.to_list() == [0.0, 2.5]
+    (tmp_path / "m.tsv").write_text(text.replace("2.5", value))
+    with pytest.raises(ManifestError, match=rf"m\.tsv: row 3: {START_IN_ORIGINAL} is '{value}'"):
+        Manifest.read(tmp_path / "m.tsv")
+
+
+def test_a_part_of_what_was_cut_out_is_told_by_where_it_is_in_the_original():
+    table = manifest(speakers=1, utterances=3).table.with_columns(digest=pl.lit("sha256:0"))
+    cut = table.with_columns(
+        pl.Series("start", [0.3, 0.2, 0.2]), pl.Series(START_IN_ORIGINAL, [None, 0.1, 0.2])
+    )
+    assert Manifest(cut).recordings["number"].to_list() == [1, 1, 2]
+    assert Manifest(table).recordings["number"].n_unique() == 1
 
 
 @pytest.mark.parametrize(("value", "number"), [("+1", 1.0), ("2e3", 2000.0), ("16000.0", 16000.0)])

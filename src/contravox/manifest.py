@@ -33,8 +33,17 @@ CLUSTERS, CLUSTERS_OF_LABELS = "clusters", "clusters of a model trained with lab
 """In it: speakers that stand for similar embeddings, of a model that read no speaker labels, or of
 one that did or may have done."""
 
-BOUNDS = {"start": (0.0, 1e7), "duration": (0.0, 1e7), "sample_rate": (1.0, 1e7)}
-"""What numbers may be, in s, s and Hz; a duration is above 0. 1e7 s are 115 days."""
+START_IN_ORIGINAL = "start_in_original"
+"""A column of utterances that were cut out of a file: where in it, in s, their own files begin. The
+digest stays that of the whole file. Null, or no column: at 0."""
+
+BOUNDS = {
+    "start": (0.0, 1e7),
+    "duration": (0.0, 1e7),
+    "sample_rate": (1.0, 1e7),
+    START_IN_ORIGINAL: (0.0, 1e7),
+}
+"""What numbers may be, in s, s, Hz and s; a duration is above 0. 1e7 s are 115 days."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,8 @@ class Manifest:
     - sample_rate: of the file, in Hz;
 
     and any more: the corpus, a digest of the audio file as it was when it was prepared, what the
-    corpus knows (sex, genre, language ...), and ``SPEAKER_SOURCE`` where speakers are clusters.
+    corpus knows (sex, genre, language ...), ``SPEAKER_SOURCE`` where speakers are clusters, and
+    ``START_IN_ORIGINAL`` where utterances were cut out of the files that the digests are of.
     """
 
     table: pl.DataFrame
@@ -84,11 +94,23 @@ class Manifest:
         if "digest" in self.table.columns:
             source.insert(0, pl.col("digest"))
         told_apart = self.table.select(
-            pl.coalesce(source).alias("source"), pl.col("start", "duration").fill_null(0)
+            pl.coalesce(source).alias("source"), self.starts, pl.col("duration").fill_null(0)
         )
         number = told_apart.select(pl.struct(pl.all()).rank("dense")).to_series()
         speaker = number_names(self.identities)
         return self.table.select("utterance", speaker=speaker, number=number)
+
+    @property
+    def starts(self) -> pl.Series:
+        """(n,) where each utterance begins in the file that its digest is of, in s; 0 if unknown.
+
+        That is ``start``, unless the utterance was cut out of that file since.
+        """
+        start = pl.col("start").fill_null(0)
+        if START_IN_ORIGINAL in self.table.columns:
+            # To the digits of a manifest, as a sum of two has more.
+            start = (start + pl.col(START_IN_ORIGINAL).fill_null(0)).round(4)
+        return self.table.select(start).to_series()
 
     @property
     def speakers(self) -> list[str]:
@@ -129,7 +151,8 @@ class Manifest:
             for column, value in defaults.items()
             if column not in table.columns
         )
-        parsed = parse_columns(table, path, filled=("utterance", "path"), numbers=tuple(BOUNDS))
+        numbers = [name for name in BOUNDS if name in table.columns]
+        parsed = parse_columns(table, path, filled=("utterance", "path"), numbers=numbers)
         parsed = parsed.with_columns(
             located(path.parent), pl.col("sample_rate").cast(COLUMNS["sample_rate"])
         )
@@ -262,7 +285,8 @@ def parse_columns(
     """A table of utterances as strings, with its numbers as such, once its values are looked at.
 
     path: of the table. filled: the names that must be in every row; none may be blank. numbers: of
-    BOUNDS. first_row: what the first row is called in the file.
+    BOUNDS; those of COLUMNS must be in every row. first_row: what the first row is called in the
+    file.
 
     Raises ManifestError naming the file and row.
     """
@@ -281,7 +305,8 @@ def parse_columns(
     parsed = table.with_columns(pl.col(name).cast(pl.Float64, strict=False) for name in numbers)
     for name in numbers:
         values, (lowest, highest) = parsed[name], BOUNDS[name]
-        refuse(values.is_null() | values.is_nan(), name, "not a number")
+        given = table[name].is_not_null() | (name in COLUMNS)
+        refuse(given & (values.is_null() | values.is_nan()), name, "not a number")
         within = values.is_between(lowest, highest)
         refuse(~within, name, f"but must be from {lowest:g} to {highest:,.0f}")
     if "duration" in numbers:

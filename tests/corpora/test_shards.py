@@ -18,7 +18,8 @@ from contravox.corpora.shards import shard_manifest
 from contravox.data.dataset import SegmentDataset
 from contravox.data.sampling import SegmentRequest
 from contravox.errors import AudioError, ManifestError, StorageError
-from contravox.manifest import COLUMNS, Manifest
+from contravox.manifest import COLUMNS, START_IN_ORIGINAL, Manifest
+from contravox.trained_on import recording_digests
 from stores import TroubledStore
 from tones import tone
 
@@ -150,6 +151,25 @@ def test_only_the_utterance_is_taken_at_16_khz_and_16_bits(tmp_path):
     assert (info.seconds, info.sample_rate, info.channels) == (0.5, 16_000, 1)
     expected = read_audio(path, start=1.0, duration=0.5)
     np.testing.assert_allclose(read_audio(location), expected, atol=0.51 / 32768)
+
+
+def test_parts_of_a_file_are_recordings_of_their_own_in_shards_too(tmp_path):
+    soundfile.write(tmp_path / "long.wav", tone(4.0, 150), 16_000)
+    rows = [
+        (name, "s", None, str(tmp_path / "long.wav"), start, 1.0, 16_000, "sha256:0")
+        for name, start in (("a", 0.0), ("b", 1.5), ("c", 3.0), ("once more c", 3.0))
+    ]
+    files = Manifest(pl.DataFrame(rows, schema={**COLUMNS, "digest": pl.String}, orient="row"))
+    # Shards of shards, too.
+    manifest = files
+    for name in ("shards", "again"):
+        shard_manifest(manifest, tmp_path / name)
+        manifest = Manifest.read(tmp_path / name / "manifest.tsv")
+        assert manifest.table["start"].to_list() == [0.0] * 4
+        assert manifest.table[START_IN_ORIGINAL].to_list() == [0.0, 1.5, 3.0, 3.0]
+        assert manifest.recordings.equals(files.recordings)
+        # It still is of the whole file that somebody may have trained on.
+        assert recording_digests(manifest).to_list() == ["sha256:0"]
 
 
 def test_samples_at_full_scale_are_neither_wrapped_nor_scaled(tmp_path):

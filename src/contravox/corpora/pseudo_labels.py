@@ -20,13 +20,23 @@ from contravox.manifest import (
     COLUMNS,
     MANIFEST,
     SPEAKER_SOURCE,
+    START_IN_ORIGINAL,
     Manifest,
 )
 from contravox.numbering import number_names
 
 FILES = (MANIFEST, SKIPPED)
 
-KEPT = ("utterance", "path", "start", "duration", "sample_rate", "corpus", "digest")
+KEPT = (
+    "utterance",
+    "path",
+    "start",
+    "duration",
+    "sample_rate",
+    "corpus",
+    "digest",
+    START_IN_ORIGINAL,
+)
 """Columns that say what a recording is. All others may tell who speaks, a session too."""
 
 

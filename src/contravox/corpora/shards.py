@@ -26,7 +26,7 @@ from contravox.corpora.left_out import SKIPPED, write_left_out
 from contravox.corpora.shard_index import INDEX, ShardIndex, source_state
 from contravox.errors import AudioError, ManifestError, StorageError
 from contravox.files.writing import atomic_path, write_text
-from contravox.manifest import MANIFEST, Manifest
+from contravox.manifest import MANIFEST, START_IN_ORIGINAL, Manifest
 from contravox.threads import map_in_threads
 
 PCM_BYTES_PER_SECOND = 2 * SAMPLE_RATE
@@ -227,7 +227,11 @@ def _write_tables(manifest: Manifest, index: pl.DataFrame, folder: Path, shards:
     """Write ``manifest.tsv`` and, where utterances were left out, ``skipped.tsv``."""
     # A manifest may have columns of its own of such names.
     of_shard = index.select("utterance", pl.exclude("utterance").name.prefix("shard "))
-    table = manifest.table.join(of_shard, on="utterance")
+    told = manifest.table
+    if "digest" in told.columns and (manifest.starts > 0).any():
+        # Else the parts of a file, which have one digest, would be one recording.
+        told = told.with_columns(manifest.starts.alias(START_IN_ORIGINAL))
+    table = told.join(of_shard, on="utterance")
     reason = pl.col("shard reason")
     skipped = table.filter(reason.is_not_null()).select("utterance", "path", reason=reason)
     if len(skipped) == len(table):
@@ -241,7 +245,7 @@ def _write_tables(manifest: Manifest, index: pl.DataFrame, folder: Path, shards:
         duration="shard duration",
         sample_rate=pl.lit(SAMPLE_RATE, pl.Int64),
     )
-    sharded = Manifest(readable.select(manifest.table.columns).sort("utterance"))
+    sharded = Manifest(readable.select(told.columns).sort("utterance"))
     write_left_out(folder / SKIPPED, skipped)
     sharded.write(folder / MANIFEST)
     return Sharded(sharded, skipped, shards)

@@ -10,7 +10,7 @@ import polars as pl
 from contravox.corpora.corpus import Corpus
 from contravox.errors import ManifestError, brief, few
 from contravox.files.tables import read_table, refuse_unwritable
-from contravox.manifest import located, parse_columns
+from contravox.manifest import START_IN_ORIGINAL, located, parse_columns
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 PARQUET = ".parquet"
@@ -42,7 +42,9 @@ def table_recordings(path: Path) -> pl.DataFrame:
         table,
         path,
         filled=[name for name in (*NEEDS, "utterance") if name in table.columns],
-        numbers=[name for name in ("start", "duration") if name in table.columns],
+        numbers=[
+            name for name in ("start", "duration", START_IN_ORIGINAL) if name in table.columns
+        ],
         first_row=1 if path.suffix.lower() == PARQUET else 2,
     )
     if "utterance" not in table.columns:
