@@ -44,16 +44,18 @@ class Fold:
         return manifest.speakers_of(table["enrolment"]), manifest.speakers_of(table["test"])
 
     def labelled(self, share: float) -> Path:
-        """A manifest of the fold that keeps this share of each corpus's training speakers."""
+        """A manifest of the fold that keeps this share of each corpus's training speakers.
+
+        Written each time: one of other folds before would hold speakers of this one's test.
+        """
         if share == 1:
             return self.manifest
         path = self.manifest.with_name(f"{self.manifest.stem}_labelled_{share:g}.tsv")
-        if not path.exists():
-            whole, kept = Manifest.read(self.manifest), []
-            for part in whole.table.partition_by("corpus", maintain_order=True):
-                speakers = np.random.default_rng(0).permutation(Manifest(part).speakers)
-                kept += list(speakers[: max(1, round(share * len(speakers)))])
-            whole.of_speakers([str(speaker) for speaker in kept]).write(path)
+        whole, kept = Manifest.read(self.manifest), []
+        for part in whole.table.partition_by("corpus", maintain_order=True):
+            speakers = np.random.default_rng(0).permutation(Manifest(part).speakers)
+            kept += list(speakers[: max(1, round(share * len(speakers)))])
+        whole.of_speakers([str(speaker) for speaker in kept]).write(path)
         return path
 
 

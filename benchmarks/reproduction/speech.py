@@ -1,5 +1,6 @@
 """Corpora of real speech, decoded once and pooled."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -7,15 +8,19 @@ import polars as pl
 import soundfile
 from numpy.typing import NDArray
 
-from contravox.corpora.preparation import prepare_corpus
+from contravox.audio.storage import file_state
+from contravox.corpora.files import find_recordings
+from contravox.corpora.preparation import CORPORA, prepare_corpus
 from contravox.errors import AudioError, ManifestError
 from contravox.files.tables import read_table, write_table
-from contravox.files.writing import atomic_path
-from contravox.manifest import Manifest
+from contravox.files.writing import atomic_path, write_text
+from contravox.manifest import MANIFEST, Manifest
 from contravox.terminal.progress import progress_bar
 
 SESSIONS = "utterances.tsv"
 """In the folder of a corpus: each recording's path in it and its session."""
+STATE = "prepared_of.digest"
+"""Beside a corpus's manifest: where its recordings were, and in which state, when it was made."""
 TWIN = "an4/mdcs2"
 """May be the same person as mdcs."""
 
@@ -60,24 +65,40 @@ def pooled(speech: Path, output: Path) -> Manifest:
     """The utterances of every corpus, of speakers with two or more.
 
     speech: holds corpora, each a folder for every speaker and ``utterances.tsv`` with the columns
-    path and session. output: manifests of them are kept in it.
+    path and session. output: manifests of them are kept in it, each for as long as its recordings
+    stay where and as they are.
     """
     parts = []
     for corpus in corpora_of(speech):
-        manifest = output / "corpora" / corpus.name / "manifest.tsv"
-        if not manifest.exists():
-            with progress_bar(corpus.name) as report:
-                prepare_corpus("folder", corpus, manifest.parent, progress=report)
+        manifest = _prepared(corpus, output / "corpora" / corpus.name)
         known = _read_sessions(corpus).select(
             pl.concat_str(pl.lit(f"{corpus.resolve()}/"), "path").alias("path"), "session"
         )
-        table = Manifest.read(manifest).table.drop("session", "corpus", strict=False)
+        table = manifest.table.drop("session", "corpus", strict=False)
         parts.append(
             table.join(known, on="path", how="left").with_columns(corpus=pl.lit(corpus.name))
         )
     every = Manifest.joined([Manifest(part) for part in parts])
     counts = every.table.select(pl.len().over(every.identities)).to_series()
     return Manifest(every.table.filter((counts > 1) & (every.identities != TWIN)))
+
+
+def _prepared(corpus: Path, folder: Path) -> Manifest:
+    """The manifest of a corpus, made anew where its recordings moved or changed."""
+    paths = find_recordings("folder", CORPORA, corpus)["path"].sort()
+    lines = "".join(f"{file_state(path)} {path}\n" for path in paths)
+    state = hashlib.blake2b(lines.encode(), digest_size=16).hexdigest()
+    path, known = folder / MANIFEST, folder / STATE
+    made = Manifest.read(path) if path.is_file() else None
+    if made is not None and known.is_file() and known.read_text(encoding="utf-8") == state:
+        return made
+    # One of before states were noted stands, so that runs that were finished on it still count.
+    if made is None or known.is_file() or not made.table["path"].is_in(paths.implode()).all():
+        with progress_bar(corpus.name) as report:
+            prepare_corpus("folder", corpus, folder, progress=report)
+        made = Manifest.read(path)
+    write_text(known, state)
+    return made
 
 
 def _read(path: Path) -> tuple[NDArray[np.int16], int]:

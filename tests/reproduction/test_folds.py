@@ -36,5 +36,16 @@ def test_a_share_of_the_labels_is_one_of_each_corpus_and_the_same_every_time(fol
         names = [name for name in half.speakers if name.startswith(corpus)]
         assert len(names) == round(sum(n.startswith(corpus) for n in whole.speakers) / 2)
     assert len(half) == 2 * len(half.speakers)
+    before = path.read_bytes()
     path.unlink()
-    assert Manifest.read(folds[0].labelled(0.5)).speakers == half.speakers
+    assert folds[0].labelled(0.5).read_bytes() == before
+
+
+def test_a_share_of_the_labels_is_of_the_folds_as_they_are_now(folds, manifest, tmp_path):
+    folds[0].labelled(0.5)
+    # With one speaker less, the others of the corpus fall into other folds.
+    fewer = manifest.of_speakers(manifest.speakers[1:])
+    fold = make_folds(fewer, 2, tmp_path / "output")[0]
+    kept = set(Manifest.read(fold.labelled(0.5)).speakers)
+    assert kept < set(Manifest.read(fold.manifest).speakers)
+    assert not kept & set(fold.trials.manifest.speakers)

@@ -4,7 +4,7 @@ import pytest
 import soundfile
 
 from contravox.errors import AudioError, ManifestError
-from reproduction.speech import decoded, pooled
+from reproduction.speech import STATE, decoded, pooled
 
 
 def test_copies_hold_the_same_samples_and_are_made_once(speech, tmp_path):
@@ -36,6 +36,26 @@ def test_what_is_pooled_has_two_utterances_a_speaker_and_its_session(speech, tmp
     assert table["corpus"].value_counts().sort("corpus")["count"].to_list() == [10, 12]
     assert "first3" not in set(table["speaker"])
     assert set(table["session"]) == {"1"}
+
+
+def test_a_corpus_is_prepared_once_and_again_where_its_recordings_moved_or_changed(
+    speech, tmp_path, monkeypatch
+):
+    before = pooled(speech, tmp_path / "output").table
+    with monkeypatch.context() as patched:
+        patched.setattr("reproduction.speech.prepare_corpus", None)
+        assert pooled(speech, tmp_path / "output").table.equals(before)
+        for known in (tmp_path / "output").rglob(STATE):
+            known.unlink()
+        assert pooled(speech, tmp_path / "output").table.equals(before)
+    moved = speech.rename(tmp_path / "moved")
+    after = pooled(moved, tmp_path / "output").table
+    assert after["path"].str.starts_with(f"{moved.resolve()}/").all()
+    assert after.drop("path").equals(before.drop("path"))
+    (moved / "second" / "second3" / "u1.wav").write_bytes(
+        (moved / "second" / "second4" / "u1.wav").read_bytes()
+    )
+    assert pooled(moved, tmp_path / "output").table["digest"].n_unique() == len(before) - 1
 
 
 def test_a_folder_without_corpora_is_refused(tmp_path):
