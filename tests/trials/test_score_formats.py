@@ -63,6 +63,21 @@ def test_a_header_says_which_field_is_which(write, tmp_path):
     )
 
 
+def test_ratios_are_taken_where_they_are_and_wanted(tmp_path):
+    own, ratios = tmp_path / "own.tsv", [-3.0, 2.5, 0.25]
+    write_scores(own, Trials(TRIALS), np.array(SCORES), np.array(ratios))
+    np.testing.assert_allclose(read_scores(own, TRIALS)["score"], SCORES, rtol=1e-6)
+    assert read_scores(own, TRIALS, ratios=True)["score"].to_list() == ratios
+    # Where there are none, the scores are what is called ratios; a user's own order stands.
+    order = ("enrolment", "test", "target", "score", "_")
+    rows = own.read_text().partition("\n")[2]
+    own.write_text(rows)
+    found = read_scores(own, TRIALS, order, ratios=True)["score"]
+    np.testing.assert_allclose(found, SCORES, rtol=1e-6)
+    write_scores(own, Trials(TRIALS), np.array(ratios))
+    assert read_scores(own, TRIALS, ratios=True)["score"].to_list() == ratios
+
+
 def test_names_that_are_numbers_are_asked_for_where_they_could_be_the_score(write):
     trials = pl.DataFrame({"enrolment": ["1", "2"], "test": ["2", "1"], "target": [True, False]})
     path = write("1 2 1", "2 1 2")

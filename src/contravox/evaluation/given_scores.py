@@ -30,14 +30,16 @@ def measure_scores(
     """Measure a file of scores of a trial list, or the folder of one that ``evaluate`` wrote.
 
     fields: what its lines hold; see ``read_scores``. log_likelihood_ratios: whether its scores are
-    such, natural ones, so that what deciding by them costs can be told. conditions: columns of the
+    such, natural ones, so that what deciding by them costs can be told; of a file that has both,
+    the ratios are measured. conditions: columns of the
     manifest by which trials are parted; None for the usual ones.
 
     Raises TrialsError, MetricError.
     """
     path = score_file(scores)
     table = trials.trials.table
-    values = align_scores(read_scores(path, table, fields), table, path, trials.name)
+    given = read_scores(path, table, fields, ratios=log_likelihood_ratios)
+    values = align_scores(given, table, path, trials.name)
     asked = usual_conditions(trials) if conditions is None else conditions
     with stage("conditions") as report:
         parts = conditions_of(values, trials, asked, progress=report)

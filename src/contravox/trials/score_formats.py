@@ -16,6 +16,7 @@ from contravox.files.tables import (
 )
 from contravox.numbering import held_once
 from contravox.trials.formats import INNER_TAB, TARGET_WORDS
+from contravox.trials.scores import RATIOS
 
 FIELDS = ("enrolment", "test", "score", "target", "_")
 """What a field of a line may be; ``_`` is not looked at."""
@@ -53,13 +54,18 @@ def parse_fields(text: str) -> tuple[str, ...]:
 
 
 def read_scores(
-    path: Path, trials: pl.DataFrame, fields: Sequence[str] | None = None
+    path: Path,
+    trials: pl.DataFrame,
+    fields: Sequence[str] | None = None,
+    *,
+    ratios: bool = False,
 ) -> pl.DataFrame:
     """Read the scores of a list's trials: columns enrolment, test, score, and target if there is.
 
     trials: the list, as ``Trials.table``. fields: what a line holds. Without them a header says so,
     or else the lines themselves do, where only one of the ORDERS gives numbers and trials of the
-    list.
+    list. ratios: whether log-likelihood ratios are wanted: a column of these under a header, such
+    as ``evaluate`` writes beside its scores, is taken in place of the scores.
 
     Raises TrialsError naming the file and line; or where lines may be read in several ways.
     """
@@ -67,6 +73,9 @@ def read_scores(
         raise TrialsError(f"{path}: no such file of scores")
     tabs, first = _first_line(path)
     names = [name.strip('"') for name in first]
+    if ratios and RATIOS in names:
+        place = {"score": "_", RATIOS: "score"}
+        names = [place.get(name, name) for name in names]
     header = fields is None and {"enrolment", "test", "score"} <= set(names)
     if header:
         fields = [name if name in FIELDS else "_" for name in names]

@@ -18,6 +18,9 @@ SCORES, METRICS = "scores.tsv", "metrics.json"
 
 TRIAL = ["enrolment", "test", "target"]
 
+RATIOS = "log_likelihood_ratio"
+"""The column of scores.tsv beside the scores, where these were calibrated."""
+
 
 def score_file(path: Path) -> Path:
     """The file of scores itself, or of the folder that ``contravox evaluate`` wrote."""
@@ -58,7 +61,7 @@ def score_table(
     )
     if log_likelihood_ratios is None:
         return table
-    ratios = pl.Series("log_likelihood_ratio", log_likelihood_ratios, dtype=pl.Float32)
+    ratios = pl.Series(RATIOS, log_likelihood_ratios, dtype=pl.Float32)
     return table.with_columns(ratios)
 
 
