@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from contravox.corpora.preparation import prepare_corpus
+from contravox.trials.protocol import Protocol
 from contravox.trials.trial_set import TrialSet
 
 
@@ -54,6 +55,19 @@ def test_one_list_of_two_corpora(prepare, corpora, tmp_path):
     code, _, errors = prepare("trials", corpora[0], "-o", tmp_path / "pool")
     assert code == 2
     assert "was made from another input" in errors[-1]
+
+
+def test_nothing_of_a_list_that_was_there_before_is_left(prepare, corpora, tmp_path):
+    pool = tmp_path / "pool"
+    Protocol("voxceleb1-o", corpus="voxceleb1").write(pool)
+    (pool / "enrolments.tsv").write_text("enrolment\tutterance\nm\ta\n")
+    code, _, errors = prepare("trials", *corpora, "-o", pool)
+    assert code == 2
+    assert "is there already" in errors[-1]
+    assert Protocol.read(pool).name == "voxceleb1-o"
+    assert prepare("trials", *corpora, "-o", pool, "--force")[0] == 0
+    made = TrialSet.read(pool)
+    assert (made.protocol, made.enrolments) == (Protocol(str(pool / "trials.tsv")), None)
 
 
 def test_what_is_said_of_sessions_and_of_names_that_two_share(prepare, corpora, tmp_path):

@@ -24,15 +24,15 @@ def prepare_trials(
     """Make one trial list of manifests; say what it holds of each corpus."""
     from contravox.files.outputs import claimed_folder
     from contravox.manifest import MANIFEST, Manifest
+    from contravox.trials.enrolments import ENROLMENTS
     from contravox.trials.making import make_pooled_trials, within_sessions
     from contravox.trials.protocol import PROTOCOL, Protocol
-    from contravox.trials.trial_set import TrialSet
+    from contravox.trials.trial_set import FILES, TrialSet
     from contravox.trials.trials import TRIALS
 
     made_from = {f"manifest {number}": path for number, path in enumerate(manifests)}
-    files = (TRIALS, MANIFEST, PROTOCOL)
     with claimed_folder(
-        output, "prepare", files, inputs=manifests, made_from=made_from, force=force
+        output, "prepare", FILES, inputs=manifests, made_from=made_from, force=force
     ):
         read = [Manifest.read(path) for path in manifests]
         _tell_shared_names(read)
@@ -41,6 +41,9 @@ def prepare_trials(
             manifest, across_corpora=across_corpora, seed=seed, maximum=most
         )
         made = TrialSet.of(trials, manifest, Protocol(str(output)))
+        # Of a list that was there before; they would be read as this one's.
+        for name in (PROTOCOL, ENROLMENTS):
+            (output / name).unlink(missing_ok=True)
         made.manifest.write(output / MANIFEST)
         trials.write(output / TRIALS)
     within = within_sessions(trials, made.manifest)
