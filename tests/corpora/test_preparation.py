@@ -1,6 +1,7 @@
 """``contravox prepare`` on any corpus; each of the public ones is in tests/corpora."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -67,6 +68,24 @@ def test_speakers_held_out_of_a_corpus_without_parts(tone_corpus, tmp_path):
         prepare_corpus("folder", tone_corpus, tmp_path, hold_out=4, split=True)
     with pytest.raises(ManifestError, match="--hold-out: a tree of audio has no training part"):
         prepare_corpus("unlabelled", tone_corpus, tmp_path, hold_out=4)
+
+
+def test_parts_of_a_call_before_are_taken_away(tone_corpus, tmp_path, run):
+    command = ("prepare", "folder", tone_corpus, "-o", tmp_path)
+    assert run(*command, "--split")[0] == 0
+    assert run(*command, "--hold-out", 4)[0] == 0
+    prepare_corpus("folder", tone_corpus, tmp_path / "other", hold_out=4)
+    expected = written(tmp_path / "other")
+    shutil.rmtree(tmp_path / "other")
+    (tmp_path / ".contravox.json").unlink()
+    # test/ is gone, of whose speakers some are in train/ now.
+    assert written(tmp_path) == expected
+    # What another command has made there since is not ours to take.
+    assert run("prepare", "trials", tmp_path / "manifest.tsv", "-o", tmp_path / "test")[0] == 0
+    theirs = written(tmp_path / "test")
+    prepare_corpus("folder", tone_corpus, tmp_path)
+    assert written(tmp_path / "test") == theirs
+    assert {path.name for path in tmp_path.iterdir()} == {"manifest.tsv", "trials.tsv", "test"}
 
 
 def test_an_unlabelled_tree(tone_corpus, tmp_path):

@@ -1,6 +1,7 @@
 """A corpus on disk to the files that everything else starts from."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,8 +25,11 @@ from contravox.corpora.voices import VOICES
 from contravox.corpora.voxceleb import VOXCELEB1, VOXCELEB2
 from contravox.errors import ManifestError, brief, few
 from contravox.files.journal import Journal
+from contravox.files.outputs import claimed_there
 from contravox.manifest import MANIFEST, Manifest
+from contravox.trials.enrolments import ENROLMENTS
 from contravox.trials.making import make_trials
+from contravox.trials.protocol import PROTOCOL
 from contravox.trials.trial_set import FILES, TrialSet
 from contravox.trials.trials import TRIALS, Trials
 
@@ -80,8 +84,13 @@ class Prepared:
         parts = {name: part for name, part in parts.items() if len(part)}
         return replace(self, manifest=Manifest(table), parts=parts)
 
-    def write(self, folder: Path) -> None:
-        """Write each file, whole or not at all. Raises OutputError."""
+    def write(self, folder: Path, files: Sequence[str]) -> None:
+        """Write each file, whole or not at all, and take away what a call before made besides.
+
+        files: what may be written, as patterns. Raises OutputError.
+        """
+        # First, for speakers of a part that is not made any more may be in another now.
+        self._remove_others(folder, files)
         skipped = pl.DataFrame(self.skipped, schema=["path", "reason"], orient="row")
         write_left_out(folder / SKIPPED, skipped)
         self.manifest.write(folder / MANIFEST)
@@ -91,6 +100,25 @@ class Prepared:
             trials.write(folder / part / TRIALS)
         for each in self.trial_sets:
             each.write(folder / each.name)
+
+    def _remove_others(self, folder: Path, files: Sequence[str]) -> None:
+        made = {Path(part) / MANIFEST for part in ("", *self.parts)}
+        made |= {Path(part) / TRIALS for part in self.trials}
+        for each in self.trial_sets:
+            names = [TRIALS, MANIFEST, PROTOCOL]
+            if each.enrolments is not None:
+                names.append(ENROLMENTS)
+            made |= {Path(each.name) / name for name in names}
+        for pattern in files:
+            if Path(pattern).name not in FILES:
+                continue
+            for path in sorted(folder.glob(pattern)):
+                # What another command has written to a part's folder is that command's.
+                others = path.parent != folder and claimed_there(path)
+                if path.relative_to(folder) not in made and not others:
+                    path.unlink()
+                    with suppress(OSError):
+                        path.parent.rmdir()
 
     def add_to(self, counts: Counts) -> None:
         """Add what the parts, the lists of trials and the protocols hold."""
@@ -131,8 +159,10 @@ def prepare_corpus(
     and in all. note: called with each warning.
 
     Repeating an interrupted call goes on from the headers already read; repeating a finished one
-    writes the same files. Returns for the corpus, its subsets, its parts and its protocols what
-    they hold, and the figures of the release as ``... in release``.
+    writes the same files. Parts and lists that another call made there are taken away.
+
+    Returns for the corpus, its subsets, its parts and its protocols what they hold, and the figures
+    of the release as ``... in release``.
 
     Raises ManifestError, TrialsError where the corpus is too small, laid out otherwise or not
     whole, OutputError.
@@ -164,7 +194,7 @@ def prepare_corpus(
             )
         parts["train"], skipped = joined.manifest, skipped + joined.unreadable
     prepared = Prepared(manifest, skipped, parts, trials, trial_sets).apart(known.apart)
-    prepared.write(output)
+    prepared.write(output, prepared_files(corpus))
     prepared.add_to(counts)
     journal.remove()
     return counts

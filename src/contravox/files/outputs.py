@@ -120,6 +120,11 @@ def claimed_file(
         yield
 
 
+def claimed_there(path: Path) -> bool:
+    """Whether the folder that a file lies in, rather than one above, keeps who wrote it."""
+    return path.name in _read_record(path.parent)
+
+
 def fingerprint(value: Path | str) -> str:
     """Of a file, what tells its content from all others; otherwise the path, or the text itself."""
     if isinstance(value, str) or not value.is_file():
