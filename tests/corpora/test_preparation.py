@@ -7,9 +7,12 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import polars as pl
 import pytest
+import soundfile
 
+from contravox.corpora import scan
 from contravox.corpora.preparation import CORPORA, prepare_corpus
 from contravox.errors import ManifestError
 from contravox.manifest import Manifest
@@ -141,7 +144,7 @@ def test_an_interrupted_command_goes_on(tone_corpus, tmp_path):
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     journal = tmp_path / "out" / ".headers"
-    while not list(journal.glob("*.parquet")) and process.poll() is None:
+    while not list(journal.glob("*/*.parquet")) and process.poll() is None:
         assert time.monotonic() < deadline
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
@@ -149,7 +152,7 @@ def test_an_interrupted_command_goes_on(tone_corpus, tmp_path):
         assert process.returncode == 130
         assert errors.strip().endswith("stopped: the same command goes on from here")
         assert not (tmp_path / "out" / "manifest.tsv").exists()
-        assert list(journal.glob("*.parquet"))
+        assert list(journal.glob("*/*.parquet"))
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     assert not journal.exists()
     # Who wrote what, which the command keeps and the function does not.
@@ -157,6 +160,29 @@ def test_an_interrupted_command_goes_on(tone_corpus, tmp_path):
     prepare_corpus("unlabelled", tmp_path / "in", tmp_path / "other")
     assert written(tmp_path / "out") == written(tmp_path / "other")
     assert len(pl.read_csv(tmp_path / "out" / "manifest.tsv", separator="\t")) == 5_000
+
+
+def test_what_was_read_for_another_corpus_does_not_count(tmp_path, monkeypatch):
+    """Of an impulse response a part is used, and of speech the whole file."""
+    noise = np.random.default_rng(0).normal(size=4_000) * np.exp(-np.arange(4_000) / 300)
+    (tmp_path / "in").mkdir()
+    for number in range(6):
+        sound = np.pad(0.1 * noise, (8_000, 20_000))
+        sound[8_000] = 0.9
+        soundfile.write(tmp_path / "in" / f"{number}.wav", sound, 16_000)
+    monkeypatch.setattr(scan, "BLOCK", 2)
+
+    def stop(done, _):
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepare_corpus("responses", tmp_path / "in", tmp_path / "out", progress=stop)
+    assert list((tmp_path / "out").rglob("*.parquet"))
+    prepare_corpus("unlabelled", tmp_path / "in", tmp_path / "out")
+    table = Manifest.read(tmp_path / "out" / "manifest.tsv").table
+    assert table.select("start", "duration").rows() == [(0.0, 2.0)] * 6
+    assert not (tmp_path / "out" / ".headers").exists()
 
 
 def test_counts_are_printed_beside_the_releases(tone_corpus, tmp_path, run):

@@ -1,5 +1,7 @@
 """A corpus on disk to the files that everything else starts from."""
 
+import hashlib
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -170,7 +172,9 @@ def prepare_corpus(
     known = CORPORA[corpus]
     _refuse_other_parts(known, split, hold_out)
     recordings = find_recordings(corpus, CORPORA, folder)
-    journal = Journal(output / ".headers", HEADER)
+    headers = output / ".headers"
+    # Another corpus may use another part of the same file, and leave out others.
+    journal = Journal(headers / _name_of(f"{corpus} {folder.resolve()}"), HEADER)
     scanned = scan_recordings(
         recordings, known.used_part, known.shortest, journal=journal, progress=progress
     )
@@ -196,8 +200,12 @@ def prepare_corpus(
     prepared = Prepared(manifest, skipped, parts, trials, trial_sets).apart(known.apart)
     prepared.write(output, prepared_files(corpus))
     prepared.add_to(counts)
-    journal.remove()
+    shutil.rmtree(headers, ignore_errors=True)
     return counts
+
+
+def _name_of(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _refuse_other_parts(corpus: Corpus, split: bool, hold_out: int) -> None:
