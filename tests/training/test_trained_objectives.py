@@ -1,7 +1,9 @@
 import pytest
 import torch
+from safetensors.torch import save
 
 from contravox.errors import ModelError, RecipeError
+from contravox.files.weights import read_weights
 from contravox.objectives import Objectives, Site
 from contravox.training.recipe import Recipe
 from contravox.training.trained_objectives import load_objectives, save_objectives
@@ -32,7 +34,7 @@ def make(settings=FIRST, classes=4, seed=0):
 @pytest.fixture
 def saved(tmp_path):
     path = tmp_path / "objectives.safetensors"
-    save_objectives(path, make(), "speakers")
+    save_objectives(path, make(), "speakers", ())
     return path
 
 
@@ -41,7 +43,7 @@ def test_all_that_was_saved_is_loaded(saved):
     assert not any(
         value.equal(after.state_dict()[name]) for name, value in before.state_dict().items()
     )
-    load_objectives(saved, after, "speakers")
+    load_objectives(saved, after, "speakers", ())
     for name, value in before.state_dict().items():
         assert value.equal(after.state_dict()[name]), name
 
@@ -53,21 +55,51 @@ def test_only_the_same_names_go_on(saved):
         "classes": {"name": "aam_softmax"},
     }
     new, kept = make(changed, seed=1), make(changed, seed=1).state_dict()
-    load_objectives(saved, new, "other speakers")
+    load_objectives(saved, new, "other speakers", ())
     before = make().state_dict()
     for name, value in new.state_dict().items():
         expected = before[name] if "contrast" in name else kept[name]
         assert value.equal(expected), name
 
 
-def test_classes_of_perturbed_speeds_are_dropped(tmp_path):
+@pytest.mark.parametrize(
+    ("speeds", "blocks"), [((), [0]), ((1.1,), [0, 2]), ((1.1, 0.9), [0, 2, 1])]
+)
+def test_classes_go_on_at_their_own_speed(speeds, blocks, tmp_path):
     path = tmp_path / "objectives.safetensors"
-    first, second = make(classes=12), make(classes=4, seed=1)
-    save_objectives(path, first, "speakers")
-    load_objectives(path, second, "speakers")
+    first, second = make(classes=12), make(classes=4 * len(blocks), seed=1)
+    save_objectives(path, first, "speakers", (0.9, 1.1))
+    load_objectives(path, second, "speakers", speeds)
     for name in ("prototypes", "bias"):
-        ours = getattr(second.by_name["classification"], name)
-        assert ours.equal(getattr(first.by_name["classification"], name)[:4])
+        before, ours = (getattr(each.by_name["classification"], name) for each in (first, second))
+        assert ours.equal(torch.cat([before[4 * block : 4 * block + 4] for block in blocks]))
+
+
+@pytest.mark.parametrize("speeds", [(1.1,), (0.9, 1.1)])
+def test_classes_at_a_speed_that_was_not_trained_are_refused(speeds, tmp_path):
+    path = tmp_path / "objectives.safetensors"
+    save_objectives(path, make(classes=8), "speakers", (0.9,))
+    with pytest.raises(
+        RecipeError, match=r"with data\.speeds=\[0\.9\] and has no classes at 1\.1: leave it out of"
+    ):
+        load_objectives(path, make(classes=4 + 4 * len(speeds)), "speakers", speeds)
+
+
+@pytest.mark.parametrize("speeds", [(), (0.9, 1.1)])
+def test_a_file_that_does_not_say_its_speeds_is_believed(speeds, tmp_path):
+    """As those of before are."""
+    path = tmp_path / "objectives.safetensors"
+    classes = 4 + 4 * len(speeds)
+    first, second = make(classes=12), make(classes=classes, seed=1)
+    save_objectives(path, first, "speakers", (0.9, 1.1))
+    _, tensors = read_weights(path)
+    path.write_bytes(save(tensors, metadata={"classes": "speakers"}))
+    load_objectives(path, second, "speakers", speeds)
+    vectors = second.by_name["classification"].prototypes
+    assert vectors.equal(first.by_name["classification"].prototypes[:classes])
+    path.write_bytes(save(tensors, metadata={"classes": "speakers", "speeds": "[0.9"}))
+    with pytest.raises(ModelError, match=r"damaged \(speeds\): copy or train it again"):
+        load_objectives(path, second, "speakers", speeds)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +120,7 @@ def test_classes_of_perturbed_speeds_are_dropped(tmp_path):
 )
 def test_what_does_not_fit_is_named(saved, settings, classes, reason):
     with pytest.raises(RecipeError, match=reason) as caught:
-        load_objectives(saved, make(settings, classes), "speakers")
+        load_objectives(saved, make(settings, classes), "speakers", ())
     assert "\n" not in str(caught.value)
     assert str(saved) in str(caught.value)
 
@@ -97,20 +129,20 @@ def test_other_speakers_are_refused(saved):
     with pytest.raises(
         RecipeError, match="was trained on other speakers or utterances: train on the same"
     ):
-        load_objectives(saved, make(), "others")
+        load_objectives(saved, make(), "others", ())
 
 
 def test_files_that_are_no_objectives(saved, tmp_path):
     with pytest.raises(ModelError, match="no such file"):
-        load_objectives(tmp_path / "none", make(), "speakers")
+        load_objectives(tmp_path / "none", make(), "speakers", ())
     half = tmp_path / "half"
     half.write_bytes(saved.read_bytes()[:100])
     with pytest.raises(ModelError, match="not a whole safetensors file"):
-        load_objectives(half, make(), "speakers")
+        load_objectives(half, make(), "speakers", ())
 
 
 def test_objectives_without_anything_trained(tmp_path):
     nothing = {"one": {"name": "uniformity"}}
-    save_objectives(tmp_path / "o", make(nothing), "speakers")
+    save_objectives(tmp_path / "o", make(nothing), "speakers", ())
     with pytest.raises(RecipeError, match="holds none, this recipe's objectives are one"):
-        load_objectives(tmp_path / "o", make(nothing), "speakers")
+        load_objectives(tmp_path / "o", make(nothing), "speakers", ())

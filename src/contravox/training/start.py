@@ -33,7 +33,12 @@ def start_module(
     if settings.initial_model is not None:
         trained_on = _load_model(module.model, settings.initial_model, recipe)
     if settings.initial_objectives is not None and corpus is not None:
-        load_objectives(settings.initial_objectives, module.objectives, corpus.class_digest)
+        load_objectives(
+            settings.initial_objectives,
+            module.objectives,
+            corpus.class_digest,
+            recipe.data.speeds,
+        )
     if settings.sync_batchnorm:
         synchronise_batchnorm(module)
     return module, trained_on

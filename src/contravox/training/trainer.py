@@ -424,7 +424,10 @@ class Trainer:
             if leads():
                 model.save(self.folder / MODEL)
                 save_objectives(
-                    self.folder / OBJECTIVES, self.module.objectives, self.training_set.class_digest
+                    self.folder / OBJECTIVES,
+                    self.module.objectives,
+                    self.training_set.class_digest,
+                    self.recipe.data.speeds,
                 )
 
     def _checkpoint(self) -> None:
