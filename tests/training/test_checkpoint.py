@@ -112,6 +112,13 @@ def test_a_checkpoint_of_files_that_held_something_else_names_them(inputs, tmp_p
         read_checkpoint(tmp_path, recipe, inputs, 10)
 
 
+@pytest.mark.parametrize("key", ["training.initial_run", "data.manifest: column corpus"])
+def test_a_checkpoint_of_before_a_digest_was_taken_is_resumed(key, tmp_path):
+    recipe = make_recipe(one=FIRST)
+    save(tmp_path, recipe, Precision())
+    read_checkpoint(tmp_path, recipe, {**INPUTS, key: "a digest"}, 10)
+
+
 def test_what_decides_nothing_may_change(tmp_path):
     recipe = make_recipe(one=FIRST)
     save(tmp_path, recipe, Precision())

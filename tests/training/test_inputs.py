@@ -17,15 +17,16 @@ def prepared(tone_corpus, tmp_path):
     return tmp_path
 
 
-def make_trainer(folder, run="run", corpus="corpus", **training):
+def make_trainer(folder, run="run", corpus="corpus", data=None, sampler=None, **training):
     recipe = {
         "data": {
             "manifest": folder / corpus / "train" / "manifest.tsv",
             "validation_trials": folder / corpus / "validation" / "trials.tsv",
             "segment_seconds": 0.4,
             "workers": 0,
+            **(data or {}),
         },
-        "sampler": {"name": "speakers_utterances", "speakers": 4, "utterances": 2},
+        "sampler": sampler or {"name": "speakers_utterances", "speakers": 4, "utterances": 2},
         "augmentation": {"noises": folder / "noises.tsv", "music": 0, "babble": 0},
         "features": {"bins": 20},
         "encoder": {"name": "ecapa_tdnn", "channels": 16, "aggregation": 24, "embedding_size": 8},
@@ -159,3 +160,39 @@ def test_a_second_stage_is_not_resumed_over_another_first_one(prepared):
         with pytest.raises(CheckpointError, match=f"training.{key} held something else"):
             make_trainer(prepared, **files).fit(resume=True)
         file.write_bytes(kept)
+
+
+def test_a_run_is_not_resumed_where_the_one_that_it_goes_on_from_went_on(prepared):
+    make_trainer(prepared, "first").fit()
+    first = prepared / "first"
+    begun = make_trainer(prepared, initial_run=first)
+    begun.fit()
+    make_trainer(prepared, initial_run=first).fit(resume=True)
+    make_trainer(prepared, "first", epochs=2, schedule={"name": "constant"}).fit(resume=True)
+    again = make_trainer(prepared, initial_run=first)
+    assert {key for key in again.inputs if again.inputs[key] != begun.inputs[key]} == {
+        "training.initial_run"
+    }
+    with pytest.raises(CheckpointError, match=r"training\.initial_run held something else"):
+        again.fit(resume=True)
+
+
+def test_without_labels_the_corpora_that_an_epoch_is_drawn_by_stay_the_same(prepared):
+    data = {"labels": "utterance", "validation_trials": None}
+    plain = {"name": "random_utterances", "utterances": 4}
+    shared = {**plain, "corpus_shares": {"one": 0.5}}
+
+    def name_corpora(first, other):
+        of_first = pl.col("speaker") == pl.col("speaker").min()
+        corpus = pl.when(of_first).then(pl.lit(first)).otherwise(pl.lit(other))
+        change(prepared / TRAIN, lambda table: table.with_columns(corpus=corpus))
+
+    name_corpora("one", "two")
+    make_trainer(prepared, "plain", data=data, sampler=plain).fit()
+    make_trainer(prepared, "shared", data=data, sampler=shared).fit()
+    make_trainer(prepared, "shared", data=data, sampler=shared).fit(resume=True)
+    name_corpora("two", "one")
+    make_trainer(prepared, "plain", data=data, sampler=plain).fit(resume=True)
+    again = make_trainer(prepared, "shared", data=data, sampler=shared)
+    with pytest.raises(CheckpointError, match=r"data\.manifest: column corpus held something else"):
+        again.fit(resume=True)

@@ -38,6 +38,12 @@ COMPARED_BY_CONTENT = (
 )
 """Files may lie elsewhere, as long as they hold the same: see ``input_digests``."""
 
+CORPORA = "data.manifest: column corpus"
+"""Whose digest tells the corpus of each utterance, where epochs are drawn by it."""
+
+ADDED_LATER = (CORPORA, "training.initial_run")
+"""Digests that a checkpoint of before they were taken lacks: what they would tell is believed."""
+
 
 @dataclass
 class Progress:
@@ -196,6 +202,8 @@ def _compare(
             f"{brief(str(new))}: set it back, or train into another folder"
         )
     for key in sorted(state.inputs.keys() | inputs.keys()):
+        if key in ADDED_LATER and key not in state.inputs:
+            continue
         if state.inputs.get(key) != inputs.get(key):
             raise CheckpointError(
                 f"{path}: {key} held something else when this was trained: put the same back, or "

@@ -1,10 +1,12 @@
 """A run that goes on from where another one stands."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning_fabric.plugins import Precision
 from torch import nn
 from torch.optim import Optimizer
@@ -84,6 +86,20 @@ def inherited_from(model: Path) -> TrainedOn:
     else:
         known = TrainedOn()
     return replace(known, training_seconds=known.training_seconds + state.progress.seconds)
+
+
+def state_digest(run: Path) -> str:
+    """A name for where a run stands: the weights in its checkpoint and the epochs; 32 digits.
+
+    Raises CheckpointError where it has no whole checkpoint.
+    """
+    state, _ = _read(run)
+    digest = hashlib.blake2b(str(state.progress.epochs_begun).encode(), digest_size=16)
+    for name, tensor in sorted(state.system.items()):
+        digest.update(name.encode())
+        # NumPy has not every type.
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def cooldown_settings(run: Path, epochs: int) -> list[str]:

@@ -9,6 +9,8 @@ import polars as pl
 
 from contravox.inference.loading import load_model
 from contravox.manifest import Manifest
+from contravox.training.checkpoint import CORPORA
+from contravox.training.initial_run import state_digest
 from contravox.training.recipe import Recipe
 from contravox.trials.trial_set import TrialSet
 
@@ -21,9 +23,12 @@ def input_digests(
     It is the same where a corpus has moved to another folder. manifest, identities: of
     ``TrainingSet``. validation: every list of trials.
 
-    Raises ManifestError or ModelError where a file cannot be read.
+    Raises ManifestError, ModelError or CheckpointError where a file cannot be read.
     """
     digests = {"data.manifest": digest_of(contents(manifest), identities.to_frame("identity"))}
+    # With labels, identities say it.
+    if recipe.data.labels == "utterance" and recipe.sampler.corpus_shares:
+        digests[CORPORA] = digest_of(manifest.table.select("corpus"))
     if lists := [trial_set_digest(each) for each in validation]:
         digests["data.validation_trials"] = " ".join(lists)
     for key in ("noises", "rooms"):
@@ -41,6 +46,8 @@ def input_digests(
         digests["training.initial_model"] = load_model(training.initial_model).digest
     if training.initial_objectives is not None:
         digests["training.initial_objectives"] = _file_digest(training.initial_objectives)
+    if training.initial_run is not None:
+        digests["training.initial_run"] = state_digest(training.initial_run)
     return digests
 
 
