@@ -98,6 +98,35 @@ def test_a_longer_run_is_the_shorter_one_resumed_and_one_that_goes_on_from_it(
     assert third.progress.epochs_begun == 5
 
 
+def test_sampled_positives_go_on_as_in_one_run(make_recipe, tmp_path):
+    data = make_recipe().data.model_copy(update={"labels": "utterance"})
+    positives = {"from_epoch": 1, "neighbours": 2}
+    changes = {
+        "data": data,
+        "sampler": {
+            "name": "random_utterances",
+            "utterances": 8,
+            "segments": 2,
+            "positives": positives,
+        },
+        "objectives": {"contrast": {"name": "supcon"}},
+    }
+    trained(make_recipe(changes, epochs=3), tmp_path / "whole")
+    trained(make_recipe(changes), tmp_path / "short")
+    later = make_recipe(changes, initial_run=tmp_path / "short", epochs=1)
+    trained(later, tmp_path / "later")
+
+    def shares(run):
+        log = read_log(tmp_path / run)
+        return [each["sampled_positives"]["share"] for each in log if "sampled_positives" in each]
+
+    assert shares("later") == shares("whole")[1:]
+    assert shares("later")[0] > 0
+    assert (
+        losses(tmp_path / "later") == losses(tmp_path / "whole")[-len(losses(tmp_path / "later")) :]
+    )
+
+
 def test_a_decay_begins_sooner_in_a_run_made_shorter(make_recipe, tmp_path):
     schedule = {"name": "warmup_stable_decay", "decay_epochs": 1}
 

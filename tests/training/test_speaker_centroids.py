@@ -41,6 +41,16 @@ def test_restored_goes_on_as_if_never_stopped():
     torch.testing.assert_close(other.vectors, whole.vectors)
 
 
+def test_an_epoch_that_was_cut_off_is_filled_from_the_one_before():
+    centroids = SpeakerCentroids(classes=3, size=2)
+    centroids.add(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([0, 1]))
+    centroids.begin_epoch()
+    centroids.add(torch.tensor([[0.0, 1.0]]), torch.tensor([1]))
+    centroids.fill_epoch()
+    centroids.begin_epoch()
+    torch.testing.assert_close(centroids.vectors, torch.tensor([[1.0, 0], [0, 1], [0, 0]]))
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"now": None}, {"before": torch.zeros(3, 2)}, {"now": torch.full((2, 2), float("nan"))}],

@@ -24,6 +24,7 @@ from contravox.training.checkpoint import (
     restore,
 )
 from contravox.training.recipe import Recipe
+from contravox.training.speaker_centroids import SpeakerCentroids
 
 SHARED = ("features", "encoder", "objectives", "balance")
 """What both recipes must say alike, beside labels, speeds and the kind of optimiser."""
@@ -39,11 +40,13 @@ def begin_from(
     module: nn.Module,
     optimiser: Optimizer,
     precision: Precision,
+    centroids: SpeakerCentroids | None,
 ) -> Progress:
     """Put the weights, the optimiser's memory and the random state of a run's checkpoint in place.
 
-    run: its folder. inputs: see ``input_digests``; both train on the same. Steps and schedule begin
-    anew; epochs of data and margins go on after those that the run has begun.
+    run: its folder. inputs: see ``input_digests``; both train on the same. centroids: take what
+    the run's epochs added, if it kept any. Steps and schedule begin anew; epochs of data and
+    margins go on after those that the run has begun.
 
     Raises CheckpointError where there is no whole checkpoint, RecipeError where it is of another
     system, or of other utterances.
@@ -65,6 +68,10 @@ def begin_from(
     # Rate and decay are those of this recipe.
     state.optimiser["param_groups"] = optimiser.state_dict()["param_groups"]
     done = restore(run, state, module, optimiser, precision)
+    if centroids is not None and state.speakers:
+        centroids.restore(state.speakers, run / NAME)
+        if not done.finished:
+            centroids.fill_epoch()
     return Progress(epochs_before=done.epochs_begun, left_out=done.left_out)
 
 

@@ -34,6 +34,11 @@ class SpeakerCentroids:
         """Let what was added be of the epoch before."""
         self.before, self.now = self.now, torch.zeros_like(self.now)
 
+    def fill_epoch(self) -> None:
+        """Let a class that this epoch was cut off before keep its sum of the one before."""
+        unheard = ~self.now.any(dim=1, keepdim=True)
+        self.now = torch.where(unheard, self.before, self.now)
+
     @property
     def vectors(self) -> Tensor | None:
         """(classes, d) of the epoch before, whose directions are those of means; None for none."""

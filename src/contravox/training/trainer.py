@@ -190,6 +190,7 @@ class Trainer:
                     self.module,
                     self.optimiser,
                     self.precision,
+                    self.centroids,
                 )
         self.left_out = self._left_out()
 
