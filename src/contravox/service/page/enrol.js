@@ -16,18 +16,29 @@ export function setUpEnrol(panel, roster) {
   });
   const recorder = new Recorder(form.querySelector(".recorder"), { change: () => outcome.clear() });
 
-  async function enrolled(allowOutliers) {
-    const called = namesOf(recorder.recordings);
+  async function enrolled({ speaker, recordings }, called, allowOutliers) {
+    const answer = await enrol(speaker, recordings, allowOutliers);
+    // What was filled in for the next one meanwhile stays.
+    recorder.discard(recordings);
+    if (name.value === speaker) name.value = "";
+    roster.read();
+    return enrolmentCard(answer, called);
+  }
+
+  async function answerTo(sent, allowOutliers, isLate) {
+    const called = namesOf(sent.recordings);
     try {
-      const answer = await enrol(name.value, recorder.recordings, allowOutliers);
-      recorder.clear();
-      name.value = "";
-      roster.read();
-      return enrolmentCard(answer, called);
+      const shown = await enrolled(sent, called, allowOutliers);
+      // It is stored, whatever the form says by now.
+      if (isLate()) outcome.tell(shown);
+      return shown;
     } catch (error) {
+      const message = messageOf(error, called);
+      if (isLate()) return outcome.tell(lateFaultCard(sent.speaker, message));
       if (error.kind !== "outliers") throw error;
-      const unlike = error.outliers.map(({ recording }) => called(recording));
-      return outlierCard(unlike, () => outcome.await(enrolled(true)));
+      return outlierCard(message, ({ currentTarget }) =>
+        outcome.await((isLater) => answerTo(sent, true, isLater), currentTarget),
+      );
     }
   }
 
@@ -36,7 +47,10 @@ export function setUpEnrol(panel, roster) {
       await stopRecording();
       return recorder.isFilled();
     },
-    work: () => enrolled(false),
+    work(isLate) {
+      const sent = { speaker: name.value, recordings: recorder.recordings };
+      return answerTo(sent, false, isLate);
+    },
   });
 }
 
@@ -46,19 +60,29 @@ function namesOf(recordings) {
   return (recording) => names.get(recording) ?? recording;
 }
 
-function outlierCard(names, onAll) {
+function messageOf(error, called) {
+  if (error.kind !== "outliers") return [sentence(error.message)];
+  const names = error.outliers.map(({ recording }) => called(recording));
   const verb = names.length === 1 ? "does" : "do";
+  return [
+    element("bdi", {}, names.join(", ")),
+    ` ${verb} not sound like the others: another voice, or too much noise.`,
+  ];
+}
+
+function outlierCard(message, onAll) {
   return card(
     "failed",
     ["Nothing was stored"],
-    element(
-      "p",
-      {},
-      element("bdi", {}, names.join(", ")),
-      ` ${verb} not sound like the others: another voice, or too much noise. Remove it, or`,
-    ),
+    element("p", {}, ...message, " Remove it, or"),
     element("button", { type: "button", click: onAll }, "enrol it all the same"),
   );
+}
+
+/** The form may be another speaker's by now: whose it was is said. */
+function lateFaultCard(speaker, message) {
+  const heading = ["Enrolling ", named(speaker), " did not work"];
+  return card("failed", heading, element("p", {}, ...message));
 }
 
 function enrolmentCard(answer, called) {

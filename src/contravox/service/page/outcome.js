@@ -1,5 +1,6 @@
 /** Where a task shows what came of it. */
 
+import { announce } from "./announcer.js";
 import { copyOf, drawn, element } from "./elements.js";
 import { sentence } from "./wording.js";
 
@@ -51,17 +52,21 @@ export function numbers(facts) {
 
 export class Outcome {
   #cards = element("div", { class: "cards" });
+  #told = element("div", { class: "cards" });
   #empty;
+  #waiting = null; // what is waited for, with the button that is busy meanwhile
 
   /** empty: what is said before there is anything, or nothing. decides: whether people will decide
    * by what is shown here. */
   constructor(place, { empty = "", decides = false } = {}) {
     this.#empty = empty ? [element("p", { class: "soft" }, empty)] : [];
-    place.append(this.#cards, ...(decides ? [copyOf("caution")] : []));
+    place.append(this.#cards, this.#told, ...(decides ? [copyOf("caution")] : []));
     this.clear();
   }
 
+  /** Something was changed: no answer to what it was before is shown, also none that comes late. */
   clear() {
+    this.#rest();
     this.#cards.replaceChildren(...this.#empty);
   }
 
@@ -76,19 +81,39 @@ export class Outcome {
     shown.querySelector("h3").focus();
   }
 
-  /** Wait for a card, and show that or what went wrong. */
-  async await(coming) {
-    try {
-      this.finish(await coming);
-    } catch (error) {
-      this.fault(error);
-    }
+  /** Show besides what came of something earlier, until something else is asked for. */
+  tell(shown) {
+    this.#told.append(shown);
+    announce(shown.querySelector("h3").textContent);
+  }
+
+  /** Do the work, and show the card that it gives or what went wrong. It is not done while other
+   * work is waited for. ``work`` is given ``isLate()``: whether nobody waits for it any longer. */
+  async await(work, button = null) {
+    if (this.#waiting) return;
+    const waiting = { button };
+    const isLate = () => this.#waiting !== waiting;
+    this.#waiting = waiting;
+    button?.setAttribute("aria-busy", "true");
+    this.#told.replaceChildren();
+    const shown = await work(isLate).catch(faultCard);
+    if (isLate()) return;
+    this.#rest();
+    this.finish(shown);
   }
 
   fault(error) {
-    const message = element("p", {}, sentence(error.message));
-    this.finish(card("failed", ["That did not work"], message));
+    this.finish(faultCard(error));
   }
+
+  #rest() {
+    this.#waiting?.button?.removeAttribute("aria-busy");
+    this.#waiting = null;
+  }
+}
+
+function faultCard(error) {
+  return card("failed", ["That did not work"], element("p", {}, sentence(error.message)));
 }
 
 /** When a form is sent: do the work, if ``ready()``, and show the card that it gives. */
@@ -96,9 +121,6 @@ export function onSubmit(form, outcome, { ready, work }) {
   const button = form.querySelector("button.primary");
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (button.getAttribute("aria-busy") || !(await ready())) return;
-    button.setAttribute("aria-busy", "true");
-    await outcome.await(work());
-    button.removeAttribute("aria-busy");
+    if (await ready()) outcome.await(work, button);
   });
 }

@@ -28,7 +28,7 @@ export class Recorder {
   #recordings = [];
 
   /** Fill a fieldset. hooks: ``begin(rate)``, ``samples(block)`` and ``end(recording)`` are told
-   * what the microphone does, ``change()`` that there are other recordings than before. */
+   * what the microphone does, ``change()`` that somebody added or removed one. */
   constructor(fieldset, hooks = {}) {
     this.#fieldset = fieldset;
     this.#hooks = hooks;
@@ -56,13 +56,10 @@ export class Recorder {
     return false;
   }
 
-  /** Forget all recordings. */
-  clear() {
-    this.#recordings.forEach((each) => each.forget());
-    this.#recordings = [];
-    this.#part(".takes").replaceChildren();
-    this.#made = 0;
-    this.#hooks.change?.();
+  /** Forget recordings that are done with; ``change()`` is not told. */
+  discard(recordings) {
+    this.#drop(recordings);
+    if (!this.#recordings.length) this.#made = 0;
   }
 
   /** End the recording and keep it. */
@@ -154,9 +151,10 @@ export class Recorder {
   }
 
   #keep(recording) {
-    if (!this.#several) this.#recordings.slice().forEach((each) => this.#remove(each));
+    if (!this.#several) this.#recordings.forEach((each) => this.#remove(each));
     this.#fault("");
-    this.#recordings.push(recording);
+    // A list that was given away stays as it is.
+    this.#recordings = [...this.#recordings, recording];
     recording.item = takeOf(recording, () => {
       this.#remove(recording);
       this.#part(".record").focus();
@@ -167,10 +165,16 @@ export class Recorder {
   }
 
   #remove(recording) {
-    recording.item.remove();
-    recording.forget();
-    this.#recordings = this.#recordings.filter((each) => each !== recording);
+    this.#drop([recording]);
     this.#hooks.change?.();
+  }
+
+  #drop(recordings) {
+    for (const each of recordings) {
+      each.item.remove();
+      each.forget();
+    }
+    this.#recordings = this.#recordings.filter((each) => !recordings.includes(each));
   }
 
   #acceptDrops() {

@@ -18,48 +18,60 @@ export function setUpVerify(panel, roster) {
     decides: true,
   });
   const show = (answer) => claimCard(answer, roster.utterancesOf(answer.match.speaker));
-  let listening = null;
+  let listening = null; // while it is spoken to
   let recorded = null;
 
-  async function verdictOn(speaker, rate) {
+  async function verdictOn(speaker, rate, isLate) {
     const recording = new Promise((resolve) => {
       recorded = resolve;
     });
-    listening = new Listening(speaker, rate, (answer) => outcome.show(runningCard(answer)));
+    listening = new Listening(speaker, rate, (answer) => {
+      if (!isLate()) outcome.show(runningCard(answer));
+    });
     try {
       return show(await listening.ended);
     } catch (error) {
-      if (!PASSING.includes(error.kind)) throw error;
+      if (isLate() || !PASSING.includes(error.kind)) throw error;
       outcome.show(recordingCard());
       return show(await verifyClaim(speaker, await recording));
     } finally {
       // Where it failed, nobody needs to go on speaking.
-      await stopRecording();
-      listening = null;
+      if (!isLate()) await recorder.stop();
     }
+  }
+
+  function endListening() {
+    listening?.end();
+    listening = null;
+  }
+
+  function change() {
+    endListening();
+    outcome.clear();
   }
 
   const recorder = new Recorder(form.querySelector(".recorder"), {
     begin(rate) {
-      outcome.clear();
-      if (claimed.value) outcome.await(verdictOn(claimed.value, rate));
+      change();
+      const speaker = claimed.value;
+      if (speaker) outcome.await((isLate) => verdictOn(speaker, rate, isLate));
     },
     samples: (block) => listening?.send(block),
     end(recording) {
       if (!listening) return;
       announce("Verifying.");
       recorded(recording);
-      listening.end();
+      endListening();
     },
-    change: () => listening || outcome.clear(),
+    // What is listened to becomes a recording at its end, which changes nothing of the claim.
+    change: () => listening || change(),
   });
-  claimed.addEventListener("input", () => outcome.clear());
+  claimed.addEventListener("input", change);
   onSubmit(form, outcome, {
     async ready() {
-      const answered = listening;
       await stopRecording();
-      // What was listened to is answered already.
-      return !answered && recorder.isFilled();
+      // What was listened to is waited for by now, and is not sent again.
+      return recorder.isFilled();
     },
     work: async () => show(await verifyClaim(claimed.value, recorder.recordings[0])),
   });
