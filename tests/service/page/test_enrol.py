@@ -50,3 +50,19 @@ def test_a_name_that_cannot_be_one_is_refused(page, service, voice_file):
     page.choose(RECORDER, voice_file("Ann"))
     assert "begins or ends with blanks" in page.send("enrol")
     assert service.gallery.speakers() == []
+
+
+def test_what_was_not_stored_is_not_offered_for_another_name_or_recordings(
+    page, service, voice_file
+):
+    service.enrol("Ann")
+    page.open(service.base, "enrol")
+    page.fill(NAME, "Ann")
+    page.choose(RECORDER, voice_file("Bob", 3))
+    assert page.send("enrol").startswith("Nothing was stored")
+    page.fill(NAME, "Bob")
+    assert not page.all("#enrol .card")
+    page.fill(NAME, "Ann")
+    assert page.send("enrol").startswith("Nothing was stored")
+    page.choose(RECORDER, voice_file("Bob", 4))
+    assert not page.all("#enrol .card")

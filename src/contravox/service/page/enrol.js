@@ -15,6 +15,7 @@ export function setUpEnrol(panel, roster) {
     empty: "What was enrolled appears here, with what would make it better.",
   });
   const recorder = new Recorder(form.querySelector(".recorder"), { change: () => outcome.clear() });
+  name.addEventListener("input", () => outcome.clear());
 
   async function enrolled({ speaker, recordings }, called, allowOutliers) {
     const answer = await enrol(speaker, recordings, allowOutliers);
