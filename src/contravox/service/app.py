@@ -51,7 +51,7 @@ def make_app(service: Service) -> FastAPI:
     app.add_middleware(Requests, service=service)
     app.add_exception_handler(ContravoxError, refuse)
     app.add_exception_handler(RequestValidationError, refuse_fields)
-    app.add_exception_handler(WebSocketRequestValidationError, refuse_address)  # type: ignore[arg-type]
+    app.add_exception_handler(WebSocketRequestValidationError, refuse_address)
     app.add_exception_handler(HTTPException, refuse_request)
     for room in (recognition, enrolment, speakers, health, listening):
         app.include_router(room.router)
