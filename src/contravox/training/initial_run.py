@@ -105,7 +105,7 @@ def state_digest(run: Path) -> str:
     for name, tensor in sorted(state.system.items()):
         digest.update(name.encode())
         # NumPy has not every type.
-        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy())
+        digest.update(tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
