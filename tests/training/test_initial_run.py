@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -6,7 +7,8 @@ import torch
 from pydantic import ValidationError
 
 from contravox.cli import main
-from contravox.errors import CheckpointError, RecipeError
+from contravox.errors import CheckpointError, RecipeError, TrainingWarning
+from contravox.manifest import Manifest
 from contravox.model import Model
 from contravox.training.initial_run import cooldown_settings
 from contravox.training.log import read_log
@@ -187,6 +189,26 @@ def test_a_run_stopped_before_it_wrote_a_model_is_gone_on_with(make_recipe, tmp_
     trainer.fit()
 
 
+def test_what_could_not_be_read_is_tried_again(make_recipe, corpus, tmp_path):
+    table = Manifest.read(corpus / "train" / "manifest.tsv").table
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(b"RIFF")
+    first = pl.col("utterance") == table["utterance"][0]
+    path = pl.when(first).then(pl.lit(str(broken))).otherwise("path")
+    Manifest(table.with_columns(path=path)).write(tmp_path / "m.tsv")
+    data = make_recipe().data.model_copy(
+        update={"manifest": (tmp_path / "m.tsv",), "unreadable_share": 0.1}
+    )
+    with pytest.warns(TrainingWarning, match=r"left out, all in .*broken\.wav"):
+        run = trained(make_recipe({"data": data}, epochs=1), tmp_path / "run")
+    assert len(run.left_out) == 1
+    broken.write_bytes(Path(table["path"][0]).read_bytes())
+    data = data.model_copy(update={"unreadable_share": 0.0})
+    later = make_recipe({"data": data}, initial_run=tmp_path / "run", epochs=1)
+    assert len(trained(later, tmp_path / "later").left_out) == 0
+    assert not (tmp_path / "later" / "unreadable.tsv").exists()
+
+
 def test_what_cannot_be_gone_on_with(make_recipe, corpus, tmp_path):
     run = tmp_path / "run"
     trained(make_recipe(), run)
@@ -198,6 +220,8 @@ def test_what_cannot_be_gone_on_with(make_recipe, corpus, tmp_path):
         begin({"objectives": {"classification": {"name": "aam_softmax"}}})
     with pytest.raises(RecipeError, match=r"training\.optimiser\.name=adam, this recipe says sgd"):
         begin(optimiser={"name": "sgd"})
+    with pytest.raises(RecipeError, match=r"training\.average=None, this recipe says 0\.9: set it"):
+        begin(average=0.9)
     table = pl.read_csv(corpus / "train" / "manifest.tsv", separator="\t")
     located = table.with_columns(path=pl.lit(f"{corpus}/train/") + pl.col("path"))
     located.head(39).write_csv(tmp_path / "fewer.tsv", separator="\t")

@@ -39,6 +39,11 @@ def test_what_is_left_out_is_listed_and_said_once(tmp_path):
     assert pl.read_csv(tmp_path / "unreadable.tsv", separator="\t").equals(table)
     assert again.found == found.found
     assert np.array_equal(again.gone, found.gone)
+    left_out(tmp_path, writes=False).write()
+    assert (tmp_path / "unreadable.tsv").exists()
+    left_out(tmp_path).write()
+    assert not (tmp_path / "unreadable.tsv").exists()
+    left_out(tmp_path).write()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         again.note([Unreadable(4, "b.wav", "b.wav: empty")])

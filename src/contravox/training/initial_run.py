@@ -27,7 +27,8 @@ from contravox.training.recipe import Recipe
 from contravox.training.speaker_centroids import SpeakerCentroids
 
 SHARED = ("features", "encoder", "objectives", "balance")
-"""What both recipes must say alike, beside labels, speeds and the kind of optimiser."""
+"""What both recipes must say alike, beside labels, speeds, the kind of optimiser and whether
+weights are averaged."""
 
 FALLEN = 1e-3
 """Share of the peak learning rate under which nothing is left that could fall."""
@@ -52,7 +53,11 @@ def begin_from(
     system, or of other utterances.
     """
     state, before = _read(run)
-    difference = first_difference(_shared(before), _shared(recipe))
+    then, now = _shared(before), _shared(recipe)
+    if None not in (before.training.average, recipe.training.average):
+        # An average goes on at another pace, but does not begin.
+        del then["training"]["average"], now["training"]["average"]
+    difference = first_difference(then, now)
     if difference:
         key, old, new = difference
         raise RecipeError(
@@ -72,7 +77,8 @@ def begin_from(
         centroids.restore(state.speakers, run / NAME)
         if not done.finished:
             centroids.fill_epoch()
-    return Progress(epochs_before=done.epochs_begun, left_out=done.left_out)
+    # What could not be read may be mended by now, and is tried again.
+    return Progress(epochs_before=done.epochs_begun)
 
 
 def inherited_from(model: Path) -> TrainedOn:
@@ -144,5 +150,8 @@ def _shared(recipe: Recipe) -> dict[str, Any]:
     return {
         "data": {key: settings["data"][key] for key in ("labels", "speeds")},
         **{key: settings[key] for key in SHARED},
-        "training": {"optimiser": {"name": settings["training"]["optimiser"]["name"]}},
+        "training": {
+            "optimiser": {"name": settings["training"]["optimiser"]["name"]},
+            "average": settings["training"]["average"],
+        },
     }

@@ -13,6 +13,7 @@ from contravox.data.replacement import Replacement
 from contravox.data.sampling import SegmentRequest
 from contravox.errors import TrainingError, TrainingWarning
 from contravox.files.tables import write_table
+from contravox.files.writing import unwritable
 
 NAME = "unreadable.tsv"
 
@@ -91,8 +92,15 @@ class LeftOut:
         return reason
 
     def write(self) -> None:
-        """Name what was found in ``unreadable.tsv``, where there is any. Raises OutputError."""
-        if not self.found or not self.writes:
+        """Name what was found in ``unreadable.tsv``, or remove it. Raises OutputError."""
+        if not self.writes:
+            return
+        if not self.found:
+            # It would be of another training, or tell of what is mended.
+            try:
+                self.listed.unlink(missing_ok=True)
+            except OSError as error:
+                raise unwritable(self.listed, error) from error
             return
         rows = [
             ("(noise)" if row is None else self.names[row], *rest) for row, *rest in self.entries
