@@ -60,6 +60,11 @@ def test_a_graph_of_others_is_calibrated_and_verifies_as_ours_does(
     model = load_model(calibrated)
     assert model.settings.calibration is not None
     assert model.digest == load_model(ours).digest
+    # What the same command made is made again, and nothing else without being told to.
+    assert run("convert", graph, "-o", ours)[0] == 0
+    status, _, errors = run("convert", graph, "-o", calibrated)
+    assert (status, load_model(calibrated).settings) == (2, model.settings)
+    assert "not by this very command" in errors
     one, other, *_ = sorted(tone_corpus.rglob("*.wav"))
     status, said, _ = run("verify", calibrated, one, other, "--json")
     assert status in (0, 1)

@@ -115,6 +115,24 @@ def test_what_is_known_of_a_model_goes_with_it(tmp_path):
     assert cosine_distances(model.embed([long]), loaded.embed([long])).max() < 1e-6
 
 
+def test_a_model_calibrated_since_or_in_other_numbers_is_no_file_of_the_same_command(tmp_path, run):
+    small_model().save(tmp_path / "m.safetensors")
+    path = tmp_path / "m.onnx"
+    command = ("export", tmp_path / "m.safetensors", "-o", path)
+    for _ in range(2):
+        assert run(*command)[0] == 0
+    known = {"calibration": Calibration(offset=1, weights={"score": 2}), "threshold": 0.5}
+    calibrated = OnnxModel.load(path)
+    calibrated.annotate(**known)
+    calibrated.save(path)
+    status, _, error = run(*command)
+    assert (status, OnnxModel.load(path).settings) == (2, calibrated.settings)
+    assert "not by this very command" in error
+    assert run(*command, "--float16", "--force")[0] == 0
+    assert run(*command)[0] == 2
+    assert OnnxModel.load(path).settings.precision == "float16"
+
+
 def test_a_digest_is_of_what_decides_the_embeddings(tmp_path):
     exported = export_model(small_model(), "m.safetensors")
     digest = exported.digest

@@ -30,7 +30,7 @@ def export(
     """Write a model as one ONNX graph, from waveforms to embeddings, that needs no PyTorch."""
     from contravox.errors import ModelError
     from contravox.files.outputs import claimed_file
-    from contravox.inference.export import export_model, made_of
+    from contravox.inference.export import export_model, exported_settings
     from contravox.inference.half_weights import halve_weights
     from contravox.inference.loading import load_pytorch_model
     from contravox.inference.onnx_model import OnnxModel
@@ -41,10 +41,13 @@ def export(
         raise typer.BadParameter("give --float16 or --int8, not both")
     loaded = load_pytorch_model(model)
     speech = None if int8 is None else speech_for_ranges(Manifest.read(int8))
+    precision = "int8" if speech is not None else "float16" if float16 else "float32"
+    settings = exported_settings(loaded, model).model_copy(update={"precision": precision})
 
     def own(path: Path) -> bool:
+        # What was calibrated since, or is in other numbers, cannot be had back from here.
         try:
-            return OnnxModel.load(path).settings.source == made_of(loaded, model)
+            return OnnxModel.load(path).settings == settings
         except ModelError:
             return False
 

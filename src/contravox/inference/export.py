@@ -39,21 +39,20 @@ def export_model(model: Model, source: str | Path) -> OnnxModel:
 
     Raises MissingExtraError where `onnx` or `onnxscript` are not installed.
     """
-    known = {name: getattr(model.settings, name) for name in ModelDescription.model_fields}
-    settings = OnnxSettings(
-        **known,
-        architecture=model.settings.encoder.name,
-        source=made_of(model, source),
-        parameters=model.parameter_count,
-        highest_frequency=model.highest_frequency,
-    )
-    name = f"the graph of {source}"
+    settings, name = exported_settings(model, source), f"the graph of {source}"
     return OnnxModel(OnnxFile.of(export_graph(_WholeModel(model)), name), settings, name)
 
 
-def made_of(model: Model, source: str | Path) -> str:
-    """What an exported model says of where it is from."""
-    return f"{Path(source).name} {model.digest}"
+def exported_settings(model: Model, source: str | Path) -> OnnxSettings:
+    """All that an exported model says of itself, in 32 bits."""
+    known = {name: getattr(model.settings, name) for name in ModelDescription.model_fields}
+    return OnnxSettings(
+        **known,
+        architecture=model.settings.encoder.name,
+        source=f"{Path(source).name} {model.digest}",
+        parameters=model.parameter_count,
+        highest_frequency=model.highest_frequency,
+    )
 
 
 def export_graph(module: nn.Module, output: str = EMBEDDINGS) -> bytes:
