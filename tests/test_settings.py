@@ -18,6 +18,7 @@ ANY_SIZE = {
     *("threshold", "offset", "weights", "options"),
     # Validators of their own: see ``check_speeds`` and the protocols of evaluation.
     *("speeds", "map_weights", "maps", "p_targets", "quality", "conditions", "trained_on"),
+    "calibrated_on",
 }
 """Settings that may hold any finite number, or any many."""
 

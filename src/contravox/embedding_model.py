@@ -54,7 +54,7 @@ class ModelDescription(Settings):
     training_seconds: NotNegative = 0.0
     objective_shares: Mapping[str, Share] = Field(default_factory=dict)
     trained_on: tuple[str, ...] = ()
-    recordings_trained_on: int = Field(0, ge=0)
+    recordings_trained_on: int = Field(0, ge=0, le=10**12)
     maximum_seconds: float = Field(60.0, ge=1.0, le=3600.0)
     speech_only: bool = False
     licence: str | None = Field(None, max_length=1000)

@@ -97,7 +97,7 @@ def test_a_file_that_does_not_say_its_speeds_is_believed(speeds, tmp_path):
     load_objectives(path, second, "speakers", speeds)
     vectors = second.by_name["classification"].prototypes
     assert vectors.equal(first.by_name["classification"].prototypes[:classes])
-    path.write_bytes(save(tensors, metadata={"classes": "speakers", "speeds": "[0.9"}))
+    path.write_bytes(save(tensors, metadata={"classes": "speakers [0.9"}))
     with pytest.raises(ModelError, match=r"damaged \(speeds\): copy or train it again"):
         load_objectives(path, second, "speakers", speeds)
 

@@ -29,7 +29,8 @@ def save_objectives(
     classes: ``TrainingSet.class_digest``. speeds: ``data.speeds``, at each of which all classes are
     there once more. Raises OutputError.
     """
-    metadata = {"classes": classes, "speeds": json.dumps(list(speeds))}
+    # In one entry, as the order of several is another in every file.
+    metadata = {"classes": f"{classes} {json.dumps(list(speeds))}"}
     tensors = {name: each.contiguous() for name, each in objectives.by_name.state_dict().items()}
     with atomic_path(path) as temporary:
         # Written by Python, whose error on a full disk can be told from others.
@@ -110,11 +111,11 @@ def _read(path: Path) -> tuple[str, list[float] | None, dict[str, Tensor]]:
     if not path.is_file():
         raise ModelError(f"{path}: no such file: `contravox train` writes one beside each model")
     metadata, tensors = read_weights(path)
-    classes = metadata.get("classes")
-    if classes is None:
+    if "classes" not in metadata:
         raise ModelError(f"{path}: holds no objectives: name the {NAME} beside the model")
+    classes, _, told = metadata["classes"].partition(" ")
     try:
-        speeds = _SPEEDS.validate_json(metadata.get("speeds", "null"))
+        speeds = _SPEEDS.validate_json(told or "null")
     except ValidationError:
         raise ModelError(f"{path}: damaged (speeds): copy or train it again") from None
     return classes, speeds, tensors
