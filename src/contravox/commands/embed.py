@@ -160,14 +160,13 @@ def _embed_file(
         with progress_bar("embedding", "utterances") as report:
             measured = output.suffix == ".parquet"
             embedded = embed_readable(model, manifest, measure_speech=measured, progress=report)
-        if not drop_unreadable or not len(embedded.embeddings):
-            try:
-                embedded.whole()
-            except AudioError as error:
-                raise AudioError(
-                    f"{error}; {len(embedded.unreadable):,} of {len(manifest):,} utterances are "
-                    "such: mend or take them out, or pass --drop-unreadable"
-                ) from None
+        if embedded.unreadable and not (drop_unreadable and len(embedded.embeddings)):
+            reason = next(iter(embedded.unreadable.values()))
+            mend = "mend them" if drop_unreadable else "mend them, or pass --drop-unreadable"
+            raise AudioError(
+                f"{reason}; {len(embedded.unreadable):,} of {len(manifest):,} utterances are "
+                f"such: {mend}"
+            )
         write(embedded)
     if embedded.unreadable:
         reason = next(iter(embedded.unreadable.values()))

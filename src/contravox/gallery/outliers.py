@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contravox.gallery.results import Outlier
+from contravox.gallery.voices import means_of_known
 from contravox.inference.voiceprint import Voiceprint
 from contravox.scoring.calibration import Calibration
 from contravox.scoring.calibration_columns import Side, ratios_of
@@ -48,15 +49,9 @@ def find_outliers(
                 found.append(Outlier(voiceprint.name, score, None))
             continue
         known = (seconds, bandwidths, lengths)
-        others = Side(*(_mean_of_known(each[rest]) for each in known))
+        others = Side(*(means_of_known(each[rest], np.array([0])) for each in known))
         own = Side(*(each[[place]] for each in known))
         ratio = float(ratios_of(calibration, np.array([score]), others, own)[0])
         if ratio < LEAST_RATIO:
             found.append(Outlier(voiceprint.name, score, ratio))
     return found
-
-
-def _mean_of_known(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(1,) the mean but for NaN; NaN of nothing else."""
-    known = values[~np.isnan(values)]
-    return known.mean(keepdims=True) if len(known) else np.array([np.nan])

@@ -136,7 +136,7 @@ class Voices:
             # Opposed vectors have no mean direction; such a speaker scores zero with everybody.
             rows /= np.maximum(norms, np.finfo(np.float32).tiny)[:, None]
             seconds = np.add.reduceat(seconds, starts) / counts
-            bandwidths = _means_of_known(bandwidths, starts)
+            bandwidths = means_of_known(bandwidths, starts)
             lengths = np.add.reduceat(lengths, starts) / counts
             owners = places
         statistics = None if self.normaliser is None else self.normaliser.statistics(rows)
@@ -234,7 +234,7 @@ class Voices:
         return rows
 
 
-def _means_of_known(values: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
+def means_of_known(values: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
     """Of each group of values, which begins at its start, the mean but for NaN; NaN of none."""
     known = ~np.isnan(values)
     counts = np.add.reduceat(known, starts, dtype=np.int64)

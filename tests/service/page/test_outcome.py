@@ -62,6 +62,16 @@ def held(page, service):
     return at
 
 
+def ann_is_heard(held, page):
+    """Ann's claim has been recorded, and its answer is late."""
+    late, recorder = held("verify"), RECORDER.format("verify")
+    page.fill(NAME.format("verify"), "Ann")
+    page.says(said_by("Ann", 7))
+    page.record(recorder, 1.5)
+    late.come(1)
+    return late, recorder
+
+
 @pytest.mark.parametrize(
     ("task", "answer"),
     [
@@ -114,12 +124,7 @@ def test_a_form_that_is_sent_twice_at_once_is_sent_once(held, page, voice_file):
 
 
 def test_a_claim_is_heard_to_its_end_when_the_answer_to_the_last_one_comes_late(held, page):
-    late = held("verify")
-    recorder = RECORDER.format("verify")
-    page.fill(NAME.format("verify"), "Ann")
-    page.says(said_by("Ann", 7))
-    page.record(recorder, 1.5)
-    late.come(1)
+    late, recorder = ann_is_heard(held, page)
     page.says(said_by("Bob", 7))
     page.begin(recorder)
     late.release()
@@ -132,12 +137,7 @@ def test_a_claim_is_heard_to_its_end_when_the_answer_to_the_last_one_comes_late(
 
 
 def test_a_claim_that_was_heard_is_not_the_answer_to_a_file(held, page, voice_file):
-    late = held("verify")
-    recorder = RECORDER.format("verify")
-    page.fill(NAME.format("verify"), "Ann")
-    page.says(said_by("Ann", 7))
-    page.record(recorder, 1.5)
-    late.come(1)
+    late, recorder = ann_is_heard(held, page)
     page.choose(recorder, voice_file("Bob"))
     late.release()
     assert not page.all("#verify .card")
